@@ -1,0 +1,47 @@
+# Everything third-party, found once. scripts/setup.sh installs all of it.
+set(DUCKDB_DIR ${MILLRACE_DEPS}/duckdb-1.5.5)
+if(NOT EXISTS ${DUCKDB_DIR}/include/duckdb.hpp)
+  message(FATAL_ERROR "DuckDB is not in ${DUCKDB_DIR}: run scripts/setup.sh first")
+endif()
+
+# Our libraries see only DuckDB's headers; an executable chooses how it is linked:
+#   duckdb_static  the shipped program, one file
+#   duckdb_shared  tests and tools, which then link in a moment
+add_library(duckdb_headers INTERFACE)
+target_include_directories(duckdb_headers SYSTEM INTERFACE ${DUCKDB_DIR}/include)
+
+file(GLOB DUCKDB_ARCHIVES ${DUCKDB_DIR}/static/*.a)
+list(FILTER DUCKDB_ARCHIVES EXCLUDE REGEX "tpch|tpcds|autocomplete")
+add_library(duckdb_static INTERFACE)
+target_link_libraries(duckdb_static INTERFACE
+  -Wl,--start-group ${DUCKDB_ARCHIVES} -Wl,--end-group pthread dl m)
+
+add_library(duckdb_shared SHARED IMPORTED)
+set_target_properties(duckdb_shared PROPERTIES IMPORTED_LOCATION ${DUCKDB_DIR}/shared/libduckdb.so
+  IMPORTED_NO_SONAME ON)
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(CURL REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(yamlcpp REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD AND NOT MILLRACE_FUZZ)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs everything Millrace needs to build and to be tested, from the package registries only.
+#
+#   scripts/setup.sh            what `make build`, `make demo` and `make test` need
+#   scripts/setup.sh --build    only what building the program needs (no test servers, no browser)
+#
+# Idempotent: whatever is already there is skipped, so a second run takes about a second.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+deps=${MILLRACE_DEPS:-$PWD/.deps}
+duckdb_version=1.5.5
+duckdb_crate=1.10505.0          # libduckdb-sys: carries DuckDB's full C++ headers
+duckdb_go_module=v0.10505.0     # duckdb-go-bindings: carries the static libraries
+duckdb_npm=1.5.5-r.5            # node-bindings: carries the shared library
+
+build_packages=(build-essential cmake ninja-build ccache mold pkg-config git ca-certificates
+  libboost1.81-dev librocksdb-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev
+  libpq-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
+  zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
+  lld-14 postgresql-15 postgresql-client-15 chromium chromium-driver kcat curl python3 python3-venv jq procps)
+
+say() { printf '\033[2m[setup]\033[0m %s\n' "$*" >&2; }
+
+apt_install() { # installs the given Debian packages that are missing
+  local missing=() p
+  for p in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  apt-get update -qq
+  # Debian starts the servers it installs; tests start their own, so keep these down.
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    printf 'create_main_cluster = false\n' > /etc/postgresql-common/createcluster.conf
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+have() { command -v "$1" > /dev/null 2>&1; }
+
+duckdb_headers() { # DuckDB's C++ headers, out of the crate's source archive
+  local out=$deps/duckdb-$duckdb_version/include
+  [ -f "$out/duckdb.hpp" ] && return 0
+  have cargo || apt_install cargo
+  say "fetching DuckDB $duckdb_version headers (crate libduckdb-sys $duckdb_crate)"
+  local tmp; tmp=$(mktemp -d)
+  mkdir -p "$tmp/src"; touch "$tmp/src/lib.rs"
+  printf '[package]\nname = "headers"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nlibduckdb-sys = { version = "=%s", default-features = false }\n' \
+    "$duckdb_crate" > "$tmp/Cargo.toml"
+  (cd "$tmp" && cargo fetch -q)
+  local archive
+  archive=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -path "*libduckdb-sys-$duckdb_crate/duckdb.tar.gz" | head -1)
+  tar -xzf "$archive" -C "$tmp" duckdb/src/include
+  mkdir -p "$(dirname "$out")"
+  rm -rf "$out" && mv "$tmp/duckdb/src/include" "$out"
+  rm -rf "$tmp"
+}
+
+duckdb_static() { # the static libraries the shipped binary links
+  local out=$deps/duckdb-$duckdb_version/static
+  [ -d "$out" ] && return 0
+  have go || apt_install golang-go
+  say "fetching DuckDB $duckdb_version static libraries (Go module)"
+  local dir
+  dir=$(cd "$(mktemp -d)" && go mod download -json "github.com/duckdb/duckdb-go-bindings/lib/linux-amd64@$duckdb_go_module" |
+    sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+  mkdir -p "$out.tmp"
+  cp "$dir"/*.a "$out.tmp/" && chmod u+w "$out.tmp"/*.a && mv "$out.tmp" "$out"
+}
+
+duckdb_shared() { # the shared library the tests link, so that each links in a moment
+  local out=$deps/duckdb-$duckdb_version/shared
+  [ -f "$out/libduckdb.so" ] && return 0
+  have npm || apt_install nodejs npm
+  say "fetching DuckDB $duckdb_version shared library (npm)"
+  local tmp; tmp=$(mktemp -d)
+  (cd "$tmp" && npm pack --silent "@duckdb/node-bindings-linux-x64@$duckdb_npm" > /dev/null && tar -xzf ./*.tgz)
+  mkdir -p "$out"
+  cp "$(find "$tmp/package" -name libduckdb.so | head -1)" "$out/libduckdb.so"
+  rm -rf "$tmp"
+}
+
+apt_install "${build_packages[@]}"
+duckdb_headers
+duckdb_static
+duckdb_shared
+[ "${1:-}" = --build ] || apt_install "${test_packages[@]}"
+say "ready"

@@ -1,0 +1,42 @@
+// Decoder: records -> rows, one implementation per format (format/json_decoder.h, ...).
+//
+// Contract: one thread at a time. Decode never fails as a whole: each input record ends either as
+// rows of `out` or as one RowError. Output vectors may not point into the records' bytes: strings
+// are copied (into the vector's own heap) so the caller may drop the records afterwards.
+#pragma once
+
+#include <duckdb.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "model/record.h"
+#include "model/row_error.h"
+#include "model/schema.h"
+
+namespace millrace::format {
+
+struct DecoderOptions {
+  std::string format;                         // "json", "csv"
+  model::Schema schema;                       // all physical columns of the table, in order
+  std::vector<size_t> projection;             // columns wanted, as indexes into schema, output order
+  std::map<std::string, std::string> options; // the table's WITH options of this format ("json.…")
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Decodes up to STANDARD_VECTOR_SIZE records into `out`, which the caller initialised with the
+  // projected types and has reset. row_record[i] is the index of the record that row i came from
+  // (ascending). Errors are appended in record order.
+  virtual void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
+                      std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) = 0;
+};
+
+// Errors: kUnknownOption for a format nobody knows (with the list), kBadOption, kUnsupported for a
+// column type that the format cannot carry.
+Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options);
+
+}  // namespace millrace::format

@@ -1,0 +1,142 @@
+// Log: durable, partitioned topics on local disk. Knows nothing of Kafka's wire protocol, SQL or
+// JSON; records are bytes.
+//
+// Contract
+//   threads   every method may be called from any thread.
+//   durable   Append completes (callback, or return of AppendAndWait) only after the bytes and the
+//             file's length are on stable storage (fdatasync). One committer thread gathers all
+//             appends that wait and syncs each dirty segment once: group commit.
+//   readers   see only durable records: what Read returned once, it returns after any crash.
+//   order     records of one Append are contiguous in their partition, in order.
+//   full disk an append that cannot be made durable fails with kResourceExhausted (Retry::kBackoff);
+//             the partition's tail is cut back to its last durable record and the log goes on.
+//   one owner the directory is locked; a second Open fails with kFailedPrecondition naming the pid.
+//
+// Format: one directory per partition, `<topic>-<partition>/`, holding `<base offset, 20 digits>.log`
+// (Kafka record batches v2, as in Kafka's documentation "Record Batch"), `.index` (offset -> byte
+// position), `.timeindex` (timestamp -> offset): see log/segment.h. Topic settings lie in
+// `<topic>.topic.json`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "model/record.h"
+
+namespace millrace::env {
+class Clock;
+class FileSystem;
+}  // namespace millrace::env
+
+namespace millrace::log {
+
+struct TopicConfig {
+  int partitions = 1;
+  int64_t retention_ms = 7LL * 24 * 3600 * 1000;  // -1: for ever
+  int64_t retention_bytes = -1;                   // per partition; -1: no limit
+  int64_t segment_bytes = 256LL << 20;
+};
+
+struct TopicInfo {
+  std::string name;
+  TopicConfig config;
+};
+
+struct PartitionInfo {
+  int64_t start_offset = 0;      // oldest record kept
+  int64_t end_offset = 0;        // one past the newest durable record
+  int64_t size_bytes = 0;
+  int64_t newest_timestamp_ms = -1;  // largest record timestamp; -1 when empty
+};
+
+// One record to append. Views must live until Append returns (bytes are copied there).
+struct NewRecord {
+  int64_t timestamp_ms = 0;  // 0: the time of the append
+  std::optional<std::string_view> key;
+  std::optional<std::string_view> value;
+  std::vector<std::pair<std::string_view, std::string_view>> headers = {};
+};
+
+// Makes appends repeatable (KIP-98): the log remembers per partition the next sequence of each
+// producer and drops records that it already has. Sequences count records from 0.
+struct ProducerSequence {
+  int64_t producer_id = -1;  // -1: not idempotent
+  int64_t base_sequence = 0;
+};
+
+struct AppendResult {
+  Status status;
+  int64_t base_offset = -1;  // of the first record; -1 when all were duplicates
+};
+using AppendCallback = std::function<void(const AppendResult&)>;
+
+struct LogOptions {
+  std::string directory;
+  env::FileSystem* files = nullptr;  // default: the real one
+  env::Clock* clock = nullptr;       // default: the system's
+  int64_t retention_check_ms = 30'000;
+  bool fsync = true;  // false only in benches that measure what it costs
+};
+
+class Log {
+ public:
+  // Opens or creates; recovers every partition: the last segment is scanned and cut after its last
+  // whole, checksummed batch; indexes that are missing or short are rebuilt.
+  static Result<std::unique_ptr<Log>> Open(const LogOptions& options);
+  virtual ~Log() = default;
+
+  // Errors: kAlreadyExists, kInvalidArgument (name not [a-zA-Z0-9._-]{1,249}, partitions < 1).
+  virtual Status CreateTopic(const std::string& name, const TopicConfig& config) = 0;
+  virtual Status DeleteTopic(const std::string& name) = 0;
+  virtual Status AlterTopic(const std::string& name, const TopicConfig& config) = 0;  // can only add partitions
+  virtual std::vector<TopicInfo> Topics() const = 0;  // by name
+  virtual Result<TopicInfo> Describe(const std::string& topic) const = 0;
+  virtual Result<PartitionInfo> DescribePartition(const std::string& topic, int partition) const = 0;
+
+  // Queues the records for the next commit; `done` is called once, from the committer thread.
+  // Errors before queueing (unknown topic, record larger than 16 MiB, log closing, more than
+  // 256 MiB waiting -> kResourceExhausted with backoff) also go to `done`, from this thread.
+  virtual void Append(const std::string& topic, int partition, std::span<const NewRecord> records,
+                      const ProducerSequence& sequence, AppendCallback done) = 0;
+  // Append, then block until durable.
+  Result<int64_t> AppendAndWait(const std::string& topic, int partition,
+                                std::span<const NewRecord> records,
+                                const ProducerSequence& sequence = {});
+  // Next sequence expected of this producer in this partition; 0 when it never wrote.
+  virtual Result<int64_t> NextSequence(const std::string& topic, int partition,
+                                       int64_t producer_id) const = 0;
+
+  // Calls `visit` for every record of [from, to) that is durable, in order, in blocks; stops early
+  // after about max_bytes (but never before one record). Returns the offset to continue from.
+  // Bytes behind the views live until `visit` returns and are followed by 64 readable bytes.
+  // Errors: kInvalidArgument when `from` is before start_offset (retention) or past end_offset;
+  // kCorruption when a batch in the middle fails its checksum.
+  virtual Result<int64_t> Read(
+      const std::string& topic, int partition, int64_t from, int64_t to, int64_t max_bytes,
+      const std::function<void(std::span<const model::Record>)>& visit) = 0;
+  // The offset after [from, …) once about budget_bytes are passed, from the index, without reading
+  // records; a batch boundary, at most end_offset.
+  virtual Result<int64_t> OffsetAfterBytes(const std::string& topic, int partition, int64_t from,
+                                           int64_t budget_bytes) const = 0;
+  // First offset whose timestamp is >= timestamp_ms; end_offset when there is none.
+  virtual Result<int64_t> OffsetForTime(const std::string& topic, int partition,
+                                        int64_t timestamp_ms) const = 0;
+
+  // A counter that grows with every commit, and a wait for it to pass `seen` or the timeout.
+  virtual uint64_t CommitCount() const = 0;
+  virtual uint64_t WaitForCommit(uint64_t seen, int64_t timeout_us) = 0;
+  // Wakes all waiters (shutdown).
+  virtual void WakeWaiters() = 0;
+};
+
+// Partition for a key: Kafka's DefaultPartitioner, murmur2 (seed 0x9747b28c), sign bit cleared.
+int PartitionForKey(std::string_view key, int partitions);
+
+}  // namespace millrace::log
