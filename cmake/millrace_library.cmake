@@ -67,6 +67,9 @@ function(millrace_library)
     target_link_libraries(${ARG_NAME}_test PRIVATE millrace_${ARG_NAME} ${ARG_TEST_DEPS} ${ARG_TEST_LINK}
       millrace_options duckdb_headers duckdb_shared gtest gmock gtest_main Threads::Threads)
     target_precompile_headers(${ARG_NAME}_test REUSE_FROM millrace_pch)
+    # CMake compiles executables with -fPIE, which does not fit the libraries' precompiled header.
+    set_target_properties(${ARG_NAME}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${ARG_NAME}_test PRIVATE -fPIC)
     target_compile_definitions(${ARG_NAME}_test PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test)
   endif()

@@ -82,6 +82,7 @@ duckdb_shared() { # the shared library the tests link, so that each links in a m
 }
 
 apt_install "${build_packages[@]}"
+have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
 duckdb_static
 duckdb_shared

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "model/option_spec.h"
 #include "model/position.h"
 #include "model/record.h"
 #include "model/schema.h"
@@ -34,19 +35,9 @@ namespace millrace::connectors {
 
 // ---- description ------------------------------------------------------------------------------
 
-enum class OptionType { kString, kBool, kInt, kDouble, kDuration, kBytes, kEnum };
+using model::OptionSpec;
+using model::OptionType;
 enum class Guarantee { kAtLeastOnce, kExactlyOnce };
-
-struct OptionSpec {
-  std::string name;  // as in WITH ('name' = …); a trailing ".*" takes a family ("properties.*")
-  OptionType type = OptionType::kString;
-  std::string doc;  // one sentence; the unit where there is one
-  std::optional<std::string> default_value = {};
-  bool required = false;
-  bool secret = false;                   // never printed
-  std::vector<std::string> choices = {};  // kEnum
-  std::string example = {};
-};
 
 struct ConnectorSpec {
   std::string name;     // 'connector' = name
@@ -58,8 +49,10 @@ struct ConnectorSpec {
   std::string guarantee_doc;  // how it is reached
   bool takes_format = false;  // has a 'format' option and the options of that format
   bool sink_accepts_updates = false;  // upsert by primary key; false: append only
+  bool updates_need_key = true;       // takes updates only for tables with a PRIMARY KEY
   std::vector<OptionSpec> options;
   std::string example;  // a whole CREATE TABLE
+  std::vector<std::string> own_formats = {};  // beside those of format/, e.g. "parquet"
 };
 
 // Parsed and checked options of one table: every declared option present or defaulted.

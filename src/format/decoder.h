@@ -1,11 +1,13 @@
 // Decoder: records -> rows, one implementation per format (format/json_decoder.h, ...).
 //
 // Contract: one thread at a time. Decode never fails as a whole: each input record ends either as
-// rows of `out` or as one RowError. Output vectors may not point into the records' bytes: strings
-// are copied (into the vector's own heap) so the caller may drop the records afterwards.
+// rows of `out` (none for a comment line of a CSV file) or as one RowError. Output vectors may not
+// point into the records' bytes: strings are copied (into the vector's own heap) so the caller may
+// drop the records afterwards.
 #pragma once
 
 #include <duckdb.hpp>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,14 +31,15 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   // Decodes up to STANDARD_VECTOR_SIZE records into `out`, which the caller initialised with the
-  // projected types and has reset. row_record[i] is the index of the record that row i came from
-  // (ascending). Errors are appended in record order.
+  // projected types and has reset, and sets its cardinality. row_record is overwritten:
+  // row_record[i] is the index of the record that row i came from (ascending). Errors are appended
+  // in record order.
   virtual void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
                       std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) = 0;
 };
 
-// Errors: kUnknownOption for a format nobody knows (with the list), kBadOption, kUnsupported for a
-// column type that the format cannot carry.
+// Errors: kUnknownOption for a format or an option nobody knows (with the list), kBadOption,
+// kUnsupported for a column type that the format cannot carry.
 Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options);
 
 }  // namespace millrace::format

@@ -59,8 +59,8 @@ struct PartitionInfo {
 // One record to append. Views must live until Append returns (bytes are copied there).
 struct NewRecord {
   int64_t timestamp_ms = 0;  // 0: the time of the append
-  std::optional<std::string_view> key;
-  std::optional<std::string_view> value;
+  std::optional<std::string_view> key = {};
+  std::optional<std::string_view> value = {};
   std::vector<std::pair<std::string_view, std::string_view>> headers = {};
 };
 
@@ -92,7 +92,7 @@ class Log {
   static Result<std::unique_ptr<Log>> Open(const LogOptions& options);
   virtual ~Log() = default;
 
-  // Errors: kAlreadyExists, kInvalidArgument (name not [a-zA-Z0-9._-]{1,249}, partitions < 1).
+  // Errors: kAlreadyExists, kInvalidArgument (name not [a-zA-Z0-9._-]{1,240}, partitions < 1).
   virtual Status CreateTopic(const std::string& name, const TopicConfig& config) = 0;
   virtual Status DeleteTopic(const std::string& name) = 0;
   virtual Status AlterTopic(const std::string& name, const TopicConfig& config) = 0;  // can only add partitions

@@ -1,0 +1,46 @@
+# `make help` lists what people do. Everything else is CMake (see CMakePresets.json).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+BUILD := build/release
+
+.PHONY: help setup build demo test test-asan test-tsan fuzz bench lint clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+setup: ## install every dependency (skips what is there)
+	@scripts/setup.sh
+
+build: ## build build/release/millrace
+	@scripts/setup.sh --build
+	@scripts/build.sh release millrace
+
+demo: build ## run the clickstream demo and print the page's URL (DEMO_SECONDS=60 ends it by itself)
+	@scripts/demo.sh
+
+test: ## set up, build, and run every test
+	@scripts/setup.sh
+	@scripts/test.sh
+
+test-asan: ## unit tests under AddressSanitizer and UBSan
+	@scripts/setup.sh
+	@scripts/test_sanitizer.sh asan
+
+test-tsan: ## unit tests under ThreadSanitizer
+	@scripts/setup.sh
+	@scripts/test_sanitizer.sh tsan
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@scripts/setup.sh
+	@scripts/fuzz.sh
+
+bench: ## print the tables of bench/
+	@scripts/setup.sh
+	@scripts/bench.sh
+
+lint: ## layers, sizes, self-contained headers, formatting rules
+	@python3 tools/tidy
+
+clean: ## remove the build (keeps .deps)
+	@rm -rf build

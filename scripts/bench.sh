@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds and runs every program in bench/; each prints a table. BENCH="log_bench job_bench" picks some.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/build.sh release
+for bench in ${BENCH:-log_bench decode_bench collector_bench job_bench}; do
+  [ -x "build/release/$bench" ] || continue
+  echo "== $bench"
+  "build/release/$bench"
+  echo
+done

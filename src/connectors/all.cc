@@ -1,0 +1,34 @@
+// Every connector: one explicit list, because linkers drop what registers itself.
+#include "base/strings.h"
+#include "connectors/blackhole/blackhole.h"
+#include "connectors/connector.h"
+#include "connectors/datagen/datagen.h"
+#include "connectors/filesystem/filesystem.h"
+#include "connectors/jdbc/jdbc.h"
+#include "connectors/kafka/kafka.h"
+#include "connectors/print/print.h"
+#include "connectors/warehouse/warehouse_sink.h"
+
+namespace millrace::connectors {
+
+const std::vector<ConnectorEntry>& AllConnectors() {
+  static const std::vector<ConnectorEntry> kAll = {
+      blackhole::BlackholeConnector(),   datagen::DatagenConnector(),
+      filesystem::FilesystemConnector(), jdbc::JdbcConnector(),
+      kafka::KafkaConnector(),           print::PrintConnector(),
+      warehouse::WarehouseConnector(),
+  };
+  return kAll;
+}
+
+Result<const ConnectorEntry*> FindConnector(const std::string& name) {
+  std::vector<std::string> names;
+  for (const ConnectorEntry& entry : AllConnectors()) {
+    if (entry.spec.name == name) return &entry;
+    names.push_back(entry.spec.name);
+  }
+  return Status(Code::kUnknownOption, "there is no connector \"" + name + "\"")
+      .WithHint(DidYouMean(name, names));
+}
+
+}  // namespace millrace::connectors

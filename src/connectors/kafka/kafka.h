@@ -1,0 +1,18 @@
+// 'connector' = 'kafka' with Flink's options, served by the embedded log (services.log).
+#pragma once
+
+#include <memory>
+
+#include "connectors/connector.h"
+
+namespace millrace::connectors::kafka {
+
+// Spec and factories as registered.
+ConnectorEntry KafkaConnector();
+
+// Source and sink over log::Log. Error kUnsupported when services.log is null; kBadOption for
+// option values that contradict each other.
+Result<std::unique_ptr<Source>> NewLogTopicSource(const TableContext& table);
+Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table);
+
+}  // namespace millrace::connectors::kafka

@@ -1,0 +1,204 @@
+#include "duck/planner.h"
+
+#include <fmt/format.h>
+
+#include <duckdb/catalog/catalog.hpp>
+#include <duckdb/execution/column_binding_resolver.hpp>
+#include <duckdb/function/table_function.hpp>
+#include <duckdb/main/client_context.hpp>
+#include <duckdb/parser/parsed_data/create_table_function_info.hpp>
+#include <duckdb/planner/expression/bound_reference_expression.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <duckdb/planner/operator/logical_get.hpp>
+#include <duckdb/planner/planner.hpp>
+#include <map>
+
+#include "base/strings.h"
+#include "duck/door.h"
+#include "duck/functions.h"
+
+namespace millrace::duck {
+
+namespace {
+
+// What looks at data that a stream does not have, or hides shapes that stream/ recognises.
+constexpr const char* kDisabledOptimizers =
+    "statistics_propagation,compressed_materialization,empty_result_pullup,sum_rewriter,"
+    "late_materialization,top_n_window_elimination,build_side_probe_side,join_order,in_clause,"
+    "limit_pushdown,row_group_pruner,sampling_pushdown";
+
+using Tables = std::map<std::string, model::Schema>;
+
+struct ScanInfo : public duckdb::TableFunctionInfo {
+  explicit ScanInfo(const Tables* t) : tables(t) {}
+  const Tables* tables;
+};
+
+struct ScanBindData : public duckdb::TableFunctionData {
+  std::string table;
+};
+
+duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext&,
+                                                  duckdb::TableFunctionBindInput& input,
+                                                  duckdb::vector<duckdb::LogicalType>& types,
+                                                  duckdb::vector<duckdb::string>& names) {
+  auto data = duckdb::make_uniq<ScanBindData>();
+  data->table = input.inputs[0].ToString();
+  const Tables& tables = *input.info->Cast<ScanInfo>().tables;
+  for (const model::Column& column : tables.at(data->table).columns) {
+    types.push_back(column.type);
+    names.push_back(column.name);
+  }
+  return data;
+}
+
+void NeverScan(duckdb::ClientContext&, duckdb::TableFunctionInput&, duckdb::DataChunk& output) {
+  output.SetCardinality(0);
+}
+
+}  // namespace
+
+const std::string& ScannedTable(const duckdb::FunctionData& bind_data) {
+  return bind_data.Cast<ScanBindData>().table;
+}
+
+struct Planner::Impl {
+  Tables tables;  // outlives the database, whose scan function points at it
+  std::unique_ptr<duckdb::DuckDB> database;
+  std::unique_ptr<duckdb::Connection> connection;
+
+  Status Run(const std::string& statement) {
+    return AtTheDoor([&]() -> Status {
+      auto result = connection->Query(statement);
+      return result->HasError() ? FromDuckError(result->GetErrorObject()) : Status::Ok();
+    });
+  }
+
+  Status Start() {
+    return AtTheDoor([&]() -> Status {
+      duckdb::DBConfig config;
+      config.options.maximum_threads = 1;
+      database = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+      connection = std::make_unique<duckdb::Connection>(*database);
+      MR_RETURN_IF_ERROR(RegisterFunctions(*database));
+      duckdb::TableFunction scan(kScanFunction, {duckdb::LogicalType::VARCHAR}, NeverScan, BindScan);
+      scan.projection_pushdown = true;
+      scan.function_info = duckdb::make_shared_ptr<ScanInfo>(&tables);
+      duckdb::CreateTableFunctionInfo info(scan);
+      connection->BeginTransaction();
+      duckdb::Catalog::GetSystemCatalog(*connection->context)
+          .CreateTableFunction(*connection->context, info);
+      connection->Commit();
+      MR_RETURN_IF_ERROR(Run(fmt::format("SET disabled_optimizers='{}'", kDisabledOptimizers)));
+      MR_RETURN_IF_ERROR(Run("SET TimeZone='UTC'"));
+      return Status::Ok();
+    });
+  }
+};
+
+Planner::Planner() : impl_(std::make_unique<Impl>()) {}
+Planner::~Planner() = default;
+
+Result<std::unique_ptr<Planner>> Planner::Create() {
+  std::unique_ptr<Planner> planner(new Planner());
+  MR_RETURN_IF_ERROR(planner->impl_->Start());
+  return planner;
+}
+
+duckdb::ClientContext& Planner::context() { return *impl_->connection->context; }
+
+duckdb::Connection& Planner::connection() { return *impl_->connection; }
+
+duckdb::DuckDB& Planner::database() { return *impl_->database; }
+
+Status Planner::Define(const std::string& statement) { return impl_->Run(statement); }
+
+Status Planner::DefineTable(const std::string& name, const model::Schema& schema) {
+  if (!impl_->tables.emplace(name, schema).second) {
+    return Status(Code::kAlreadyExists, fmt::format("table \"{}\" exists already", name));
+  }
+  return impl_->Run(fmt::format("CREATE VIEW {} AS SELECT * FROM {}({})", QuoteIdentifier(name),
+                                kScanFunction, QuoteLiteral(name)));
+}
+
+Status Planner::DefineView(const std::string& name, const std::vector<std::string>& columns,
+                           const std::string& query) {
+  std::string list;
+  for (const std::string& column : columns) {
+    list += (list.empty() ? "(" : ", ") + QuoteIdentifier(column);
+  }
+  if (!list.empty()) list += ")";
+  std::string head = fmt::format("CREATE OR REPLACE VIEW {}{} AS ", QuoteIdentifier(name), list);
+  // Bound first by itself, so that error positions count from the query's own start.
+  MR_RETURN_IF_ERROR(PlanQuery(query).status());
+  return impl_->Run(head + query);
+}
+
+Result<Plan> Planner::PlanQuery(const std::string& query) {
+  try {
+    auto statements = impl_->connection->ExtractStatements(query);
+    if (statements.size() != 1) {
+      return Status(Code::kSyntax, "expected exactly one query");
+    }
+    Plan plan;
+    plan.root = impl_->connection->ExtractPlan(query);
+    plan.root->ResolveOperatorTypes();
+    duckdb::ColumnBindingResolver resolver;
+    resolver.VisitOperator(*plan.root);
+    auto prepared = impl_->connection->Prepare(query);
+    if (!prepared->HasError()) {
+      for (const auto& name : prepared->GetNames()) plan.names.push_back(name);
+    }
+    return plan;
+  } catch (const std::exception& e) {
+    duckdb::ErrorData error(e);
+    Status status = FromDuckError(error);
+    if (auto position = ErrorPosition(error)) {
+      SourceSpan span;
+      span.column = static_cast<int>(*position) + 1;
+      return std::move(status).At(span);
+    }
+    return status;
+  }
+}
+
+Result<std::vector<duckdb::unique_ptr<duckdb::Expression>>> Planner::BindExpressions(
+    const model::Schema& schema, const std::vector<std::string>& expressions) {
+  std::vector<duckdb::unique_ptr<duckdb::Expression>> bound;
+  if (expressions.empty()) return bound;
+  constexpr const char* kScratch = "millrace scratch table";
+  impl_->tables[kScratch] = schema;
+  for (const std::string& text : expressions) {
+    std::string query =
+        fmt::format("SELECT ({}\n) FROM {}({})", text, kScanFunction, QuoteLiteral(kScratch));
+    auto planned = PlanQuery(query);
+    if (!planned.ok()) {
+      Status status = planned.status();
+      SourceSpan span = status.span();
+      if (span.column > 0) span.column = std::max(1, span.column - static_cast<int>(8));
+      return std::move(status).At(span);
+    }
+    duckdb::LogicalOperator& root = *planned->root;
+    bool scan_below = root.children.size() == 1 &&
+                      root.children[0]->type == duckdb::LogicalOperatorType::LOGICAL_GET;
+    if (root.type != duckdb::LogicalOperatorType::LOGICAL_PROJECTION || !scan_below) {
+      return Status(Code::kUnsupported,
+                    fmt::format("\"{}\" is not a plain expression over the row", Trim(text)));
+    }
+    // The scan was narrowed to the columns in use: point each reference back at the full row.
+    const auto& columns = root.children[0]->Cast<duckdb::LogicalGet>().GetColumnIds();
+    auto expression = std::move(root.expressions[0]);
+    std::function<void(duckdb::Expression&)> widen = [&](duckdb::Expression& e) {
+      if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
+        auto& ref = e.Cast<duckdb::BoundReferenceExpression>();
+        ref.index = columns[ref.index].GetPrimaryIndex();
+      }
+      duckdb::ExpressionIterator::EnumerateChildren(e, widen);
+    };
+    widen(*expression);
+    bound.push_back(std::move(expression));
+  }
+  return bound;
+}
+
+}  // namespace millrace::duck

@@ -1,0 +1,52 @@
+// Virtual tables: things that are not stored in the warehouse (jobs, epochs, topics) as tables in
+// its SQL.
+//
+// Contract: a table "s.n" appears as `SELECT … FROM s.n`; a table whose schema is "main" as `n`,
+// unless a stored table has that name. They are views over a table function in an in-memory
+// catalog, so nothing of them is written to the warehouse file. Scans run on DuckDB's threads, one
+// thread per scan at a time, several scans at once.
+#pragma once
+
+#include <duckdb.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "model/schema.h"
+
+namespace millrace::duck {
+
+class Warehouse;
+
+// One pass over a virtual table.
+class TableScan {
+ public:
+  virtual ~TableScan() = default;
+  // Fills `out` (reset, of the wanted columns' types) with up to STANDARD_VECTOR_SIZE rows; leaves
+  // it empty at the end. An error ends the query and is its error.
+  virtual Status Next(duckdb::DataChunk& out) = 0;
+};
+
+struct VirtualTable {
+  std::string schema;  // e.g. "millrace"; "main" for names without a schema
+  std::string name;
+  model::Schema columns;
+  // Begins a pass. `wanted`: indexes into `columns`, in the order of the output; empty for
+  // count(*), where only the number of rows matters.
+  std::function<Result<std::unique_ptr<TableScan>>(const std::vector<size_t>& wanted)> scan;
+};
+
+// Makes the table known; a second call with the same schema and name replaces it.
+// Errors: kAlreadyExists when `schema` is the name of the warehouse's own catalog.
+Status RegisterTable(Warehouse& warehouse, VirtualTable table);
+// Forgets it; scans that run go on.
+Status UnregisterTable(Warehouse& warehouse, const std::string& schema, const std::string& name);
+
+// A virtual table from a function that returns all rows at once (small system tables). Each row has
+// one value per column; values are cast to the column's type.
+VirtualTable RowsTable(std::string schema, std::string name, model::Schema columns,
+                       std::function<Result<std::vector<std::vector<duckdb::Value>>>()> rows);
+
+}  // namespace millrace::duck

@@ -1,0 +1,25 @@
+#include "format/decoder.h"
+
+#include "base/strings.h"
+#include "format/csv_decoder.h"
+#include "format/format_options.h"
+#include "format/json_decoder.h"
+#include "format/raw_decoder.h"
+
+namespace millrace::format {
+
+Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) {
+  MR_ASSIGN_OR_RETURN(const FormatSpec* spec, FindFormat(options.format));
+  MR_ASSIGN_OR_RETURN(FormatOptions parsed, ParseFormatOptions(*spec, options.options));
+  for (size_t i = 0; i < options.projection.size(); i++) {
+    MR_CHECK(options.projection[i] < options.schema.size(), "projection past the schema");
+    for (size_t k = 0; k < i; k++) {
+      MR_CHECK(options.projection[i] != options.projection[k], "a column is projected twice");
+    }
+  }
+  if (spec->name == "csv") return CsvDecoder::Create(options, parsed);
+  if (spec->name == "raw") return RawDecoder::Create(options);
+  return JsonDecoder::Create(options, parsed);
+}
+
+}  // namespace millrace::format

@@ -1,0 +1,19 @@
+#include "format/encoder.h"
+
+#include "format/csv_encoder.h"
+#include "format/format_options.h"
+#include "format/json_encoder.h"
+#include "format/raw_encoder.h"
+
+namespace millrace::format {
+
+Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const model::Schema& schema,
+                                            const std::map<std::string, std::string>& options) {
+  MR_ASSIGN_OR_RETURN(const FormatSpec* spec, FindFormat(format));
+  MR_ASSIGN_OR_RETURN(FormatOptions parsed, ParseFormatOptions(*spec, options));
+  if (spec->name == "csv") return CsvEncoder::Create(schema, parsed);
+  if (spec->name == "raw") return RawEncoder::Create(schema);
+  return JsonEncoder::Create(schema, parsed);
+}
+
+}  // namespace millrace::format

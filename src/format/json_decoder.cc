@@ -1,0 +1,257 @@
+// The documents and their fields; the values are in json_values.cc.
+#include "format/json_decoder.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/strings.h"
+#include "format/row_fault.h"
+
+namespace millrace::format {
+
+using duckdb::idx_t;
+using model::RowErrorKind;
+
+namespace {
+
+// Names learned at most, so that documents with random names cannot fill the memory.
+constexpr size_t kKeysMax = 1024;
+constexpr size_t kKeyBytesMax = 256;
+
+// memcmp for the few bytes of a field name, without the call.
+bool SameBytes(const char* a, const char* b, size_t size) {
+  if (size < 8) return std::memcmp(a, b, size) == 0;
+  uint64_t x = 0;
+  uint64_t y = 0;
+  size_t i = 0;
+  for (; i + 8 < size; i += 8) {
+    std::memcpy(&x, a + i, 8);
+    std::memcpy(&y, b + i, 8);
+    if (x != y) return false;
+  }
+  std::memcpy(&x, a + size - 8, 8);
+  std::memcpy(&y, b + size - 8, 8);
+  return x == y;
+}
+
+const char* TopLevelName(char first) {
+  switch (first) {
+    case '[':
+      return "an array";
+    case '"':
+      return "a string";
+    case 't':
+    case 'f':
+      return "a boolean";
+    case 'n':
+      return "null";
+    default:
+      return "a number";
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& options,
+                                                     const FormatOptions& parsed) {
+  std::unique_ptr<JsonDecoder> decoder(new JsonDecoder());
+  decoder->ignore_parse_errors_ = parsed.GetBool("json.ignore-parse-errors");
+  decoder->fail_on_missing_field_ = parsed.GetBool("json.fail-on-missing-field");
+  if (decoder->ignore_parse_errors_ && decoder->fail_on_missing_field_) {
+    return Status(Code::kBadOption,
+                  "options \"json.ignore-parse-errors\" and \"json.fail-on-missing-field\" cannot "
+                  "both be true");
+  }
+  const auto& columns = options.schema.columns;
+  decoder->types_.resize(columns.size());
+  for (size_t i = 0; i < columns.size(); i++) {
+    auto type = MakeColumnType(columns[i].type);
+    if (!type.ok()) {
+      return std::move(type).status().Annotate(fmt::format("column \"{}\"", columns[i].name));
+    }
+    decoder->types_[i] = *std::move(type);
+  }
+  decoder->writers_.reserve(options.projection.size());
+  for (size_t column : options.projection) {
+    decoder->writers_.emplace_back(decoder->types_[column]);
+  }
+  decoder->fields_.reserve(columns.size());
+  for (size_t i = 0; i < columns.size(); i++) {
+    Field field;
+    field.name = columns[i].name;
+    field.type = &decoder->types_[i];
+    field.not_null = !columns[i].nullable;
+    field.must_exist = decoder->fail_on_missing_field_;
+    for (size_t k = 0; k < options.projection.size(); k++) {
+      if (options.projection[k] == i) field.writer = &decoder->writers_[k];
+    }
+    if (field.writer == nullptr && !field.not_null && !field.must_exist) continue;
+    decoder->fields_.push_back(std::move(field));
+  }
+  for (Field& field : decoder->fields_) decoder->fields_by_name_[field.name] = &field;
+  decoder->first_.next = decoder->unknown_.next = &decoder->unknown_;
+  return std::unique_ptr<Decoder>(std::move(decoder));
+}
+
+void JsonDecoder::Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
+                         std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) {
+  MR_CHECK(records.size() <= STANDARD_VECTOR_SIZE, "too many records for one chunk");
+  MR_CHECK(out.ColumnCount() == writers_.size(), "the chunk has not the projected columns");
+  for (size_t i = 0; i < writers_.size(); i++) writers_[i].Bind(out.data[i]);
+  row_record.clear();
+  for (uint32_t i = 0; i < records.size(); i++) {
+    if (DecodeDocument(records[i], row_record.size())) {
+      row_record.push_back(i);
+    } else {
+      fault_.record_index = i;
+      errors.push_back(std::move(fault_));
+      fault_ = {};
+    }
+  }
+  for (ColumnWriter& writer : writers_) writer.Finish();
+  out.SetCardinality(row_record.size());
+}
+
+bool JsonDecoder::DecodeDocument(const model::Record& record, idx_t row) {
+  document_++;
+  fields_seen_ = 0;
+  nulls_seen_ = false;
+  if (!record.has_value)
+    return Fault(RowErrorKind::kMalformed, "tombstone: the record has no value");
+  std::string_view document = record.value;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (document.starts_with(kByteOrderMark)) document.remove_prefix(kByteOrderMark.size());
+  if (!tokens_.Index(document)) return Fault(RowErrorKind::kMalformed, tokens_.error());
+  if (tokens_.Peek() != '{') {
+    if (!tokens_.SkipValue()) return Malformed("an object");
+    return Fault(RowErrorKind::kMalformed,
+                 fmt::format("the document is {}, not an object",
+                             TopLevelName(document.at(document.find_first_not_of(" \t\r\n")))));
+  }
+  tokens_.Advance();
+  if (!DecodeFields(row)) return false;
+  if (!tokens_.AtEnd()) return Malformed("nothing after the object");
+  if (fields_seen_ == fields_.size() && !nulls_seen_) return true;
+  return CheckFields(row);
+}
+
+bool JsonDecoder::DecodeFields(idx_t row) {
+  if (tokens_.Peek() == '}') {
+    tokens_.Advance();
+    return true;
+  }
+  Key* key = &first_;
+  for (;;) {
+    if (tokens_.Peek() != '"') return Malformed("a field name");
+    key = FindKey(key);
+    if (key == nullptr) return Malformed("a field name");
+    if (tokens_.PeekSecond() != ':') {
+      tokens_.Advance();
+      return Malformed("\":\"");
+    }
+    tokens_.Advance(2);
+    if (key->field != nullptr) {
+      if (!DecodeField(*key->field, row)) return false;
+    } else if (!tokens_.SkipValue()) {
+      return Malformed("a value");
+    }
+    const char c = tokens_.Peek();
+    if (c != ',' && c != '}') return Malformed("\",\" or \"}\"");
+    tokens_.Advance();
+    if (c == '}') return true;
+  }
+}
+
+JsonDecoder::Key* JsonDecoder::FindKey(Key* previous) {
+  Key* predicted = previous->next;
+  const std::string_view rest = tokens_.Rest();
+  const size_t size = predicted->quoted.size();
+  // Quotes are part of the comparison, so equal bytes are an equal token.
+  if (size > 0 && size <= rest.size() && SameBytes(rest.data(), predicted->quoted.data(), size)) {
+    return predicted;
+  }
+  const std::string_view quoted = tokens_.Token();
+  const auto known = keys_.find(quoted);
+  if (known != keys_.end()) {
+    previous->next = known->second.get();
+    return previous->next;
+  }
+  return LearnKey(quoted, previous);
+}
+
+JsonDecoder::Key* JsonDecoder::LearnKey(std::string_view quoted, Key* previous) {
+  std::string_view name;
+  if (!ReadKey(name)) return nullptr;
+  const auto field = fields_by_name_.find(std::string(name));
+  Field* found = field != fields_by_name_.end() ? field->second : nullptr;
+  if (keys_.size() >= kKeysMax || quoted.size() > kKeyBytesMax) {
+    unknown_.field = found;
+    unknown_.next = &unknown_;
+    return &unknown_;
+  }
+  auto key = std::make_unique<Key>();
+  key->quoted = quoted;
+  key->field = found;
+  key->next = &unknown_;
+  previous->next = key.get();
+  const std::string_view stable = key->quoted;
+  keys_.emplace(stable, std::move(key));
+  return previous->next;
+}
+
+bool JsonDecoder::DecodeField(Field& field, idx_t row) {
+  if (field.seen_in != document_) {
+    field.seen_in = document_;
+    fields_seen_++;
+  }
+  if (field.writer == nullptr) {
+    field.is_null = tokens_.Peek() == 'n';
+    if (!tokens_.SkipValue()) return Malformed("a value");
+  } else {
+    current_ = &field;
+    if (!WriteValue(*field.writer, row)) {
+      if (fault_.kind == RowErrorKind::kMalformed) return false;
+      fault_.column = field.name;
+      if (!fault_path_.empty())
+        fault_.message += fmt::format(" (at \"{}{}\")", field.name, fault_path_);
+      return false;
+    }
+    field.is_null = field.writer->IsNull(row);
+  }
+  nulls_seen_ |= field.is_null && field.not_null;
+  return true;
+}
+
+bool JsonDecoder::CheckFields(idx_t row) {
+  for (Field& field : fields_) {
+    const bool missing = field.seen_in != document_;
+    if (!missing && !(field.is_null && field.not_null)) continue;
+    if (missing && !field.not_null && !field.must_exist) {
+      field.writer->SetNull(row);
+      continue;
+    }
+    fault_.column = field.name;
+    if (!missing) return Fault(RowErrorKind::kNull, "null in a NOT NULL column");
+    return Fault(RowErrorKind::kNull,
+                 field.not_null
+                     ? "the field is missing, but the column is NOT NULL"
+                     : "the field is missing, and \"json.fail-on-missing-field\" is set");
+  }
+  return true;
+}
+
+bool JsonDecoder::Malformed(const char* expected) {
+  const std::string_view rest = tokens_.Rest();
+  return Fault(RowErrorKind::kMalformed,
+               rest.empty() ? fmt::format("not JSON: expected {}, but the document ends", expected)
+                            : fmt::format("not JSON: expected {} at byte {}, found {}", expected,
+                                          tokens_.Offset(), Excerpt(rest)));
+}
+
+bool JsonDecoder::Fault(RowErrorKind kind, std::string message) {
+  fault_.kind = kind;
+  fault_.message = std::move(message);
+  return false;
+}
+
+}  // namespace millrace::format

@@ -1,0 +1,281 @@
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "base/strings.h"
+#include "base/units.h"
+#include "job/compiled_job.h"
+#include "job/scan_schema.h"
+#include "sql/functions.h"
+#include "sql/types.h"
+
+namespace millrace::job {
+
+namespace {
+
+using duckdb::LogicalType;
+using duckdb::LogicalTypeId;
+
+// Place of a keyword in a fragment, outside of strings; the fragment's start when it is not there.
+SourceSpan FindClause(const sql::Fragment& fragment, const std::string& clause) {
+  std::string text = ToUpper(fragment.text);
+  std::string wanted = ToUpper(clause);
+  char quote = 0;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (quote) {
+      if (text[i] == quote) quote = 0;
+    } else if (text[i] == '\'' || text[i] == '"' || text[i] == '`') {
+      quote = text[i];
+    } else if (text.compare(i, wanted.size(), wanted) == 0) {
+      return sql::LocateIn(fragment, i, wanted.size());
+    }
+  }
+  return sql::LocateIn(fragment, 0);
+}
+
+Status LocateRefusal(Status status, const sql::Fragment& query) {
+  constexpr std::string_view kClause = "clause: ";
+  if (status.detail().rfind(kClause, 0) != 0) return status;
+  SourceSpan span = FindClause(query, status.detail().substr(kClause.size()));
+  return std::move(status).WithDetail("").At(span);
+}
+
+Status DefineTables(const sql::Catalog& catalog, duck::Planner& planner,
+                    std::map<std::string, stream::ScanTable>& tables) {
+  for (const sql::Table* table : catalog.Tables()) {
+    MR_ASSIGN_OR_RETURN(BoundTable bound, BindTable(*table, planner));
+    MR_RETURN_IF_ERROR(planner.DefineTable(table->name, bound.scan.schema));
+    tables[table->name] = std::move(bound.scan);
+  }
+  for (const sql::View* view : catalog.Views()) {
+    Status defined = planner.DefineView(view->name, view->columns, view->query.text);
+    if (!defined.ok()) return Relocate(std::move(defined), view->query);
+  }
+  return Status::Ok();
+}
+
+bool IsText(const LogicalType& type) {
+  return type.id() == LogicalTypeId::VARCHAR || type.id() == LogicalTypeId::CHAR;
+}
+
+// Flink does not turn text into other types (or back) by itself when inserting.
+Status CheckAssignable(const LogicalType& from, const LogicalType& to, const std::string& column,
+                       const std::string& table, const SourceSpan& at) {
+  if (from.id() == LogicalTypeId::SQLNULL || IsText(from) == IsText(to)) return Status::Ok();
+  return Status(Code::kType, fmt::format("column \"{}\" of table \"{}\" is {}, but the query gives {}",
+                                         column, table, sql::ToFlinkType(to), sql::ToFlinkType(from)))
+      .WithHint(fmt::format("write CAST(… AS {})", sql::ToFlinkType(to)))
+      .At(at);
+}
+
+// The query with its columns renamed and cast to the sink's, by position as in Flink.
+Result<std::string> CastToSink(const duck::Plan& plan, const sql::Insert& insert,
+                               const sql::Table& sink, const std::string& query) {
+  // Metadata columns of a sink are not written yet, so only physical columns take values.
+  std::vector<std::string> targets = insert.columns;
+  if (targets.empty()) targets = sink.schema.Names();
+  plan.root->ResolveOperatorTypes();
+  const auto& types = plan.root->types;
+  SourceSpan at = sql::LocateIn(insert.query, 0);
+  if (types.size() != targets.size()) {
+    return Status(Code::kBind, fmt::format("the query gives {} columns, but table \"{}\" takes {}",
+                                           types.size(), sink.name, targets.size()))
+        .WithDetail("the query gives: " + Join(plan.names, ", "))
+        .WithHint("table \"" + sink.name + "\" has: " + Join(targets, ", "))
+        .At(at);
+  }
+  std::vector<std::string> select(sink.schema.size());
+  for (size_t i = 0; i < sink.schema.size(); i++) {
+    const model::Column& column = sink.schema.columns[i];
+    select[i] = fmt::format("CAST(NULL AS {}) AS {}", column.type.ToString(), QuoteIdentifier(column.name));
+  }
+  std::vector<std::string> aliases;
+  for (size_t i = 0; i < targets.size(); i++) {
+    aliases.push_back(fmt::format("c{}", i));
+    int index = sink.schema.Find(targets[i]);
+    if (index < 0) {
+      return Status(Code::kUnknownColumn, fmt::format("table \"{}\" has no column \"{}\"", sink.name, targets[i]))
+          .WithHint(DidYouMean(targets[i], sink.schema.Names()))
+          .At(insert.span);
+    }
+    const model::Column& column = sink.schema.columns[static_cast<size_t>(index)];
+    MR_RETURN_IF_ERROR(CheckAssignable(types[i], column.type, column.name, sink.name, at));
+    select[static_cast<size_t>(index)] = fmt::format("CAST(q.c{} AS {}) AS {}", i, column.type.ToString(),
+                                                     QuoteIdentifier(column.name));
+  }
+  return fmt::format("SELECT {} FROM ({}\n) AS q({})", Join(select, ", "), query, Join(aliases, ", "));
+}
+
+Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
+  if (job.plan.changelog == stream::ChangelogKind::kAppend) return Status::Ok();
+  const connectors::ConnectorSpec& spec = job.sink_binding.connector->spec;
+  SourceSpan at = FindClause(insert.query, "GROUP BY");
+  if (!spec.sink_accepts_updates) {
+    return Status(Code::kUnsupported,
+                  fmt::format("the query updates its earlier results, but connector \"{}\" of table "
+                              "\"{}\" can only append", spec.name, job.sink->name))
+        .WithHint("group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
+                  "a table with a PRIMARY KEY ('connector' = 'jdbc')")
+        .At(at);
+  }
+  if (job.sink->primary_key.empty() && spec.updates_need_key) {
+    return Status(Code::kUnsupported,
+                  fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
+                              "find them by", job.sink->name))
+        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns")
+        .At(at);
+  }
+  return Status::Ok();
+}
+
+// Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
+Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
+                const std::map<std::string, stream::ScanTable>& tables) {
+  auto plan = job.planner->PlanQuery(query);
+  if (!plan.ok()) return Relocate(plan.status(), rewritten);
+  auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables);
+  if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
+  job.plan = std::move(*built);
+  return Status::Ok();
+}
+
+Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder) {
+  for (const stream::SourceUse& use : job.plan.sources) {
+    SourceTable source;
+    source.table = catalog.FindTable(use.table);
+    auto binding = binder(*source.table);
+    if (!binding.ok()) return binding.status();
+    source.binding = std::move(*binding);
+    auto settings = TakeTableSettings(source.binding.options);
+    if (!settings.ok()) return std::move(settings).status().At(source.table->span);
+    source.settings = *settings;
+    if (source.settings.idle_timeout_us < 0) {
+      source.settings.idle_timeout_us = job.settings.idle_timeout_us;
+    }
+    const connectors::ConnectorEntry& connector = *source.binding.connector;
+    if (!connector.new_source) {
+      return Status(Code::kUnsupported, fmt::format("table \"{}\" cannot be read: connector \"{}\" is a sink only",
+                                                    use.table, connector.spec.name))
+          .At(source.table->span);
+    }
+    auto options = connectors::ParseOptions(connector.spec, source.binding.options);
+    if (!options.ok()) return std::move(options).status().At(source.table->span);
+    job.sources.push_back(std::move(source));
+  }
+  return Status::Ok();
+}
+
+std::string Fingerprint(const CompiledJob& job) {
+  std::string text = job.Explain();
+  return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+}
+
+Result<std::unique_ptr<CompiledJob>> NewJob(const sql::Catalog& catalog, const JobSettings& settings,
+                                            std::map<std::string, stream::ScanTable>& tables) {
+  auto job = std::make_unique<CompiledJob>();
+  job->settings = settings;
+  MR_ASSIGN_OR_RETURN(job->planner, duck::Planner::Create());
+  MR_RETURN_IF_ERROR(sql::RegisterFlinkFunctions(job->planner->database()));
+  MR_RETURN_IF_ERROR(sql::UseFlinkArithmetic(job->planner->connection()));
+  MR_RETURN_IF_ERROR(DefineTables(catalog, *job->planner, tables));
+  return job;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
+                                                   const sql::Insert& insert,
+                                                   const std::string& sql,
+                                                   const JobSettings& settings,
+                                                   const Binder& binder) {
+  std::map<std::string, stream::ScanTable> tables;
+  MR_ASSIGN_OR_RETURN(auto job, NewJob(catalog, settings, tables));
+  job->sql = sql;
+  MR_ASSIGN_OR_RETURN(job->sink, catalog.GetTable(insert.target));
+  job->name = settings.name.empty() ? job->sink->name : settings.name;
+  if (insert.overwrite) {
+    return Status(Code::kUnsupported, "INSERT OVERWRITE of a stream is not supported")
+        .WithHint("use INSERT INTO; a table with a PRIMARY KEY is updated in place")
+        .At(insert.span);
+  }
+  if (!insert.partition.empty()) {
+    return Status(Code::kUnsupported, "INSERT INTO … PARTITION (…) is not supported")
+        .WithHint("select the partition column like any other")
+        .At(insert.span);
+  }
+  MR_ASSIGN_OR_RETURN(job->sink_binding, binder(*job->sink));
+  for (const auto& [key, option] : insert.options) job->sink_binding.options[key] = option.value;
+  MR_RETURN_IF_ERROR(TakeTableSettings(job->sink_binding.options).status());
+  const connectors::ConnectorEntry& connector = *job->sink_binding.connector;
+  if (!connector.new_sink) {
+    return Status(Code::kUnsupported, fmt::format("table \"{}\" cannot be written: connector \"{}\" is a source only",
+                                                  job->sink->name, connector.spec.name))
+        .At(insert.span);
+  }
+  auto options = connectors::ParseOptions(connector.spec, job->sink_binding.options);
+  if (!options.ok()) return std::move(options).status().At(job->sink->span);
+
+  MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(insert.query));
+  auto plain = job->planner->PlanQuery(rewritten.text);
+  if (!plain.ok()) return Relocate(plain.status(), rewritten);
+  MR_ASSIGN_OR_RETURN(std::string query, CastToSink(*plain, insert, *job->sink, rewritten.text));
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, tables));
+  MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder));
+  job->fingerprint = Fingerprint(*job);
+  return job;
+}
+
+Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
+                                                   const sql::Select& select,
+                                                   const JobSettings& settings,
+                                                   const Binder& binder) {
+  std::map<std::string, stream::ScanTable> tables;
+  MR_ASSIGN_OR_RETURN(auto job, NewJob(catalog, settings, tables));
+  job->sql = select.query.text;
+  job->name = settings.name.empty() ? "select" : settings.name;
+  MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(select.query));
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, tables));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder));
+  job->fingerprint = Fingerprint(*job);
+  return job;
+}
+
+std::string CompiledJob::Explain() const {
+  std::string out = fmt::format("Job \"{}\"\n", name);
+  bool exactly_once = !sink || sink_binding.connector->spec.guarantee == connectors::Guarantee::kExactlyOnce;
+  out += fmt::format("  delivery: {}\n", exactly_once ? "exactly once" : "at least once");
+  if (sink) {
+    out += fmt::format("  sink: \"{}\" by connector \"{}\": {}\n", sink->name,
+                       sink_binding.connector->spec.name, sink_binding.connector->spec.guarantee_doc);
+  }
+  out += fmt::format("  result: {} ({})\n",
+                     plan.changelog == stream::ChangelogKind::kAppend ? "append" : "updates earlier rows",
+                     Join(plan.names, ", "));
+  out += "\nOperators, from the sources on\n";
+  for (size_t i = 0; i < plan.sources.size(); i++) {
+    const stream::SourceUse& use = plan.sources[i];
+    const SourceTable& source = sources[i];
+    std::vector<std::string> columns;
+    for (size_t c : use.columns) columns.push_back(source.table->column_names[c]);
+    out += fmt::format("  source {}  \"{}\" by connector \"{}\": {}\n", i + 1, use.table,
+                       source.binding.connector->spec.name, Join(columns, ", "));
+    if (source.table->watermark) {
+      out += fmt::format("            watermark: {} - {} per partition; late rows: {}\n",
+                         source.table->watermark->column[0],
+                         FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
+                         source.settings.drop_late ? "dropped, counted" : "dead letters");
+    }
+  }
+  for (const auto& op : plan.operators) {
+    stream::OperatorDescription d = op->Describe();
+    if (d.detail.empty()) continue;
+    out += fmt::format("  {:<6}    {}  {}\n", op->id(), d.name, d.detail);
+    if (!d.changelog.empty()) out += fmt::format("            changelog: {}\n", d.changelog);
+    if (!d.state.empty()) {
+      out += fmt::format("            state: {}; freed by {}\n", d.state, d.freed_by);
+    }
+  }
+  return out;
+}
+
+}  // namespace millrace::job

@@ -1,0 +1,522 @@
+#include "job/job.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "base/units.h"
+#include "connectors/kafka/kafka.h"
+#include "duck/door.h"
+#include "duck/functions.h"
+#include "env/clock.h"
+#include "log/log.h"
+
+namespace millrace::job {
+
+namespace {
+constexpr const char* kFingerprintKey = "fingerprint";
+constexpr const char* kCountersKey = "counters";
+constexpr int64_t kRefreshEvery = 1'000'000;
+constexpr int64_t kIdleWait = 50'000;
+}  // namespace
+
+const char* JobStateName(JobState state) {
+  switch (state) {
+    case JobState::kStarting:
+      return "starting";
+    case JobState::kRunning:
+      return "running";
+    case JobState::kCatchingUp:
+      return "catching_up";
+    case JobState::kIdle:
+      return "idle";
+    case JobState::kFailing:
+      return "failing";
+    case JobState::kFinished:
+      return "finished";
+    case JobState::kStopped:
+      return "stopped";
+    case JobState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+// Collects the dead letters of an epoch.
+class Job::Letters : public stream::DeadLetterSink {
+ public:
+  void Add(model::DeadLetter letter) override {
+    if (letter.time_ms == 0) letter.time_ms = clock_ms;
+    pending.push_back(std::move(letter));
+  }
+  std::vector<model::DeadLetter> pending;
+  int64_t clock_ms = 0;
+};
+
+// The last operator: hands rows to the connector's sink, unless the sink has this epoch already.
+class Job::SinkEnd : public stream::Operator {
+ public:
+  SinkEnd(uint32_t id, Job& job) : Operator(id), job_(job) {}
+  void Process(int, const stream::Batch& batch) override {
+    auto rows = static_cast<int64_t>(batch.size());
+    rows_out += rows;
+    if (!job_.sink_) {
+      if (job_.options_.on_rows) job_.options_.on_rows(*batch.rows, batch.weights);
+      return;
+    }
+    if (replayed || !failure.ok()) return;
+    written += rows;
+    std::vector<int32_t> weights;
+    connectors::SinkBatch out;
+    out.rows = batch.rows;
+    if (batch.weights) {
+      weights.assign(batch.weights, batch.weights + batch.size());
+      out.weights = &weights;
+    }
+    failure = duck::AtTheDoor([&] { return job_.sink_->Write(out); });
+  }
+  stream::OperatorDescription Describe() const override { return {}; }
+
+  bool replayed = false;   // the sink has the running epoch already
+  int64_t written = 0;     // rows since the last commit
+  int64_t rows_out = 0;    // since the job began
+  Status failure;
+
+ private:
+  Job& job_;
+};
+
+Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
+    : compiled_(std::move(compiled)),
+      options_(std::move(options)),
+      explain_(compiled_->Explain()),
+      clock_(options_.services.clock ? options_.services.clock : env::Clock::System()),
+      letters_(std::make_unique<Letters>()) {
+  options_.services.clock = clock_;
+  status_.name = compiled_->name;
+  if (compiled_->sink) status_.sink_table = compiled_->sink->name;
+  status_.guarantee = explain_.find("delivery: exactly once") != std::string::npos ? "exactly once"
+                                                                                   : "at least once";
+  for (const auto& op : compiled_->plan.operators) {
+    std::string freed = op->Describe().freed_by;
+    if (!freed.empty()) status_.state_freed_by = freed;
+  }
+}
+
+Job::~Job() = default;
+
+Result<std::unique_ptr<Job>> Job::Open(std::unique_ptr<CompiledJob> compiled, JobOptions options) {
+  std::unique_ptr<Job> job(new Job(std::move(compiled), std::move(options)));
+  MR_RETURN_IF_ERROR(job->Start());
+  return job;
+}
+
+Status Job::Start() {
+  CompiledJob& compiled = *compiled_;
+  if (options_.state_directory.empty()) {
+    store_ = state::StateStore::InMemory();
+  } else {
+    env::FileSystem* files = options_.files ? options_.files : env::FileSystem::Real();
+    MR_RETURN_IF_ERROR(files->CreateDirectories(options_.state_directory));
+    MR_ASSIGN_OR_RETURN(store_, state::StateStore::Open(options_.state_directory + "/checkpoint"));
+    MR_ASSIGN_OR_RETURN(decisions_, state::DecisionLog::Open(files, options_.state_directory));
+  }
+  std::string stored;
+  store_->Scan(state::kJobEntries, kFingerprintKey,
+               [&](std::string_view, std::string_view value) { stored = value; });
+  if (!stored.empty() && stored != compiled.fingerprint) {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("job \"{}\" was running another query: its state does not fit this one",
+                              compiled.name))
+        .WithHint(fmt::format("keep the old text, give the new query another name (SET "
+                              "'pipeline.name'), or start it over with an empty state by deleting {} "
+                              "and emptying table \"{}\"",
+                              options_.state_directory, status_.sink_table));
+  }
+
+  stream::OperatorContext context;
+  context.client = &compiled.planner->context();
+  context.dead_letters = letters_.get();
+  context.job = compiled.name;
+  for (const SourceTable& source : compiled.sources) {
+    context.drop_late.push_back(source.settings.drop_late);
+  }
+  for (size_t i = 0; i < compiled.sources.size(); i++) {
+    sources_.push_back(std::make_unique<SourceReader>(static_cast<int>(i), compiled.sources[i],
+                                                      compiled.plan.sources[i], context,
+                                                      options_.services, compiled.name));
+    sources_.back()->Restore(*store_);
+    MR_RETURN_IF_ERROR(sources_.back()->Open(*compiled.planner));
+  }
+  for (auto& op : compiled.plan.operators) MR_RETURN_IF_ERROR(op->Open(context, *store_));
+  sink_end_ = std::make_unique<SinkEnd>(static_cast<uint32_t>(compiled.plan.operators.size() + 1), *this);
+  compiled.plan.output->emitter().Add(sink_end_.get(), 0);
+  store_->Scan(state::kJobEntries, kCountersKey, [&](std::string_view, std::string_view value) {
+    std::memcpy(&sink_end_->rows_out, value.data(), 8);
+  });
+  frontiers_.assign(sources_.size(), model::kTimeMin);
+  for (size_t i = 0; i < sources_.size(); i++) frontiers_[i] = sources_[i]->frontier();
+
+  MR_RETURN_IF_ERROR(OpenSink());
+  MR_RETURN_IF_ERROR(OpenDeadLetters());
+  epoch_ = store_->epoch();
+  last_checkpoint_us_ = clock_->MonotonicMicros();
+  return Status::Ok();
+}
+
+Status Job::OpenSink() {
+  if (!compiled_->sink) return Status::Ok();
+  connectors::TableContext table;
+  table.name = compiled_->sink->name;
+  table.schema = compiled_->sink->schema;
+  table.primary_key = compiled_->sink->primary_key;
+  table.partitioned_by = compiled_->sink->partitioned_by;
+  std::map<std::string, std::string> given = compiled_->sink_binding.options;
+  MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
+  MR_ASSIGN_OR_RETURN(table.options,
+                      connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
+  table.job = compiled_->name;
+  table.services = options_.services;
+  MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
+  MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
+  MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
+  return Status::Ok();
+}
+
+// Dead letters go to a topic, exactly once, like any other output.
+Status Job::OpenDeadLetters() {
+  if (!options_.services.log) return Status::Ok();
+  connectors::TableContext table;
+  table.name = kDeadLetterTopic;
+  table.schema.columns.push_back({"value", duckdb::LogicalType::VARCHAR, false});
+  MR_ASSIGN_OR_RETURN(const connectors::ConnectorEntry* kafka, connectors::FindConnector("kafka"));
+  MR_ASSIGN_OR_RETURN(table.options,
+                      connectors::ParseOptions(kafka->spec, {{"topic", kDeadLetterTopic},
+                                                             {"properties.bootstrap.servers", "embedded"},
+                                                             {"format", "raw"}}));
+  table.job = compiled_->name + "/dead-letters";
+  table.services = options_.services;
+  MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
+  MR_RETURN_IF_ERROR(letter_sink_->Open());
+  MR_ASSIGN_OR_RETURN(letters_committed_, letter_sink_->LastCommitted());
+  return Status::Ok();
+}
+
+Status Job::Run() {
+  Status status = Recover();
+  while (status.ok() && !stop_ && !AllEnded()) {
+    int64_t now = clock_->MonotonicMicros();
+    if (now - last_refresh_us_ >= kRefreshEvery) {
+      last_refresh_us_ = now;
+      for (auto& source : sources_) {
+        status = WithRetry([&] { return source->RefreshSplits(now); });
+        if (!status.ok()) break;
+      }
+      if (!status.ok()) break;
+    }
+    // Read before asking the sources, so that a commit in between is not slept through.
+    uint64_t seen = options_.services.log ? options_.services.log->CommitCount() : 0;
+    state::Decision decision;
+    auto decided = DecideNext(decision);
+    if (!decided.ok()) {
+      status = decided.status();
+      if (status.retry() == Retry::kNever) break;
+      PublishError(JobState::kFailing, status);
+      status = Status::Ok();
+      Sleep(200'000);
+      continue;
+    }
+    if (!*decided) {
+      Publish(JobState::kIdle);
+      WaitForInput(seen);
+      continue;
+    }
+    // Pace: a little gathering makes epochs cheaper, and costs at most the interval in latency.
+    int64_t since = clock_->MonotonicMicros() - last_epoch_start_us_;
+    if (since < compiled_->settings.epoch_interval_us) {
+      Sleep(compiled_->settings.epoch_interval_us - since);
+      decision = state::Decision();
+      decided = DecideNext(decision);
+      if (!decided.ok() || !*decided) continue;
+    }
+    int64_t started = clock_->MonotonicMicros();
+    last_epoch_start_us_ = started;
+    if (decisions_) {
+      status = WithRetry([&] { return decisions_->Append(decision); });
+      if (status.ok()) status = WithRetry([&] { return decisions_->Sync(); });
+      if (!status.ok()) break;
+    }
+    status = RunEpoch(decision);
+    if (status.ok()) status = CommitEpoch(decision.epoch, false);
+    if (!status.ok()) break;
+    latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
+    if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
+    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >= compiled_->settings.checkpoint_interval_us;
+    if (due) status = Checkpoint();
+    int64_t lag = 0;
+    for (auto& source : sources_) {
+      for (const SplitState& split : source->splits()) lag += split.behind;
+    }
+    Publish(lag > 10'000 ? JobState::kCatchingUp : JobState::kRunning);
+  }
+  if (status.ok()) status = Finish();
+  if (!status.ok()) {
+    PublishError(JobState::kFailed, status);
+    spdlog::error("job failed job={} error=\"{}\"", compiled_->name, status.message());
+    return status;
+  }
+  Publish(stop_ ? JobState::kStopped : JobState::kFinished);
+  return status;
+}
+
+void Job::WaitForInput(uint64_t seen_commits) {
+  bool all_in_log = std::all_of(sources_.begin(), sources_.end(), [](const auto& source) {
+    return source->reads_embedded_log();
+  });
+  if (all_in_log && options_.services.log) {
+    options_.services.log->WaitForCommit(seen_commits, kIdleWait);
+  } else if (sources_.size() == 1) {
+    sources_[0]->source().Wait(clock_->MonotonicMicros() + kIdleWait);
+  } else {
+    Sleep(5'000);
+  }
+}
+
+// Runs again what was decided after the last checkpoint.
+Status Job::Recover() {
+  if (!decisions_) return Status::Ok();
+  int64_t replayed = 0;
+  for (const state::Decision& decision : decisions_->found()) {
+    if (decision.epoch <= epoch_) continue;
+    if (decision.epoch != epoch_ + 1) {
+      return Status(Code::kCorruption, fmt::format("job \"{}\": the decision of epoch {} is missing",
+                                                   compiled_->name, epoch_ + 1));
+    }
+    MR_RETURN_IF_ERROR(RunEpoch(decision));
+    MR_RETURN_IF_ERROR(CommitEpoch(decision.epoch, false));
+    replayed++;
+  }
+  if (replayed > 0) {
+    spdlog::info("job recovered job={} checkpoint_epoch={} replayed_epochs={} sink_epoch={}",
+                 compiled_->name, store_->epoch(), replayed, sink_committed_);
+  }
+  return Status::Ok();
+}
+
+Result<bool> Job::DecideNext(state::Decision& decision) {
+  decision.epoch = epoch_ + 1;
+  decision.clock_us = clock_->WallMicros();
+  int64_t now = clock_->MonotonicMicros();
+  int64_t share = std::max<int64_t>(1, compiled_->settings.epoch_bytes_max /
+                                           static_cast<int64_t>(std::max<size_t>(1, sources_.size())));
+  for (auto& source : sources_) MR_RETURN_IF_ERROR(source->Decide(share, now, decision));
+  // A split that fell idle can move the watermark without any data.
+  std::string signature;
+  for (const state::SplitName& idle : decision.idle) {
+    signature += fmt::format("{}/{} ", idle.source, idle.split);
+  }
+  bool news = !decision.ranges.empty() || signature != idle_signature_;
+  if (news) idle_signature_ = signature;
+  return news;
+}
+
+Status Job::RunEpoch(const state::Decision& decision) {
+  duck::SetEpochClock(compiled_->planner->context(), decision.clock_us);
+  letters_->clock_ms = decision.clock_us / 1000;
+  sink_end_->replayed = decision.epoch <= sink_committed_;
+  for (const state::SplitRange& range : decision.ranges) {
+    SourceReader& source = *sources_[static_cast<size_t>(range.source)];
+    MR_RETURN_IF_ERROR(source.Read(range, decision.clock_us));
+  }
+  return duck::AtTheDoor([&]() -> Status {
+    bool moved = false;
+    for (size_t i = 0; i < sources_.size(); i++) {
+      model::EventTime before = frontiers_[i];
+      frontiers_[i] = std::max(before, sources_[i]->Advance(decision));
+      moved |= frontiers_[i] != before;
+    }
+    if (moved) {
+      for (auto& op : compiled_->plan.operators) op->OnWatermark(frontiers_);
+    }
+    for (auto& op : compiled_->plan.operators) op->OnEpochEnd();
+    epoch_ = decision.epoch;
+    return sink_end_->failure;
+  });
+}
+
+Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
+  MR_RETURN_IF_ERROR(CommitLetters(epoch));
+  if (!sink_ || sink_end_->written == 0) return Status::Ok();
+  if (sink_->GathersEpochs() && !flush && !sink_->WantsCommit()) return Status::Ok();
+  MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Commit(epoch); }));
+  sink_end_->written = 0;
+  sink_committed_ = epoch;
+  {
+    std::lock_guard<std::mutex> lock(status_mutex_);
+    status_.last_commit_ms = clock_->WallMicros() / 1000;
+  }
+  if (options_.on_commit) options_.on_commit(compiled_->sink->name);
+  return Status::Ok();
+}
+
+Status Job::CommitLetters(model::Epoch epoch) {
+  if (letters_->pending.empty()) return Status::Ok();
+  std::vector<model::DeadLetter> letters = std::move(letters_->pending);
+  letters_->pending.clear();
+  if (!letter_sink_) {
+    for (const model::DeadLetter& letter : letters) {
+      spdlog::warn("dead letter {}", letter.ToJson());
+    }
+    return Status::Ok();
+  }
+  if (epoch <= letters_committed_) return Status::Ok();
+  duckdb::DataChunk rows;
+  rows.Initialize(duckdb::Allocator::DefaultAllocator(), {duckdb::LogicalType::VARCHAR});
+  for (size_t i = 0; i < letters.size();) {
+    rows.Reset();
+    duckdb::idx_t count = 0;
+    for (; i < letters.size() && count < STANDARD_VECTOR_SIZE; i++, count++) {
+      rows.data[0].SetValue(count, duckdb::Value(letters[i].ToJson()));
+    }
+    rows.SetCardinality(count);
+    MR_RETURN_IF_ERROR(letter_sink_->Write({&rows, nullptr}));
+  }
+  MR_RETURN_IF_ERROR(WithRetry([&] { return letter_sink_->Commit(epoch); }));
+  letters_committed_ = epoch;
+  return Status::Ok();
+}
+
+Status Job::Checkpoint() {
+  // Rows that a sink gathers over several epochs must be out before the decisions that made them
+  // are forgotten.
+  if (sink_ && sink_->GathersEpochs() && sink_end_->written > 0) {
+    if (!sink_->WantsCommit() && !stop_) return Status::Ok();
+    MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
+  }
+  last_checkpoint_us_ = clock_->MonotonicMicros();
+  if (store_->epoch() == epoch_) return Status::Ok();
+  MR_RETURN_IF_ERROR(WithRetry([&] {
+    return store_->Checkpoint(epoch_, [&](state::StateWriter& writer) {
+      for (auto& op : compiled_->plan.operators) op->Snapshot(writer);
+      for (auto& source : sources_) source->Save(writer);
+      writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
+      writer.Put(state::kJobEntries, kCountersKey,
+                 {reinterpret_cast<const char*>(&sink_end_->rows_out), 8});
+    });
+  }));
+  return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
+}
+
+Status Job::Finish() {
+  MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
+  MR_RETURN_IF_ERROR(Checkpoint());
+  if (sink_) MR_RETURN_IF_ERROR(sink_->Close());
+  return letter_sink_ ? letter_sink_->Close() : Status::Ok();
+}
+
+Status Job::WithRetry(const std::function<Status()>& action) {
+  for (int attempt = 0;; attempt++) {
+    Status status = duck::AtTheDoor(action);
+    if (status.ok()) {
+      if (attempt > 0) Publish(JobState::kRunning);
+      return status;
+    }
+    if (status.retry() == Retry::kNever || stop_) return status;
+    PublishError(JobState::kFailing, status);
+    if (attempt == 0) {
+      spdlog::warn("job retries job={} error=\"{}\"", compiled_->name, status.message());
+    }
+    Sleep(std::min<int64_t>(5'000'000, 50'000LL << std::min(attempt, 7)));
+  }
+}
+
+void Job::Sleep(int64_t micros) {
+  int64_t until = clock_->MonotonicMicros() + micros;
+  for (int64_t now = clock_->MonotonicMicros(); now < until && !stop_; now = clock_->MonotonicMicros()) {
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min<int64_t>(until - now, 50'000)));
+  }
+}
+
+void Job::RequestStop() {
+  stop_ = true;
+  for (auto& source : sources_) source->source().Interrupt();
+}
+
+bool Job::AllEnded() const {
+  return std::all_of(sources_.begin(), sources_.end(), [](const auto& s) { return s->Ended(); });
+}
+
+void Job::PublishError(JobState state, const Status& error) {
+  std::lock_guard<std::mutex> lock(status_mutex_);
+  if (status_.error.ok()) status_.error_since_ms = clock_->WallMicros() / 1000;
+  status_.state = state;
+  status_.error = error;
+}
+
+void Job::Publish(JobState state) {
+  // A picture every 50 ms is enough for people, and gathering one costs more than a small epoch.
+  int64_t now = clock_->MonotonicMicros();
+  JobStatus next;
+  {
+    std::lock_guard<std::mutex> lock(status_mutex_);
+    if (state == status_.state && now - last_publish_us_ < 50'000) return;
+    next = status_;
+  }
+  last_publish_us_ = now;
+  next.state = state;
+  next.error = Status();
+  next.epoch = epoch_;
+  next.checkpoint_epoch = store_->epoch();
+  next.sources.clear();
+  next.rows_in = next.rows_late = next.rows_filtered = next.rows_dead_lettered = 0;
+  next.state_rows = next.state_bytes = next.lag_rows = 0;
+  next.frontier = model::kTimeMax;
+  bool timed = false;
+  for (auto& source : sources_) {
+    SourceStatus status;
+    status.table = source->table_name();
+    const auto& options = compiled_->sources[next.sources.size()].binding.options;
+    if (auto topic = options.find("topic"); topic != options.end()) status.topic = topic->second;
+    status.rows_in = source->counters().rows_in;
+    status.dead_lettered = source->counters().dead_lettered;
+    status.dropped = source->counters().dropped;
+    for (const SplitState& split : source->splits()) status.lag_rows += split.behind;
+    status.frontier = source->frontier();
+    if (source->has_event_time()) {
+      timed = true;
+      next.frontier = std::min(next.frontier, status.frontier);
+    }
+    next.rows_in += status.rows_in;
+    next.rows_dead_lettered += status.dead_lettered;
+    next.rows_filtered += status.dropped;
+    next.lag_rows += status.lag_rows;
+    next.sources.push_back(std::move(status));
+  }
+  if (!timed) next.frontier = model::kTimeMin;
+  for (const auto& op : compiled_->plan.operators) {
+    next.rows_late += op->stats().rows_late;
+    next.rows_filtered += op->stats().rows_filtered;
+    next.rows_dead_lettered += op->stats().rows_failed;
+    next.state_rows += op->stats().state_rows;
+    next.state_bytes += op->stats().state_bytes;
+  }
+  next.rows_out = sink_end_->rows_out;
+  std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());
+  if (!sorted.empty()) {
+    std::sort(sorted.begin(), sorted.end());
+    next.latency_p50_ms = sorted[sorted.size() / 2];
+    next.latency_p99_ms = sorted[std::min(sorted.size() - 1, sorted.size() * 99 / 100)];
+  }
+  std::lock_guard<std::mutex> lock(status_mutex_);
+  status_ = std::move(next);
+}
+
+JobStatus Job::status() const {
+  std::lock_guard<std::mutex> lock(status_mutex_);
+  return status_;
+}
+
+}  // namespace millrace::job

@@ -1,0 +1,147 @@
+// Job: a running pipeline: sources -> operators -> sink, epoch by epoch.
+//
+//   ┌► decide   poll the sources; offsets, clock and idle splits become the decision
+//   │  log      the decision is appended and synced: durable before any output commits
+//   │  run      read the ranges, process, move the frontier, close windows
+//   │  commit   the sink makes the epoch's rows visible and remembers its number
+//   └─ checkpoint, when it is time: what changed in the state, then forget old decisions
+//
+// Recovery: load the last checkpoint, run the decided epochs again, skip the output of epochs that
+// the sink already has, go on. Since an epoch is a pure function of state and decision, every row
+// reaches the sink exactly once (given an exactly-once sink).
+//
+// Contract: one thread (Run's caller) does all the work; status() and RequestStop() may be called
+// from any thread. Errors with a retry hint are retried with backoff, for ever, while status()
+// says "failing"; other errors end the job.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "env/files.h"
+#include "job/compiled_job.h"
+#include "job/source_reader.h"
+#include "state/decision_log.h"
+#include "state/state_store.h"
+
+namespace millrace::job {
+
+enum class JobState { kStarting, kRunning, kCatchingUp, kIdle, kFailing, kFinished, kStopped, kFailed };
+const char* JobStateName(JobState state);  // "running", "catching_up", ...
+
+struct SourceStatus {
+  std::string table;
+  std::string topic;  // "" when it is none
+  int64_t rows_in = 0;
+  int64_t dead_lettered = 0;
+  int64_t dropped = 0;
+  int64_t lag_rows = 0;
+  model::EventTime frontier = model::kTimeMin;
+};
+
+// A consistent picture of the job, as of its last epoch.
+struct JobStatus {
+  std::string name;
+  JobState state = JobState::kStarting;
+  std::string sink_table;
+  model::Epoch epoch = 0;
+  model::Epoch checkpoint_epoch = 0;
+  std::vector<SourceStatus> sources;
+  int64_t rows_in = 0;
+  int64_t rows_out = 0;
+  int64_t rows_late = 0;
+  int64_t rows_filtered = 0;
+  int64_t rows_dead_lettered = 0;  // decode, checks, event time, failed expressions (not late)
+  int64_t state_rows = 0;
+  int64_t state_bytes = 0;
+  int64_t lag_rows = 0;
+  model::EventTime frontier = model::kTimeMin;  // lowest over sources with event time
+  double latency_p50_ms = 0;  // of an epoch: from its decision to its commit
+  double latency_p99_ms = 0;
+  Status error;               // why it is failing or failed
+  int64_t error_since_ms = 0;
+  int64_t last_commit_ms = 0;
+  std::string guarantee;
+  std::string state_freed_by;
+};
+
+struct JobOptions {
+  std::string state_directory;  // "": state in memory (one-shot runs)
+  env::FileSystem* files = nullptr;
+  connectors::Services services;
+  // Gets the rows of a SELECT (a job without sink).
+  std::function<void(duckdb::DataChunk& rows, const int32_t* weights)> on_rows;
+  // Called after each commit that wrote rows, with the sink table's name.
+  std::function<void(const std::string& table)> on_commit;
+};
+
+constexpr const char* kDeadLetterTopic = "millrace.dead-letters";
+
+class Job {
+ public:
+  // Errors: a state that belongs to another version of the query (kFailedPrecondition, with what
+  // to do), or whatever sources, sink and state report.
+  static Result<std::unique_ptr<Job>> Open(std::unique_ptr<CompiledJob> compiled, JobOptions options);
+  ~Job();
+
+  // Runs until the sources end, RequestStop, or an error that no retry mends.
+  Status Run();
+  void RequestStop();
+
+  JobStatus status() const;
+  const CompiledJob& compiled() const { return *compiled_; }
+  std::string explain() const { return explain_; }
+
+ private:
+  class SinkEnd;
+  class Letters;
+  Job(std::unique_ptr<CompiledJob> compiled, JobOptions options);
+  Status Start();
+  Status OpenSink();
+  Status OpenDeadLetters();
+  Status Recover();
+  Result<bool> DecideNext(state::Decision& decision);
+  Status RunEpoch(const state::Decision& decision);
+  Status CommitEpoch(model::Epoch epoch, bool flush);
+  Status CommitLetters(model::Epoch epoch);
+  Status Checkpoint();
+  Status WithRetry(const std::function<Status()>& action);
+  Status Finish();
+  void Publish(JobState state);
+  void PublishError(JobState state, const Status& error);
+  void Sleep(int64_t micros);
+  void WaitForInput(uint64_t seen_commits);
+  bool AllEnded() const;
+
+  std::unique_ptr<CompiledJob> compiled_;
+  JobOptions options_;
+  std::string explain_;
+  env::Clock* clock_;
+  std::unique_ptr<Letters> letters_;
+  std::unique_ptr<state::StateStore> store_;
+  std::unique_ptr<state::DecisionLog> decisions_;
+  std::vector<std::unique_ptr<SourceReader>> sources_;
+  std::unique_ptr<connectors::Sink> sink_;
+  std::unique_ptr<connectors::Sink> letter_sink_;
+  std::unique_ptr<SinkEnd> sink_end_;
+  stream::Frontiers frontiers_;
+  model::Epoch epoch_ = 0;
+  model::Epoch sink_committed_ = 0;
+  model::Epoch letters_committed_ = 0;
+  int64_t last_checkpoint_us_ = 0;
+  int64_t last_refresh_us_ = 0;
+  int64_t last_epoch_start_us_ = 0;
+  int64_t last_publish_us_ = 0;
+  std::string idle_signature_;
+  std::deque<double> latencies_ms_;
+  std::atomic<bool> stop_{false};
+  mutable std::mutex status_mutex_;
+  JobStatus status_;
+};
+
+}  // namespace millrace::job

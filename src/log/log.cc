@@ -1,0 +1,40 @@
+#include "log/log.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "log/log_impl.h"
+
+namespace millrace::log {
+
+Result<std::unique_ptr<Log>> Log::Open(const LogOptions& options) {
+  auto log = std::make_unique<LogImpl>(options);
+  MR_RETURN_IF_ERROR(log->Start());
+  return std::unique_ptr<Log>(std::move(log));
+}
+
+Result<int64_t> Log::AppendAndWait(const std::string& topic, int partition,
+                                   std::span<const NewRecord> records,
+                                   const ProducerSequence& sequence) {
+  if (Committer::OnCommitterThread()) {
+    return Status(Code::kInternal, "an append's callback waits for another append")
+        .WithHint("call Append from the callback instead; waiting there stops all commits");
+  }
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
+  AppendResult result;
+  Append(topic, partition, records, sequence, [&](const AppendResult& r) {
+    // Notified under the lock: the waiter destroys both as soon as it has it.
+    std::lock_guard lock(mutex);
+    result = r;
+    done = true;
+    finished.notify_one();
+  });
+  std::unique_lock lock(mutex);
+  finished.wait(lock, [&] { return done; });
+  MR_RETURN_IF_ERROR(result.status);
+  return result.base_offset;
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,144 @@
+// Partition: an ordered list of segments; the newest is appended to by the committer.
+//
+// Contract
+//   threads   Append, the readers and Describe from any thread. A commit (Take .. Publish/Abort),
+//             a roll, a cut and MarkDeleted exclude each other by CommitLock, which nobody takes
+//             while holding another lock of a partition.
+//   commit    one group at a time, on the committer's thread:
+//               LockForCommit -> Take -> Write -> Sync -> Publish, or Abort after any error
+//             Segments before the newest are complete and durable before the next one is created,
+//             so only the newest can have a torn tail.
+//   failure   Abort cuts the files back to what is durable. If that fails too, every commit starts
+//             by trying again and fails until it works.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "env/clock.h"
+#include "env/files.h"
+#include "log/commit_gate.h"
+#include "log/log.h"
+#include "log/pending_appends.h"
+#include "log/segment.h"
+
+namespace millrace::log {
+
+class Committer;
+
+// What all partitions of a log share.
+struct PartitionContext {
+  env::FileSystem* files = nullptr;
+  env::Clock* clock = nullptr;
+  OpenFiles* open_files = nullptr;
+  BuilderPool* builders = nullptr;
+  Committer* committer = nullptr;
+  bool fsync = true;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  // Recovers what is in `directory`, which exists.
+  static Result<std::shared_ptr<Partition>> Open(const PartitionContext& context,
+                                                 const std::string& topic, int number,
+                                                 const std::string& directory,
+                                                 const TopicConfig& config);
+
+  // See Log.
+  void Append(std::span<const NewRecord> records, const ProducerSequence& sequence,
+              AppendCallback done);
+  Result<int64_t> NextSequence(int64_t producer_id) const;
+  Result<PartitionInfo> Describe() const;
+  Result<int64_t> Read(int64_t from, int64_t to, int64_t max_bytes,
+                       const std::function<void(std::span<const model::Record>)>& visit);
+  Result<int64_t> OffsetAfterBytes(int64_t from, int64_t budget_bytes);
+  Result<int64_t> OffsetForTime(int64_t timestamp_ms);
+
+  // For the committer; see the contract above.
+  std::unique_lock<CommitGate> LockForCommit() { return std::unique_lock(commit_gate_); }
+  AppendGroup Take();
+  Status Write(AppendGroup& group);
+  Status Sync();
+  void Publish(const AppendGroup& group);
+  // Returns what waited behind the group and fails with it.
+  AppendGroup Abort();
+  // Work that nobody waits for, after Publish: indexes and state of a segment that is full.
+  void FinishCommit();
+
+  void SetConfig(const TopicConfig& config);
+  // Removes segments that are past their time or beyond the size; the newest only after a roll.
+  void ApplyRetention(int64_t now_ms);
+  // Writes the state if much was appended since, so that recovery stays short.
+  void Checkpoint(int64_t growth_bytes_min);
+  // Makes all further calls fail with kNotFound and leaves the files alone, for good.
+  void MarkDeleted();
+
+ private:
+  struct WrittenSegment {
+    std::shared_ptr<Segment> segment;
+    std::shared_ptr<env::File> file;
+    int64_t end_position = 0;
+    std::vector<std::pair<BatchHeader, int64_t>> batches;
+  };
+  struct View {  // a reader's
+    std::shared_ptr<Segment> segment;
+    int64_t segment_end = 0;  // offset where the next segment starts, or the partition ends
+    int64_t start_offset = 0;
+    int64_t end_offset = 0;
+  };
+
+  Partition(const PartitionContext& context, std::string topic, int number, std::string directory,
+            const TopicConfig& config, PartitionState state);
+
+  std::shared_ptr<Segment> NewSegment(int64_t base_offset, int64_t durable_bytes);
+  Status OpenForWrite(WrittenSegment& written);
+  Status Roll(int64_t base_offset);
+  Status Cut();
+  void WriteState();
+  Status RollForRetention();
+  bool DropOldest(const std::shared_ptr<Segment>& segment);
+  void RemoveDropped();
+
+  Status DeletedError() const;
+  Status OutOfRange(int64_t from, int64_t start, int64_t end) const;
+  // The segment that holds `offset`.
+  Result<View> Find(int64_t offset) const;
+  std::vector<std::shared_ptr<Segment>> SegmentList() const;
+  Result<int64_t> ReadSegment(const View& view, int64_t from, int64_t to, int64_t* budget_bytes,
+                              const std::function<void(std::span<const model::Record>)>& visit);
+
+  const PartitionContext context_;
+  const std::string topic_;
+  const int number_;
+  const std::string name_;  // "topic-0", for messages
+  const std::string directory_;
+  std::atomic<int64_t> segment_bytes_;
+  std::atomic<int64_t> retention_ms_;
+  std::atomic<int64_t> retention_bytes_;
+
+  mutable std::mutex pending_mutex_;
+  PendingAppends pending_;
+  bool queued_ = false;  // the committer knows
+
+  CommitGate commit_gate_;  // guards the members down to the empty line
+  std::vector<WrittenSegment> written_;
+  bool needs_cut_ = false;
+  bool directory_dirty_ = false;  // a segment was created since the directory was synced
+  bool file_exists_ = false;      // of the newest segment
+  bool rolled_ = false;
+  int64_t state_position_ = 0;  // the last written state covers the newest segment up to here
+
+  mutable std::mutex state_mutex_;  // guards the members below; segments_ is changed under both
+  std::vector<std::shared_ptr<Segment>> segments_;
+  int64_t end_offset_ = 0;
+  int64_t max_timestamp_ms_ = INT64_MIN;
+  bool deleted_ = false;
+
+  std::mutex dropped_mutex_;
+  std::vector<std::shared_ptr<Segment>> dropped_;  // files to be removed, oldest first
+};
+
+}  // namespace millrace::log

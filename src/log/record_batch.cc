@@ -1,0 +1,202 @@
+#include "log/record_batch.h"
+
+#include <algorithm>
+
+#include "log/crc32c.h"
+#include "log/wire.h"
+
+namespace millrace::log {
+
+namespace {
+
+constexpr size_t kLengthEnd = 12;  // batchLength counts from here
+constexpr size_t kCrcAt = 17;
+constexpr size_t kAttributesAt = 21;
+constexpr int8_t kMagic = 2;
+constexpr int64_t kBatchLengthMax = 1 << 30;
+
+// Kafka computes deltas in 64 bits that wrap; so do we, for timestamps at the ends of the range.
+int64_t WrappingSubtract(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+int64_t WrappingAdd(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
+size_t NullableSize(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return 1;
+  return VarintSize(static_cast<int64_t>(bytes->size())) + bytes->size();
+}
+
+char* PutBytes(char* to, std::string_view bytes) {
+  to = PutVarint(to, static_cast<int64_t>(bytes.size()));
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
+}
+
+char* PutNullable(char* to, const std::optional<std::string_view>& bytes) {
+  return bytes ? PutBytes(to, *bytes) : PutVarint(to, -1);
+}
+
+// A length of -1 is null. Returns the byte after the bytes, null when they do not fit before `end`.
+const char* GetNullable(const char* from, const char* end, std::string_view* bytes, bool* present) {
+  int64_t length;
+  from = GetVarint(from, end, &length);
+  if (from == nullptr || length < -1 || length > end - from) return nullptr;
+  *present = length >= 0;
+  *bytes = length > 0 ? std::string_view(from, static_cast<size_t>(length)) : std::string_view();
+  return from + std::max<int64_t>(length, 0);
+}
+
+}  // namespace
+
+std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes) {
+  if (bytes.size() < kBatchHeaderSize) return std::nullopt;
+  const char* p = bytes.data();
+  const int64_t length = LoadBig<int32_t>(p + 8);
+  BatchHeader header;
+  header.base_offset = LoadBig<int64_t>(p);
+  header.size_bytes = length + static_cast<int64_t>(kLengthEnd);
+  header.attributes = LoadBig<int16_t>(p + 21);
+  header.last_offset_delta = LoadBig<int32_t>(p + 23);
+  header.base_timestamp_ms = LoadBig<int64_t>(p + 27);
+  header.max_timestamp_ms = LoadBig<int64_t>(p + 35);
+  header.producer_id = LoadBig<int64_t>(p + 43);
+  header.base_sequence = LoadBig<int32_t>(p + 53);
+  header.record_count = LoadBig<int32_t>(p + 57);
+  const bool plausible = p[16] == kMagic && length <= kBatchLengthMax &&
+                         header.size_bytes >= static_cast<int64_t>(kBatchHeaderSize) &&
+                         header.base_offset >= 0 && header.last_offset_delta >= 0 &&
+                         header.base_offset < INT64_MAX - INT32_MAX - 1 &&
+                         header.record_count >= 0 &&
+                         header.record_count <= static_cast<int64_t>(header.last_offset_delta) + 1;
+  if (!plausible) return std::nullopt;
+  return header;
+}
+
+bool ChecksumHolds(std::string_view batch) {
+  if (batch.size() < kBatchHeaderSize) return false;
+  return LoadBig<uint32_t>(batch.data() + kCrcAt) == Crc32c(batch.substr(kAttributesAt));
+}
+
+RecordCursor::RecordCursor(std::string_view batch, const BatchHeader& header)
+    : header_(header),
+      at_(batch.data() + kBatchHeaderSize),
+      end_(batch.data() + batch.size()),
+      left_(header.record_count) {}
+
+bool RecordCursor::Fail() {
+  failed_ = true;
+  left_ = 0;
+  return false;
+}
+
+bool RecordCursor::Next(model::Record* record) {
+  if (left_ <= 0) return false;
+  int64_t length;
+  const char* p = GetVarint(at_, end_, &length);
+  if (p == nullptr || length < 1 || length > end_ - p) return Fail();
+  const char* end = p + length;
+  p++;  // attributes: unused in v2
+  int64_t timestamp_delta;
+  int64_t offset_delta;
+  if ((p = GetVarint(p, end, &timestamp_delta)) == nullptr) return Fail();
+  if ((p = GetVarint(p, end, &offset_delta)) == nullptr) return Fail();
+  if (offset_delta <= last_delta_ || offset_delta > header_.last_offset_delta) return Fail();
+  if ((p = GetNullable(p, end, &record->key, &record->has_key)) == nullptr) return Fail();
+  if ((p = GetNullable(p, end, &record->value, &record->has_value)) == nullptr) return Fail();
+  int64_t header_count;
+  const char* headers = p;
+  if ((p = GetVarint(p, end, &header_count)) == nullptr || header_count < 0) return Fail();
+  if (header_count == 0) {
+    if (p != end) return Fail();
+    record->headers = {};
+  } else {
+    for (int64_t i = 0; i < header_count; i++) {
+      std::string_view bytes;
+      bool present;
+      if ((p = GetNullable(p, end, &bytes, &present)) == nullptr || !present) return Fail();
+      if ((p = GetNullable(p, end, &bytes, &present)) == nullptr) return Fail();
+    }
+    if (p != end) return Fail();
+    record->headers = {headers, static_cast<size_t>(end - headers)};
+  }
+  last_delta_ = offset_delta;
+  record->offset = header_.base_offset + offset_delta;
+  // Bit 3: the log's own append time, which is the batch's largest timestamp, counts for all.
+  record->timestamp_ms = (header_.attributes & 8) != 0
+                             ? header_.max_timestamp_ms
+                             : WrappingAdd(header_.base_timestamp_ms, timestamp_delta);
+  at_ = end;
+  left_--;
+  if (left_ == 0 && at_ != end_) return Fail();
+  return true;
+}
+
+Status RecordCursor::status() const {
+  if (!failed_) return {};
+  return Status(Code::kCorruption, "record batch at offset " + std::to_string(header_.base_offset) +
+                                       " holds records that do not match its header");
+}
+
+void BatchBuilder::Reset(int64_t producer_id, int64_t base_sequence) {
+  buffer_.Resize(kBatchHeaderSize);
+  producer_id_ = producer_id;
+  base_sequence_ = producer_id < 0 ? -1 : base_sequence;
+  base_timestamp_ms_ = 0;
+  max_timestamp_ms_ = -1;
+  count_ = 0;
+}
+
+void BatchBuilder::Add(const NewRecord& record, int64_t timestamp_ms) {
+  if (count_ == 0) base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
+  max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
+  const int64_t delta = WrappingSubtract(timestamp_ms, base_timestamp_ms_);
+  size_t body = 1 + VarintSize(delta) + VarintSize(count_) + NullableSize(record.key) +
+                NullableSize(record.value) +
+                VarintSize(static_cast<int64_t>(record.headers.size()));
+  for (const auto& [key, value] : record.headers) {
+    body += NullableSize(key) + NullableSize(value);
+  }
+  const size_t start = buffer_.size();
+  buffer_.Resize(start + VarintSize(static_cast<int64_t>(body)) + body);
+  char* p = PutVarint(buffer_.data() + start, static_cast<int64_t>(body));
+  *p++ = 0;
+  p = PutVarint(p, delta);
+  p = PutVarint(p, count_);
+  p = PutNullable(p, record.key);
+  p = PutNullable(p, record.value);
+  p = PutVarint(p, static_cast<int64_t>(record.headers.size()));
+  for (const auto& [key, value] : record.headers) {
+    p = PutBytes(p, key);
+    p = PutBytes(p, value);
+  }
+  count_++;
+}
+
+std::string_view BatchBuilder::Finish(int64_t base_offset) {
+  char* p = buffer_.data();
+  StoreBig<int64_t>(p, base_offset);
+  StoreBig<int32_t>(p + 8, static_cast<int32_t>(buffer_.size() - kLengthEnd));
+  StoreBig<int32_t>(p + 12, 0);
+  p[16] = kMagic;
+  StoreBig<int16_t>(p + 21, 0);
+  StoreBig<int32_t>(p + 23, count_ - 1);
+  StoreBig<int64_t>(p + 27, base_timestamp_ms_);
+  StoreBig<int64_t>(p + 35, max_timestamp_ms_);
+  StoreBig<int64_t>(p + 43, producer_id_);
+  StoreBig<int16_t>(p + 51, producer_id_ < 0 ? int16_t{-1} : int16_t{0});
+  StoreBig<int32_t>(p + 53,
+                    producer_id_ < 0 ? -1 : static_cast<int32_t>(base_sequence_ & INT32_MAX));
+  StoreBig<int32_t>(p + 57, count_);
+  StoreBig<uint32_t>(p + kCrcAt, Crc32c(buffer_.view().substr(kAttributesAt)));
+  return buffer_.view();
+}
+
+int64_t PayloadBytes(const NewRecord& record) {
+  size_t bytes = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  for (const auto& [key, value] : record.headers) bytes += key.size() + value.size();
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,188 @@
+#include "project/config_file.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+
+#include "base/strings.h"
+#include "base/units.h"
+
+namespace millrace::project {
+
+namespace {
+
+class Reader {
+ public:
+  Reader(std::string path, std::vector<Status>& faults) : path_(std::move(path)), faults_(faults) {}
+
+  using Handler = std::function<void(const YAML::Node& value)>;
+
+  // Visits the keys of a map; unknown ones are faults with did-you-mean.
+  void Map(const YAML::Node& node, const std::string& what,
+           const std::vector<std::pair<std::string, Handler>>& keys) {
+    if (!node || node.IsNull()) return;
+    if (!node.IsMap()) {
+      Fault(node, Code::kBadOption, fmt::format("{} must be a map of keys and values", what), "");
+      return;
+    }
+    std::vector<std::string> names;
+    for (const auto& [name, handler] : keys) names.push_back(name);
+    for (const auto& entry : node) {
+      std::string key = entry.first.as<std::string>();
+      bool known = false;
+      for (const auto& [name, handler] : keys) {
+        if (name != key) continue;
+        known = true;
+        handler(entry.second);
+      }
+      if (!known) {
+        Fault(entry.first, Code::kUnknownOption, fmt::format("{} has no key \"{}\"", what, key),
+              DidYouMean(key, names));
+      }
+    }
+  }
+
+  void Text(const YAML::Node& node, std::string& out) {
+    if (node.IsScalar()) {
+      out = node.Scalar();
+    } else {
+      Fault(node, Code::kBadOption, "expected a text", "");
+    }
+  }
+
+  template <typename T>
+  void Number(const YAML::Node& node, T& out, int64_t lowest, int64_t highest) {
+    try {
+      int64_t value = node.as<int64_t>();
+      if (value >= lowest && value <= highest) {
+        out = static_cast<T>(value);
+        return;
+      }
+    } catch (const YAML::Exception&) {
+      // reported below
+    }
+    Fault(node, Code::kBadOption, fmt::format("expected a whole number from {} to {}", lowest, highest), "");
+  }
+
+  void Bytes(const YAML::Node& node, int64_t& out) {
+    auto parsed = ParseBytes(node.IsScalar() ? node.Scalar() : "");
+    if (parsed.ok()) {
+      out = *parsed;
+    } else {
+      Fault(node, Code::kBadOption, parsed.status().message(), parsed.status().hint());
+    }
+  }
+
+  void DurationMs(const YAML::Node& node, int64_t& out) {
+    if (node.IsScalar() && node.Scalar() == "-1") {
+      out = -1;
+      return;
+    }
+    auto parsed = ParseDurationMicros(node.IsScalar() ? node.Scalar() : "");
+    if (parsed.ok()) {
+      out = *parsed / 1000;
+    } else {
+      Fault(node, Code::kBadOption, parsed.status().message(), parsed.status().hint());
+    }
+  }
+
+  void Fault(const YAML::Node& node, Code code, const std::string& message, const std::string& hint) {
+    YAML::Mark mark = node.Mark();
+    faults_.push_back(Status(code, message).WithHint(hint).At(
+        {path_, mark.line + 1, mark.column + 1, 1}));
+  }
+
+ private:
+  std::string path_;
+  std::vector<Status>& faults_;
+};
+
+void ReadTarget(Reader& reader, const YAML::Node& node, const std::string& name, Target& target) {
+  if (name == "dev") target.embedded = {"kafka", "jdbc"};
+  reader.Map(node, "target \"" + name + "\"",
+             {{"embedded",
+               [&](const YAML::Node& list) {
+                 target.embedded.clear();
+                 for (const auto& entry : list) {
+                   std::string connector;
+                   reader.Text(entry, connector);
+                   if (connector != "kafka" && connector != "jdbc") {
+                     reader.Fault(entry, Code::kBadOption,
+                                  fmt::format("connector \"{}\" has no embedded form", connector),
+                                  "there is: \"kafka\" (the log), \"jdbc\" (the warehouse)");
+                   }
+                   target.embedded.push_back(connector);
+                 }
+               }},
+              {"options", [&](const YAML::Node& connectors) {
+                 for (const auto& connector : connectors) {
+                   for (const auto& option : connector.second) {
+                     reader.Text(option.second,
+                                 target.options[connector.first.as<std::string>()]
+                                               [option.first.as<std::string>()]);
+                   }
+                 }
+               }}});
+}
+
+void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name, TopicSettings& topic) {
+  reader.Map(node, "topic \"" + name + "\"",
+             {{"partitions", [&](const YAML::Node& n) { reader.Number(n, topic.config.partitions, 1, 10'000); }},
+              {"retention", [&](const YAML::Node& n) { reader.DurationMs(n, topic.config.retention_ms); }},
+              {"retention-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.retention_bytes); }},
+              {"segment-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.segment_bytes); }},
+              {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
+}
+
+void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
+  reader.Map(node, "serve",
+             {{"http",
+               [&](const YAML::Node& n) {
+                 std::string address;
+                 reader.Text(n, address);
+                 size_t colon = address.rfind(':');
+                 std::string port = colon == std::string::npos ? address : address.substr(colon + 1);
+                 if (colon != std::string::npos) config.http_host = address.substr(0, colon);
+                 reader.Number(YAML::Load(port), config.http_port, 0, 65535);
+               }},
+              {"body-max", [&](const YAML::Node& n) { reader.Bytes(n, config.body_bytes_max); }}});
+}
+
+}  // namespace
+
+Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vector<Status>& faults) {
+  try {
+    YAML::Node root = YAML::LoadFile(path);
+    Reader reader(path, faults);
+    reader.Map(
+        root, "millrace.yml",
+        {{"name", [&](const YAML::Node& n) { reader.Text(n, config.name); }},
+         {"target", [&](const YAML::Node& n) { reader.Text(n, config.target); }},
+         {"targets",
+          [&](const YAML::Node& targets) {
+            for (const auto& entry : targets) {
+              std::string name = entry.first.as<std::string>();
+              ReadTarget(reader, entry.second, name, config.targets[name]);
+            }
+          }},
+         {"topics",
+          [&](const YAML::Node& topics) {
+            for (const auto& entry : topics) {
+              std::string name = entry.first.as<std::string>();
+              ReadTopic(reader, entry.second, name, config.topics[name]);
+            }
+          }},
+         {"serve", [&](const YAML::Node& n) { ReadServe(reader, n, config); }},
+         {"warehouse", [&](const YAML::Node& n) {
+            reader.Map(n, "warehouse",
+                       {{"memory-limit", [&](const YAML::Node& m) { reader.Bytes(m, config.warehouse_memory_bytes); }},
+                        {"threads", [&](const YAML::Node& m) { reader.Number(m, config.warehouse_threads, 1, 256); }}});
+          }}});
+    return Status::Ok();
+  } catch (const YAML::Exception& e) {
+    return Status(Code::kSyntax, "not valid YAML: " + e.msg).At({path, e.mark.line + 1, e.mark.column + 1, 1});
+  }
+}
+
+}  // namespace millrace::project

@@ -1,0 +1,218 @@
+#include "project/project.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "base/strings.h"
+#include "env/files.h"
+#include "project/config_file.h"
+#include "sql/parser.h"
+
+namespace millrace::project {
+
+namespace {
+
+bool EndsWith(const std::string& text, const std::string& ending) {
+  return text.size() >= ending.size() &&
+         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
+}
+
+}  // namespace
+
+Result<std::string> ResolveReferences(const std::string& value) {
+  std::string out;
+  for (size_t i = 0; i < value.size();) {
+    size_t start = value.find("${", i);
+    size_t end = start == std::string::npos ? start : value.find('}', start);
+    if (end == std::string::npos) return out + value.substr(i);
+    out += value.substr(i, start - i);
+    std::string reference = value.substr(start + 2, end - start - 2);
+    i = end + 1;
+    if (reference.rfind("env:", 0) == 0) {
+      const char* found = std::getenv(reference.c_str() + 4);
+      if (!found) {
+        return Status(Code::kNotFound, fmt::format("environment variable \"{}\" is not set", reference.substr(4)))
+            .WithHint(fmt::format("export {}=… before starting", reference.substr(4)));
+      }
+      out += found;
+    } else if (reference.rfind("file:", 0) == 0) {
+      auto content = env::ReadWholeFile(*env::FileSystem::Real(), reference.substr(5));
+      if (!content.ok()) return content.status();
+      out += Trim(*content);
+    } else {
+      return Status(Code::kBadOption, fmt::format("\"${{{}}}\" is not a reference", reference))
+          .WithHint("write ${env:NAME} or ${file:/path}");
+    }
+  }
+  return out;
+}
+
+std::unique_ptr<Project> Project::Load(const std::string& path, const std::string& target,
+                                       std::vector<Status>& faults) {
+  std::unique_ptr<Project> project(new Project());
+  env::FileSystem& files = *env::FileSystem::Real();
+  if (EndsWith(path, ".sql")) {
+    project->directory_ = env::ParentDirectory(path);
+    project->config_.name = path;
+    project->config_.targets["dev"].embedded = {"kafka", "jdbc"};
+    project->LoadScript(path, faults);
+  } else {
+    project->directory_ = path;
+    project->LoadConfig(target, faults);
+    auto names = files.List(path + "/sql");
+    if (!names.ok()) {
+      faults.push_back(Status(Code::kNotFound, fmt::format("\"{}\" is not a project: it has no sql/ directory", path))
+                           .WithHint("make one with: millrace init " + path));
+      return project;
+    }
+    for (const std::string& name : *names) {
+      if (EndsWith(name, ".sql")) project->LoadScript(path + "/sql/" + name, faults);
+    }
+  }
+  // Two jobs may write one table: their names must differ all the same.
+  std::set<std::string> used;
+  for (JobStatement& statement : project->jobs_) {
+    std::string base = statement.settings.name.empty() ? statement.insert.target.last()
+                                                       : statement.settings.name;
+    std::string name = base;
+    for (int n = 2; !used.insert(name).second; n++) name = fmt::format("{}_{}", base, n);
+    statement.settings.name = name;
+  }
+  return project;
+}
+
+void Project::LoadConfig(const std::string& target, std::vector<Status>& faults) {
+  std::string path = directory_ + "/millrace.yml";
+  config_.name = directory_;
+  if (env::FileSystem::Real()->Size(path).ok()) {
+    Status read = ReadConfigFile(path, config_, faults);
+    if (!read.ok()) faults.push_back(std::move(read));
+  }
+  config_.targets.try_emplace("dev", Target{{"kafka", "jdbc"}, {}});
+  if (!target.empty()) config_.target = target;
+  if (!config_.targets.count(config_.target)) {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : config_.targets) names.push_back(name);
+    faults.push_back(Status(Code::kUnknownOption, fmt::format("there is no target \"{}\"", config_.target))
+                         .WithHint(DidYouMean(config_.target, names))
+                         .At({path, 0, 0, 0}));
+  }
+}
+
+void Project::LoadScript(const std::string& path, std::vector<Status>& faults) {
+  auto text = env::ReadWholeFile(*env::FileSystem::Real(), path);
+  if (!text.ok()) {
+    faults.push_back(text.status());
+    return;
+  }
+  sql::ParsedScript script = sql::ParseScriptAll(*text, path);
+  for (Status& error : script.errors) faults.push_back(std::move(error));
+  for (sql::Statement& statement : script.statements) {
+    auto add_job = [&](const sql::Insert& insert) {
+      jobs_.push_back({insert, statement.text.text, settings_});
+      settings_.name.clear();  // a name is for the next job only
+    };
+    if (const auto* set = statement.As<sql::Set>()) {
+      Status applied = job::ApplySetting(set->key, set->value, settings_);
+      if (!applied.ok()) faults.push_back(std::move(applied).At(statement.text.span));
+    } else if (const auto* insert = statement.As<sql::Insert>()) {
+      add_job(*insert);
+    } else if (const auto* statements = statement.As<sql::StatementSet>()) {
+      for (const sql::Insert& one : statements->inserts) add_job(one);
+    } else if (statement.As<sql::CreateTable>() || statement.As<sql::CreateView>() ||
+               statement.As<sql::Drop>()) {
+      Status applied = catalog_.Apply(statement);
+      if (!applied.ok()) faults.push_back(std::move(applied));
+    } else if (!statement.As<sql::Reset>()) {
+      others_.push_back(std::move(statement));
+    }
+  }
+}
+
+bool Project::IsEmbedded(const std::string& connector) const {
+  auto target = config_.targets.find(config_.target);
+  if (target == config_.targets.end()) return false;
+  const auto& embedded = target->second.embedded;
+  return std::find(embedded.begin(), embedded.end(), connector) != embedded.end();
+}
+
+Result<job::Binding> Project::Bind(const sql::Table& table) const {
+  job::Binding binding;
+  binding.options = table.OptionValues();
+  auto connector = binding.options.find("connector");
+  if (connector == binding.options.end()) {
+    return Status(Code::kBadOption, fmt::format("table \"{}\" does not say where its rows are", table.name))
+        .WithHint("add WITH ('connector' = 'kafka', …); see: millrace connectors")
+        .At(table.span);
+  }
+  std::string name = connector->second;
+  auto target = config_.targets.find(config_.target);
+  if (target != config_.targets.end()) {
+    auto overrides = target->second.options.find(name);
+    if (overrides != target->second.options.end()) {
+      for (const auto& [key, value] : overrides->second) binding.options[key] = value;
+    }
+  }
+  if (name == "kafka" && !IsEmbedded("kafka")) {
+    return Status(Code::kUnsupported,
+                  fmt::format("table \"{}\": a Kafka cluster as source or sink is not supported yet", table.name))
+        .WithHint(fmt::format("keep 'kafka' among the embedded connectors of target \"{}\"", config_.target))
+        .At(table.span);
+  }
+  auto found = connectors::FindConnector(name == "jdbc" && IsEmbedded("jdbc") ? "warehouse" : name);
+  if (!found.ok()) {
+    auto option = table.options.find("connector");
+    return std::move(found).status().At(option == table.options.end() ? table.span
+                                                                      : option->second.value_span);
+  }
+  binding.connector = *found;
+  if (name == "jdbc" && IsEmbedded("jdbc")) {
+    // The warehouse needs no address: only the table's name counts.
+    std::map<std::string, std::string> kept = {{"connector", "warehouse"}};
+    auto table_name = binding.options.find("table-name");
+    if (table_name != binding.options.end()) kept["table-name"] = table_name->second;
+    binding.options = std::move(kept);
+  }
+  for (auto& [key, value] : binding.options) {
+    auto resolved = ResolveReferences(value);
+    if (!resolved.ok()) {
+      return std::move(resolved).status().Annotate(fmt::format("option '{}' of table \"{}\"", key, table.name)).At(table.span);
+    }
+    value = *resolved;
+  }
+  return binding;
+}
+
+Result<std::unique_ptr<job::CompiledJob>> Project::Compile(const JobStatement& statement) const {
+  return job::CompileInsert(catalog_, statement.insert, statement.sql, statement.settings,
+                            [this](const sql::Table& table) { return Bind(table); });
+}
+
+std::vector<Status> Project::Validate() const {
+  std::vector<Status> faults;
+  std::set<std::string> seen;  // a broken table would be reported by every job
+  auto add = [&](Status fault) {
+    if (seen.insert(fault.ToString()).second) faults.push_back(std::move(fault));
+  };
+  for (const sql::Table* table : catalog_.Tables()) {
+    auto binding = Bind(*table);
+    if (!binding.ok()) {
+      add(binding.status());
+      continue;
+    }
+    auto settings = job::TakeTableSettings(binding->options);
+    if (!settings.ok()) add(std::move(settings).status().At(table->span));
+    auto options = connectors::ParseOptions(binding->connector->spec, binding->options);
+    if (!options.ok()) add(std::move(options).status().At(table->span));
+  }
+  for (const JobStatement& statement : jobs_) {
+    auto compiled = Compile(statement);
+    if (!compiled.ok()) add(compiled.status());
+  }
+  return faults;
+}
+
+}  // namespace millrace::project

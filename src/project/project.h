@@ -1,0 +1,106 @@
+// Project: a directory with millrace.yml and sql/*.sql, read and checked, nothing started.
+//
+//   millrace.yml   name, target, targets, topics, serve (all optional)
+//   sql/*.sql      read in the order of their names; together they are one script
+//   dashboards/*.yml
+//   .millrace/     run-time data (log/, state/, warehouse.duckdb)
+//
+// millrace.yml:
+//   name: clickstream
+//   target: dev                     # the default target
+//   targets:
+//     dev: {}                       # 'kafka' tables in the embedded log, 'jdbc' tables in the warehouse
+//     prod:
+//       embedded: [kafka]           # connectors that stay embedded; default for dev: [kafka, jdbc]
+//       options:                    # override WITH options of every table with that connector
+//         jdbc: {url: "jdbc:postgresql://db:5432/metrics", password: "${env:METRICS_PASSWORD}"}
+//   topics:                         # settings of embedded topics; others get the defaults
+//     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
+//   serve: {http: "127.0.0.1:8080", body-max: 1 MB}
+//   warehouse: {memory-limit: 512 MB, threads: 2}
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "job/compiled_job.h"
+#include "log/log.h"
+#include "sql/catalog.h"
+#include "sql/statement.h"
+
+namespace millrace::project {
+
+struct TopicSettings {
+  log::TopicConfig config;
+  std::string key;  // column whose value keys collected events; "": the table's 'key.fields'
+};
+
+struct Target {
+  std::vector<std::string> embedded;
+  std::map<std::string, std::map<std::string, std::string>> options;  // by connector
+};
+
+struct ProjectConfig {
+  std::string name;
+  std::string target = "dev";
+  std::map<std::string, Target> targets;
+  std::map<std::string, TopicSettings> topics;
+  std::string http_host = "127.0.0.1";
+  int http_port = 8080;
+  int64_t body_bytes_max = 1 << 20;
+  int64_t warehouse_memory_bytes = 512LL << 20;
+  int warehouse_threads = 2;
+};
+
+// A statement that makes a job, and the settings in force where it stands.
+struct JobStatement {
+  sql::Insert insert;
+  std::string sql;  // as written
+  job::JobSettings settings;
+};
+
+class Project {
+ public:
+  // Reads a project directory, or a single .sql file (then its directory is the project's, without
+  // millrace.yml). Every fault is appended to `faults`; a project with faults may still be looked
+  // at, not run. `target` "": the one of millrace.yml.
+  static std::unique_ptr<Project> Load(const std::string& path, const std::string& target,
+                                       std::vector<Status>& faults);
+
+  // Compiles every job and checks every table: all faults, each with its place.
+  std::vector<Status> Validate() const;
+
+  // How the chosen target carries out a table: `kafka` -> embedded log, `jdbc` -> warehouse on dev.
+  Result<job::Binding> Bind(const sql::Table& table) const;
+  bool IsEmbedded(const std::string& connector) const;
+
+  Result<std::unique_ptr<job::CompiledJob>> Compile(const JobStatement& statement) const;
+
+  const ProjectConfig& config() const { return config_; }
+  const sql::Catalog& catalog() const { return catalog_; }
+  const std::vector<JobStatement>& jobs() const { return jobs_; }       // names are made unique
+  const std::vector<sql::Statement>& others() const { return others_; } // SELECT, EXPLAIN, SHOW, DESCRIBE
+  const std::string& directory() const { return directory_; }
+  std::string data_directory() const { return directory_ + "/.millrace"; }
+
+ private:
+  Project() = default;
+  void LoadConfig(const std::string& target, std::vector<Status>& faults);
+  void LoadScript(const std::string& path, std::vector<Status>& faults);
+
+  std::string directory_;
+  ProjectConfig config_;
+  sql::Catalog catalog_;
+  job::JobSettings settings_;
+  std::vector<JobStatement> jobs_;
+  std::vector<sql::Statement> others_;
+};
+
+// Replaces ${env:NAME} and ${file:path} in a value. Error kNotFound names the reference, never a
+// value.
+Result<std::string> ResolveReferences(const std::string& value);
+
+}  // namespace millrace::project

@@ -1,0 +1,153 @@
+#include "project/runtime.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "duck/functions.h"
+#include "env/clock.h"
+#include "project/system_tables.h"
+#include "project/topic_table.h"
+#include "sql/functions.h"
+
+namespace millrace::project {
+
+Result<std::unique_ptr<Runtime>> Runtime::Open(std::unique_ptr<Project> project, bool with_jobs) {
+  std::unique_ptr<Runtime> runtime(new Runtime());
+  runtime->project_ = std::move(project);
+  runtime->started_ms_ = env::Clock::System()->WallMicros() / 1000;
+  MR_RETURN_IF_ERROR(runtime->OpenStores());
+  MR_RETURN_IF_ERROR(runtime->CreateTopics());
+  if (with_jobs) MR_RETURN_IF_ERROR(runtime->OpenJobs());
+  MR_RETURN_IF_ERROR(runtime->RegisterSystemTables());
+  return runtime;
+}
+
+Runtime::~Runtime() {
+  Stop();
+  jobs_.clear();  // they use log and warehouse
+}
+
+Status Runtime::OpenStores() {
+  std::string data = project_->data_directory();
+  MR_RETURN_IF_ERROR(env::FileSystem::Real()->CreateDirectories(data + "/log"));
+  log::LogOptions log_options;
+  log_options.directory = data + "/log";
+  MR_ASSIGN_OR_RETURN(log_, log::Log::Open(log_options));
+  duck::WarehouseOptions options;
+  options.memory_limit_bytes = project_->config().warehouse_memory_bytes;
+  options.threads = project_->config().warehouse_threads;
+  MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(data + "/warehouse.duckdb", options));
+  // The functions that rewritten Flink SQL uses, so that a query can be asked as a batch too.
+  duckdb::DuckDB database(warehouse_->instance());
+  MR_RETURN_IF_ERROR(duck::RegisterFunctions(database));
+  return sql::RegisterFlinkFunctions(database);
+}
+
+// Topics that a table or millrace.yml names exist from the start; later settings are applied.
+Status Runtime::CreateTopics() {
+  std::map<std::string, log::TopicConfig> wanted;
+  for (const auto& [name, settings] : project_->config().topics) wanted[name] = settings.config;
+  for (const sql::Table* table : project_->catalog().Tables()) {
+    if (table->Option("connector") != "kafka" || !project_->IsEmbedded("kafka")) continue;
+    if (!table->Option("topic").empty()) wanted.try_emplace(table->Option("topic"));
+  }
+  wanted.try_emplace(job::kDeadLetterTopic);
+  for (const auto& [name, config] : wanted) {
+    auto existing = log_->Describe(name);
+    if (!existing.ok()) {
+      MR_RETURN_IF_ERROR(log_->CreateTopic(name, config));
+    } else if (project_->config().topics.count(name)) {
+      log::TopicConfig next = config;
+      // Partitions are never taken away: keys would move.
+      next.partitions = std::max(next.partitions, existing->config.partitions);
+      MR_RETURN_IF_ERROR(log_->AlterTopic(name, next));
+    }
+  }
+  return Status::Ok();
+}
+
+Status Runtime::OpenJobs() {
+  for (const JobStatement& statement : project_->jobs()) {
+    MR_ASSIGN_OR_RETURN(auto compiled, project_->Compile(statement));
+    job::JobOptions options;
+    options.state_directory = project_->data_directory() + "/state/" + compiled->name;
+    options.services.log = log_.get();
+    options.services.warehouse = warehouse_.get();
+    options.services.clock = env::Clock::System();
+    options.services.base_dir = project_->directory();
+    options.on_commit = [this](const std::string& table) { Announce(table); };
+    MR_ASSIGN_OR_RETURN(auto opened, job::Job::Open(std::move(compiled), std::move(options)));
+    jobs_.push_back(std::move(opened));
+  }
+  return Status::Ok();
+}
+
+void Runtime::Start() {
+  for (auto& job : jobs_) {
+    // The job remembers how it ended; JobStatuses shows it.
+    threads_.emplace_back([&job] { (void)job->Run(); });
+  }
+}
+
+void Runtime::Stop() {
+  for (auto& job : jobs_) job->RequestStop();
+  if (log_) log_->WakeWaiters();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+Status Runtime::WaitForJobs(const std::function<void()>& every_100ms, const std::atomic<bool>& stop) {
+  auto ended = [](const job::JobStatus& status) {
+    return status.state == job::JobState::kFinished || status.state == job::JobState::kFailed ||
+           status.state == job::JobState::kStopped;
+  };
+  for (;;) {
+    std::vector<job::JobStatus> statuses = JobStatuses();
+    if (every_100ms) every_100ms();
+    if (stop || std::all_of(statuses.begin(), statuses.end(), ended)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  Stop();
+  for (const job::JobStatus& status : JobStatuses()) {
+    if (status.state == job::JobState::kFailed) return status.error;
+  }
+  return Status::Ok();
+}
+
+std::vector<job::JobStatus> Runtime::JobStatuses() const {
+  std::vector<job::JobStatus> statuses;
+  for (const auto& job : jobs_) statuses.push_back(job->status());
+  return statuses;
+}
+
+job::Job* Runtime::FindJob(const std::string& name) const {
+  for (const auto& job : jobs_) {
+    if (job->compiled().name == name) return job.get();
+  }
+  return nullptr;
+}
+
+Status Runtime::RegisterSystemTables() {
+  MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, *log_, *warehouse_));
+  return project::RegisterSystemTables(*this);
+}
+
+int Runtime::Subscribe(std::function<void(const std::string&)> on_commit) {
+  std::lock_guard<std::mutex> lock(subscribers_mutex_);
+  subscribers_[next_subscription_] = std::move(on_commit);
+  return next_subscription_++;
+}
+
+void Runtime::Unsubscribe(int subscription) {
+  std::lock_guard<std::mutex> lock(subscribers_mutex_);
+  subscribers_.erase(subscription);
+}
+
+void Runtime::Announce(const std::string& table) {
+  std::lock_guard<std::mutex> lock(subscribers_mutex_);
+  for (auto& [number, callback] : subscribers_) callback(table);
+}
+
+}  // namespace millrace::project

@@ -1,0 +1,93 @@
+#include "serve/job_metrics.h"
+
+#include <prometheus/metric_family.h>
+
+namespace millrace::serve {
+
+namespace {
+
+class Families {
+ public:
+  void Add(const std::string& name, const std::string& help, prometheus::MetricType type,
+           const std::vector<std::pair<std::string, std::string>>& labels, double value) {
+    prometheus::MetricFamily& family = Family(name, help, type);
+    prometheus::ClientMetric metric;
+    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
+    if (type == prometheus::MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    family.metric.push_back(std::move(metric));
+  }
+  std::vector<prometheus::MetricFamily> Take() { return std::move(families_); }
+
+ private:
+  prometheus::MetricFamily& Family(const std::string& name, const std::string& help,
+                                   prometheus::MetricType type) {
+    for (auto& family : families_) {
+      if (family.name == name) return family;
+    }
+    prometheus::MetricFamily family;
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    families_.push_back(std::move(family));
+    return families_.back();
+  }
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
+  using prometheus::MetricType;
+  Families families;
+  for (const job::JobStatus& job : runtime_.JobStatuses()) {
+    std::vector<std::pair<std::string, std::string>> labels = {{"job", job.name}};
+    auto counter = [&](const char* name, const char* help, int64_t value) {
+      families.Add(name, help, MetricType::Counter, labels, static_cast<double>(value));
+    };
+    auto gauge = [&](const char* name, const char* help, double value) {
+      families.Add(name, help, MetricType::Gauge, labels, value);
+    };
+    counter("millrace_job_rows_in_total", "Records read by the job", job.rows_in);
+    counter("millrace_job_rows_out_total", "Rows written to the job's sink", job.rows_out);
+    counter("millrace_job_rows_late_total", "Rows behind the watermark", job.rows_late);
+    counter("millrace_job_rows_filtered_total", "Rows that a filter let go", job.rows_filtered);
+    counter("millrace_job_rows_dead_lettered_total", "Rows in the dead letters, late ones excepted",
+            job.rows_dead_lettered);
+    gauge("millrace_job_epoch", "Last epoch", static_cast<double>(job.epoch));
+    gauge("millrace_job_lag_rows", "Records not read yet", static_cast<double>(job.lag_rows));
+    gauge("millrace_job_state_rows", "Rows in the job's state",
+          static_cast<double>(job.state_rows));
+    gauge("millrace_job_state_bytes", "Memory of the job's state",
+          static_cast<double>(job.state_bytes));
+    gauge("millrace_job_up", "1 while the job runs without error", job.error.ok() ? 1 : 0);
+    if (job.frontier > model::kTimeMin && job.frontier < model::kTimeMax) {
+      gauge("millrace_job_watermark_seconds", "Watermark, seconds since 1970",
+            static_cast<double>(job.frontier) / 1e6);
+    }
+    families.Add("millrace_job_epoch_latency_seconds",
+                 "Decision to commit of an epoch, last 512 epochs", MetricType::Gauge,
+                 {{"job", job.name}, {"quantile", "0.5"}}, job.latency_p50_ms / 1000);
+    families.Add("millrace_job_epoch_latency_seconds",
+                 "Decision to commit of an epoch, last 512 epochs", MetricType::Gauge,
+                 {{"job", job.name}, {"quantile", "0.99"}}, job.latency_p99_ms / 1000);
+  }
+  for (const log::TopicInfo& topic : runtime_.log().Topics()) {
+    for (int p = 0; p < topic.config.partitions; p++) {
+      auto info = runtime_.log().DescribePartition(topic.name, p);
+      if (!info.ok()) continue;
+      std::vector<std::pair<std::string, std::string>> labels = {{"topic", topic.name},
+                                                                 {"partition", std::to_string(p)}};
+      families.Add("millrace_topic_end_offset", "One past the newest durable record",
+                   MetricType::Gauge, labels, static_cast<double>(info->end_offset));
+      families.Add("millrace_topic_bytes", "Size on disk", MetricType::Gauge, labels,
+                   static_cast<double>(info->size_bytes));
+    }
+  }
+  return families.Take();
+}
+
+}  // namespace millrace::serve

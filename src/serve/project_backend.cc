@@ -1,0 +1,168 @@
+#include "serve/project_backend.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/strings.h"
+#include "env/clock.h"
+#include "project/dashboard.h"
+#include "serve/job_metrics.h"
+#include "serve/pipeline_view.h"
+#include "serve/topic_schemas.h"
+
+namespace millrace::serve {
+
+namespace {
+
+int64_t NowMs() {
+  return env::Clock::System()->WallMicros() / 1000;
+}
+
+class ProjectBackend : public Backend {
+ public:
+  explicit ProjectBackend(project::Runtime& runtime) : runtime_(runtime) {}
+
+  Status Start() {
+    MR_ASSIGN_OR_RETURN(schemas_, TopicSchemas::Make(runtime_.project()));
+    MR_ASSIGN_OR_RETURN(dashboards_, project::LoadDashboards(runtime_.project().directory()));
+    metrics_ = std::make_shared<JobMetrics>(runtime_);
+    sampler_ = std::thread([this] { SampleEverySecond(); });
+    return Status::Ok();
+  }
+
+  ~ProjectBackend() override {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    if (sampler_.joinable()) sampler_.join();
+  }
+
+  log::Log& log() override { return runtime_.log(); }
+
+  std::shared_ptr<const TopicSchema> TopicSchemaFor(const std::string& topic) override {
+    return schemas_->Find(topic);
+  }
+
+  void WriteDeadLetters(std::span<const model::DeadLetter> letters,
+                        std::function<void(const Status&)> done) override {
+    std::vector<std::string> texts;
+    for (const model::DeadLetter& letter : letters) texts.push_back(letter.ToJson());
+    std::vector<log::NewRecord> records(texts.size());
+    for (size_t i = 0; i < texts.size(); i++) records[i].value = texts[i];
+    runtime_.log().Append(
+        job::kDeadLetterTopic, 0, records, {},
+        [done = std::move(done)](const log::AppendResult& result) { done(result.status); });
+  }
+
+  Result<std::string> PipelineJson() override {
+    return serve::PipelineJson(runtime_, rates_, NowMs());
+  }
+  Result<std::string> JobJson(const std::string& name) override {
+    return serve::JobJson(runtime_, rates_, name);
+  }
+  Result<std::string> DashboardsJson() override { return project::DashboardListJson(dashboards_); }
+  Result<std::string> DashboardJson(const std::string& name) override {
+    MR_ASSIGN_OR_RETURN(const project::Dashboard* dashboard, FindDashboard(name));
+    return project::DashboardJson(*dashboard, runtime_.warehouse());
+  }
+  Result<std::string> DashboardDataJson(const std::string& name,
+                                        const std::map<std::string, std::string>& params) override {
+    MR_ASSIGN_OR_RETURN(const project::Dashboard* dashboard, FindDashboard(name));
+    return project::DashboardDataJson(*dashboard, runtime_.warehouse(), params, NowMs());
+  }
+  Result<std::string> SqlJson(const std::string& sql) override {
+    duck::QueryOptions options;
+    options.max_rows = 100'000;
+    // Results belong to the jobs: a request may read them, not change them under their feet.
+    options.read_only = true;
+    MR_ASSIGN_OR_RETURN(duck::QueryResult result, runtime_.warehouse().Query(sql, options));
+    return result.ToJson();
+  }
+  Result<std::string> DeadLettersJson(int64_t limit) override {
+    std::vector<std::string> newest_first;
+    auto info = runtime_.log().DescribePartition(job::kDeadLetterTopic, 0);
+    if (!info.ok()) return std::string("[]");
+    int64_t from = std::max(info->start_offset, info->end_offset - limit);
+    while (from < info->end_offset) {
+      MR_ASSIGN_OR_RETURN(
+          from, runtime_.log().Read(job::kDeadLetterTopic, 0, from, info->end_offset, 1 << 20,
+                                    [&](std::span<const model::Record> records) {
+                                      for (const model::Record& r : records) {
+                                        newest_first.emplace(newest_first.begin(), r.value);
+                                      }
+                                    }));
+    }
+    return "[" + Join(newest_first, ",") + "]";
+  }
+
+  Status Ready() override {
+    for (const job::JobStatus& job : runtime_.JobStatuses()) {
+      if (job.state == job::JobState::kStarting) {
+        return Status(Code::kUnavailable, fmt::format("job \"{}\" is starting", job.name));
+      }
+      if (job.state == job::JobState::kFailed) {
+        return Status(Code::kUnavailable,
+                      fmt::format("job \"{}\" failed: {}", job.name, job.error.message()));
+      }
+    }
+    return Status::Ok();
+  }
+
+  std::shared_ptr<prometheus::Collectable> Metrics() override { return metrics_; }
+
+  std::function<void()> Subscribe(std::function<void(const Change&)> on_change) override {
+    int number = runtime_.Subscribe([on_change = std::move(on_change)](const std::string& table) {
+      Change change;
+      change.tables.push_back(table);
+      on_change(change);
+    });
+    return [this, number] { runtime_.Unsubscribe(number); };
+  }
+
+ private:
+  Result<const project::Dashboard*> FindDashboard(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const project::Dashboard& dashboard : dashboards_) {
+      if (dashboard.name == name) return &dashboard;
+      names.push_back(dashboard.name);
+    }
+    return Status(Code::kNotFound, fmt::format("there is no dashboard \"{}\"", name))
+        .WithHint(DidYouMean(name, names));
+  }
+
+  void SampleEverySecond() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stop_) {
+      lock.unlock();
+      rates_.Sample(NowMs(), PipelineCounters(runtime_));
+      lock.lock();
+      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stop_; });
+    }
+  }
+
+  project::Runtime& runtime_;
+  std::unique_ptr<TopicSchemas> schemas_;
+  std::vector<project::Dashboard> dashboards_;
+  std::shared_ptr<prometheus::Collectable> metrics_;
+  RateSampler rates_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::thread sampler_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime) {
+  auto backend = std::make_unique<ProjectBackend>(runtime);
+  MR_RETURN_IF_ERROR(backend->Start());
+  return std::unique_ptr<Backend>(std::move(backend));
+}
+
+}  // namespace millrace::serve

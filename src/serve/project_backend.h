@@ -1,0 +1,16 @@
+// ProjectBackend: the HTTP API's view of a running project.
+#pragma once
+
+#include <memory>
+
+#include "base/status.h"
+#include "project/runtime.h"
+#include "serve/backend.h"
+
+namespace millrace::serve {
+
+// `runtime` outlives the backend. Samples rates on a thread of its own. Errors: a dashboard file
+// that cannot be read.
+Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime);
+
+}  // namespace millrace::serve

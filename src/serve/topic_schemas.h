@@ -1,0 +1,25 @@
+// TopicSchemas: for each embedded topic the table its events must fit, as the collector needs it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "duck/planner.h"
+#include "project/project.h"
+#include "serve/backend.h"
+
+namespace millrace::serve {
+
+class TopicSchemas {
+ public:
+  static Result<std::unique_ptr<TopicSchemas>> Make(const project::Project& project);
+  // Null when no table declares the topic.
+  std::shared_ptr<const TopicSchema> Find(const std::string& topic) const;
+
+ private:
+  std::unique_ptr<duck::Planner> planner_;  // the checks' expressions live in it
+  std::map<std::string, std::shared_ptr<const TopicSchema>> schemas_;
+};
+
+}  // namespace millrace::serve

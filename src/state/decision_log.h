@@ -1,0 +1,76 @@
+// DecisionLog: what a job decided to do in each epoch, durable before the epoch's output commits.
+//
+// An epoch is a pure function of state and decision (DESIGN.md, rule 1), so after a crash the
+// decisions since the last checkpoint are enough to compute the same output again.
+//
+// Format: files `decisions-<first epoch, 20 digits>`; each entry is
+//   4 bytes  length of the payload, little endian
+//   8 bytes  XXH3-64 of the payload
+//   payload  epoch, clock_us (8 bytes each), number of ranges (4), then per range: source (4),
+//            split id (4 + bytes), from, to (8 each), end (1); number of idle splits (4), then per
+//            split: source (4), id (4 + bytes)
+// A torn or damaged tail is cut off on open: its epoch never committed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "env/files.h"
+#include "model/position.h"
+
+namespace millrace::state {
+
+// Rows [from, to) of a split belong to the epoch.
+struct SplitRange {
+  int source = 0;
+  std::string split;
+  model::Offset from = 0;
+  model::Offset to = 0;
+  bool end = false;  // the split has no more data after `to`, ever
+};
+
+struct SplitName {
+  int source = 0;
+  std::string split;
+};
+
+struct Decision {
+  model::Epoch epoch = 0;
+  int64_t clock_us = 0;  // wall clock: what the epoch's CURRENT_TIMESTAMP answers
+  std::vector<SplitRange> ranges;
+  std::vector<SplitName> idle;  // do not hold the watermark back in this epoch
+};
+
+class DecisionLog {
+ public:
+  // Opens or creates in `directory` and reads what is there.
+  static Result<std::unique_ptr<DecisionLog>> Open(env::FileSystem* files,
+                                                   const std::string& directory);
+
+  // Decisions found on open, by epoch.
+  const std::vector<Decision>& found() const { return found_; }
+  // Appends without waiting for the disk; Sync makes it durable.
+  Status Append(const Decision& decision);
+  Status Sync();
+  // Forgets decisions up to `epoch`: a checkpoint has made them unnecessary.
+  Status ForgetUpTo(model::Epoch epoch);
+
+ private:
+  DecisionLog(env::FileSystem* files, std::string directory)
+      : files_(files), directory_(std::move(directory)) {}
+  Status ReadAll();
+  Status StartFile(model::Epoch first);
+
+  env::FileSystem* files_;
+  std::string directory_;
+  std::vector<Decision> found_;
+  std::vector<std::string> paths_;  // of all files, oldest first; the last one is open
+  std::unique_ptr<env::File> file_;
+  int64_t size_ = 0;
+  model::Epoch last_epoch_ = 0;
+};
+
+}  // namespace millrace::state

@@ -1,0 +1,31 @@
+// AggregatePlan: what an aggregation computes, in terms of its input chunk's columns.
+#pragma once
+
+#include <duckdb.hpp>
+#include <duckdb/planner/expression/bound_aggregate_expression.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stream/aggregates/aggregate.h"
+
+namespace millrace::stream {
+
+struct AggregatePlan {
+  // The input chunk: group columns 0..groups-1, then arguments and filters.
+  duckdb::vector<duckdb::LogicalType> group_types;
+  std::vector<std::string> group_names;  // for EXPLAIN
+  struct Call {
+    duckdb::unique_ptr<duckdb::BoundAggregateExpression> bound;
+    AggregateColumns columns;
+  };
+  std::vector<Call> calls;
+  bool input_retracts = false;
+
+  // Output columns: the groups, then the aggregates.
+  duckdb::vector<duckdb::LogicalType> OutputTypes() const;
+  std::vector<std::unique_ptr<Aggregate>> MakeAggregates() const;
+  std::string Describe() const;  // "by a, b: count(*), sum(x)"
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,143 @@
+#include "stream/aggregates/distinct.h"
+
+#include <cstring>
+#include <vector>
+
+#include "stream/aggregates/column_reader.h"
+#include "stream/key_table.h"
+#include "stream/row_codec.h"
+
+namespace millrace::stream {
+
+namespace {
+
+class Distinct : public Aggregate {
+ public:
+  Distinct(std::unique_ptr<Aggregate> inner, int argument, const duckdb::LogicalType& type,
+           bool retracts)
+      : inner_(std::move(inner)), argument_(argument), codec_({type}), retracts_(retracts) {}
+
+  void Resize(uint32_t slots) override { inner_->Resize(slots); }
+
+  void Update(const AggregateInput& in) override {
+    ColumnReader values(*in.chunk, argument_);
+    codec_.Bind(*in.chunk, {static_cast<duckdb::idx_t>(argument_)});
+    rows_.clear();
+    slots_.clear();
+    weights_.clear();
+    for (uint32_t i = 0; i < in.count; i++) {
+      if (!values.IsValid(in.rows[i])) continue;
+      auto [entry, added] = table_.FindOrAdd(KeyOf(in.slots[i], codec_.Encode(in.rows[i])));
+      int32_t change = added ? 1 : 0;
+      if (retracts_) {
+        if (entry >= counts_.size()) counts_.resize(entry + 1);
+        int64_t before = added ? 0 : counts_[entry];
+        counts_[entry] = before + (in.weights ? in.weights[i] : 1);
+        change = (counts_[entry] > 0) - (before > 0);
+        if (counts_[entry] == 0) emptied_.push_back(entry);
+      }
+      if (change == 0 && !retracts_) continue;
+      MarkChanged(entry);
+      if (change == 0) continue;
+      rows_.push_back(in.rows[i]);
+      slots_.push_back(in.slots[i]);
+      weights_.push_back(change);
+    }
+    if (!rows_.empty()) {
+      inner_->Update({in.chunk, rows_.data(), slots_.data(), weights_.data(),
+                      static_cast<uint32_t>(rows_.size())});
+    }
+    EraseEmptied();
+  }
+
+  void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
+    inner_->Finish(slots, count, result);
+  }
+
+  void Reset(uint32_t slot) override {
+    // Only groups whose every row was taken away are reset, so their values are gone already.
+    inner_->Reset(slot);
+  }
+
+  void Save(uint32_t slot, std::string& out) const override { inner_->Save(slot, out); }
+  size_t Load(uint32_t slot, std::string_view bytes) override { return inner_->Load(slot, bytes); }
+
+  void SnapshotEntries(state::StateWriter& writer, uint32_t operator_id,
+                       std::string_view prefix) override {
+    std::string key;
+    for (const std::string& gone : erased_) {
+      key.assign(prefix).append(gone);
+      writer.Delete(operator_id, key);
+    }
+    erased_.clear();
+    for (uint32_t entry : changed_) {
+      if (entry >= table_.slots() || !table_.Live(entry)) continue;
+      key.assign(prefix).append(table_.Key(entry));
+      int64_t count = retracts_ ? counts_[entry] : 1;
+      writer.Put(operator_id, key, {reinterpret_cast<const char*>(&count), sizeof count});
+    }
+    for (uint32_t entry : changed_) is_changed_[entry] = 0;
+    changed_.clear();
+  }
+
+  void RestoreEntries(const state::StateReader& reader, uint32_t operator_id,
+                      std::string_view prefix) override {
+    reader.Scan(operator_id, prefix, [&](std::string_view key, std::string_view value) {
+      uint32_t entry = table_.FindOrAdd(key.substr(prefix.size())).slot;
+      if (!retracts_) return;
+      if (entry >= counts_.size()) counts_.resize(entry + 1);
+      std::memcpy(&counts_[entry], value.data(), sizeof(int64_t));
+    });
+  }
+
+  size_t bytes() const override {
+    return inner_->bytes() + table_.bytes() + counts_.capacity() * sizeof(int64_t);
+  }
+
+ private:
+  std::string_view KeyOf(uint32_t slot, std::string_view value) {
+    key_.assign(reinterpret_cast<const char*>(&slot), sizeof slot);
+    key_.append(value);
+    return key_;
+  }
+
+  void MarkChanged(uint32_t entry) {
+    if (entry >= is_changed_.size()) is_changed_.resize(entry + 1);
+    if (is_changed_[entry]) return;
+    is_changed_[entry] = 1;
+    changed_.push_back(entry);
+  }
+
+  void EraseEmptied() {
+    for (uint32_t entry : emptied_) {
+      if (!table_.Live(entry) || counts_[entry] != 0) continue;
+      erased_.emplace_back(table_.Key(entry));
+      table_.Erase(entry);
+    }
+    emptied_.clear();
+  }
+
+  std::unique_ptr<Aggregate> inner_;
+  int argument_;
+  RowCodec codec_;
+  bool retracts_;
+  KeyTable table_;               // (slot, value)
+  std::vector<int64_t> counts_;  // by entry of table_; only with retracts_
+  std::vector<uint32_t> changed_;
+  std::vector<uint8_t> is_changed_;
+  std::vector<uint32_t> emptied_;  // count fell to 0 in this update
+  std::vector<std::string> erased_;
+  std::string key_;
+  std::vector<uint32_t> rows_;
+  std::vector<uint32_t> slots_;
+  std::vector<int32_t> weights_;
+};
+
+}  // namespace
+
+std::unique_ptr<Aggregate> NewDistinct(std::unique_ptr<Aggregate> inner, int argument,
+                                       const duckdb::LogicalType& type, bool retracts) {
+  return std::make_unique<Distinct>(std::move(inner), argument, type, retracts);
+}
+
+}  // namespace millrace::stream

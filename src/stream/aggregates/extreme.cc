@@ -1,0 +1,189 @@
+#include "stream/aggregates/extreme.h"
+
+#include <duckdb/common/serializer/binary_deserializer.hpp>
+#include <duckdb/common/serializer/binary_serializer.hpp>
+#include <duckdb/common/serializer/memory_stream.hpp>
+#include <duckdb/common/types/value.hpp>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "stream/aggregates/column_reader.h"
+
+namespace millrace::stream {
+
+using duckdb::LogicalType;
+using duckdb::PhysicalType;
+using duckdb::Value;
+
+namespace {
+
+// One value a group, for fixed-size types, append-only input.
+template <typename T>
+class FixedExtreme : public Aggregate {
+ public:
+  FixedExtreme(Extreme which, int argument) : which_(which), argument_(argument) {}
+
+  void Resize(uint32_t slots) override { states_.resize(slots); }
+  void Update(const AggregateInput& in) override {
+    ColumnReader values(*in.chunk, argument_);
+    for (uint32_t i = 0; i < in.count; i++) {
+      if (!values.IsValid(in.rows[i])) continue;
+      const T& value = values.Get<T>(in.rows[i]);
+      State& state = states_[in.slots[i]];
+      bool better = which_ == Extreme::kMin ? duckdb::LessThan::Operation(value, state.value)
+                                            : duckdb::GreaterThan::Operation(value, state.value);
+      if (!state.set || better) state = {value, true};
+    }
+  }
+  void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
+    auto* out = duckdb::FlatVector::GetData<T>(result);
+    for (uint32_t i = 0; i < count; i++) {
+      const State& state = states_[slots[i]];
+      if (state.set) {
+        out[i] = state.value;
+      } else {
+        duckdb::FlatVector::SetNull(result, i, true);
+      }
+    }
+  }
+  void Reset(uint32_t slot) override { states_[slot] = State(); }
+  void Save(uint32_t slot, std::string& out) const override {
+    out.append(reinterpret_cast<const char*>(&states_[slot].value), sizeof(T));
+    out += states_[slot].set ? '\1' : '\0';
+  }
+  size_t Load(uint32_t slot, std::string_view bytes) override {
+    std::memcpy(static_cast<void*>(&states_[slot].value), bytes.data(), sizeof(T));
+    states_[slot].set = bytes[sizeof(T)] != 0;
+    return sizeof(T) + 1;
+  }
+  size_t bytes() const override { return states_.capacity() * sizeof(State); }
+
+ private:
+  struct State {
+    T value{};
+    bool set = false;
+  };
+  Extreme which_;
+  int argument_;
+  std::vector<State> states_;
+};
+
+// All values of a group with how often each is there; any type; takes values away.
+class CountedExtreme : public Aggregate {
+ public:
+  CountedExtreme(Extreme which, int argument, bool keep_all)
+      : which_(which), argument_(argument), keep_all_(keep_all) {}
+
+  void Resize(uint32_t slots) override { sets_.resize(slots); }
+  void Update(const AggregateInput& in) override {
+    duckdb::Vector& column = in.chunk->data[static_cast<size_t>(argument_)];
+    for (uint32_t i = 0; i < in.count; i++) {
+      Value value = column.GetValue(in.rows[i]);
+      if (value.IsNull()) continue;
+      Set& set = sets_[in.slots[i]];
+      if (!keep_all_) {
+        bool better = set.empty() || (which_ == Extreme::kMin ? value < set.begin()->first
+                                                              : value > set.begin()->first);
+        if (better) {
+          set.clear();
+          set[value] = 1;
+        }
+        continue;
+      }
+      auto entry = set.try_emplace(value, 0).first;
+      entry->second += in.weights ? in.weights[i] : 1;
+      if (entry->second == 0) set.erase(entry);
+    }
+  }
+  void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
+    for (uint32_t i = 0; i < count; i++) {
+      const Set& set = sets_[slots[i]];
+      if (set.empty()) {
+        duckdb::FlatVector::SetNull(result, i, true);
+      } else {
+        result.SetValue(i, which_ == Extreme::kMin ? set.begin()->first : set.rbegin()->first);
+      }
+    }
+  }
+  void Reset(uint32_t slot) override { sets_[slot].clear(); }
+  void Save(uint32_t slot, std::string& out) const override {
+    duckdb::MemoryStream stream;
+    for (const auto& [value, count] : sets_[slot]) {
+      stream.Write<int64_t>(count);
+      duckdb::BinarySerializer serializer(stream);
+      serializer.Begin();
+      value.Serialize(serializer);
+      serializer.End();
+    }
+    uint64_t entries = sets_[slot].size();
+    uint64_t size = stream.GetPosition();
+    out.append(reinterpret_cast<const char*>(&entries), sizeof entries);
+    out.append(reinterpret_cast<const char*>(&size), sizeof size);
+    out.append(reinterpret_cast<const char*>(stream.GetData()), size);
+  }
+  size_t Load(uint32_t slot, std::string_view bytes) override {
+    uint64_t entries = 0;
+    uint64_t size = 0;
+    std::memcpy(&entries, bytes.data(), sizeof entries);
+    std::memcpy(&size, bytes.data() + sizeof entries, sizeof size);
+    const char* body = bytes.data() + sizeof entries + sizeof size;
+    duckdb::MemoryStream stream(reinterpret_cast<duckdb::data_ptr_t>(const_cast<char*>(body)), size);
+    for (uint64_t i = 0; i < entries; i++) {
+      int64_t count = stream.Read<int64_t>();
+      duckdb::BinaryDeserializer deserializer(stream);
+      deserializer.Begin();
+      sets_[slot][Value::Deserialize(deserializer)] = count;
+      deserializer.End();
+    }
+    return sizeof entries + sizeof size + size;
+  }
+  size_t bytes() const override {
+    size_t total = 0;
+    for (const Set& set : sets_) total += sizeof(Set) + set.size() * (sizeof(Value) + 64);
+    return total;
+  }
+
+ private:
+  using Set = std::map<Value, int64_t>;
+  Extreme which_;
+  int argument_;
+  bool keep_all_;
+  std::vector<Set> sets_;
+};
+
+template <typename T>
+std::unique_ptr<Aggregate> Fixed(Extreme which, int argument) {
+  return std::make_unique<FixedExtreme<T>>(which, argument);
+}
+
+}  // namespace
+
+std::unique_ptr<Aggregate> NewExtreme(Extreme which, int argument, const LogicalType& type,
+                                      bool retracts) {
+  if (!retracts) {
+    switch (type.InternalType()) {
+      case PhysicalType::BOOL:
+        return Fixed<bool>(which, argument);
+      case PhysicalType::INT8:
+        return Fixed<int8_t>(which, argument);
+      case PhysicalType::INT16:
+        return Fixed<int16_t>(which, argument);
+      case PhysicalType::INT32:
+        return Fixed<int32_t>(which, argument);
+      case PhysicalType::INT64:
+        return Fixed<int64_t>(which, argument);
+      case PhysicalType::INT128:
+        return Fixed<duckdb::hugeint_t>(which, argument);
+      case PhysicalType::FLOAT:
+        return Fixed<float>(which, argument);
+      case PhysicalType::DOUBLE:
+        return Fixed<double>(which, argument);
+      default:
+        break;
+    }
+  }
+  return std::make_unique<CountedExtreme>(which, argument, retracts);
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,42 @@
+// How the frontier of event time carries over to the value of an expression.
+#pragma once
+
+#include <duckdb/main/client_context.hpp>
+#include <duckdb/planner/expression.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stream/frontier.h"
+
+namespace millrace::stream {
+
+// A column that bounds windows made by a window table function.
+enum class WindowRole { kNone, kStart, kEnd };
+
+// What the builder knows of a column of a stream.
+struct StreamColumn {
+  duckdb::LogicalType type;
+  std::string name;
+  ColumnFrontier frontier;
+  WindowRole window = WindowRole::kNone;
+};
+
+// The frontier and role of an expression over these columns: known when the expression is a
+// non-decreasing function of one column that has a frontier: the column itself, the mr_ window
+// functions, time_bucket, date_trunc, ± a constant interval, casts between timestamp types.
+StreamColumn Derive(const duckdb::Expression& expression, const std::vector<StreamColumn>& columns,
+                    duckdb::ClientContext& context);
+
+// The same for the elements of a list expression that is unnested (mr_hop_starts, …).
+StreamColumn DeriveElement(const duckdb::Expression& list, const std::vector<StreamColumn>& columns,
+                           duckdb::ClientContext& context);
+
+// column + shift, with shift constant; nothing when the expression has another form.
+struct ShiftedColumn {
+  duckdb::idx_t column = 0;
+  int64_t shift_us = 0;
+};
+std::optional<ShiftedColumn> AsShiftedColumn(const duckdb::Expression& expression);
+
+}  // namespace millrace::stream

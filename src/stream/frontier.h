@@ -1,0 +1,65 @@
+// Frontiers: how far event time has come, per source, and what that means for a derived column.
+//
+// A source's frontier F promises that no row with an earlier event time will be accepted any more
+// (Flink's watermark W is the frontier W + 1 ms). A column that is a non-decreasing function f of
+// event time inherits the frontier f(F): so a group keyed by such a column is final once its key is
+// before f(F). Several sources (union, join): the lowest of their frontiers.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "model/position.h"
+
+namespace millrace::stream {
+
+using Frontiers = std::vector<model::EventTime>;  // by source index
+
+struct FrontierTerm {
+  int source = 0;
+  std::function<model::EventTime(model::EventTime)> map;  // non-decreasing
+};
+
+// The frontier of one column; no terms: the column has none.
+struct ColumnFrontier {
+  std::vector<FrontierTerm> terms;
+
+  bool known() const { return !terms.empty(); }
+
+  model::EventTime At(const Frontiers& frontiers) const {
+    model::EventTime lowest = model::kTimeMax;
+    for (const FrontierTerm& term : terms) {
+      lowest = std::min(lowest, Apply(term, frontiers[static_cast<size_t>(term.source)]));
+    }
+    return lowest;
+  }
+
+  // The frontier as it was for one row of `source` that was read at `frontier`.
+  model::EventTime ForRow(int source, model::EventTime frontier) const {
+    model::EventTime lowest = model::kTimeMax;
+    for (const FrontierTerm& term : terms) {
+      if (term.source == source) lowest = std::min(lowest, Apply(term, frontier));
+    }
+    return lowest;
+  }
+
+  // This column's frontier seen through one more non-decreasing function.
+  ColumnFrontier Then(const std::function<model::EventTime(model::EventTime)>& next) const {
+    ColumnFrontier result;
+    for (const FrontierTerm& term : terms) {
+      result.terms.push_back(
+          {term.source, [map = term.map, next](model::EventTime t) { return next(map(t)); }});
+    }
+    return result;
+  }
+
+ private:
+  // The ends of time stay what they are under every function.
+  static model::EventTime Apply(const FrontierTerm& term, model::EventTime frontier) {
+    if (frontier <= model::kTimeMin || frontier >= model::kTimeMax) return frontier;
+    return term.map(frontier);
+  }
+};
+
+}  // namespace millrace::stream

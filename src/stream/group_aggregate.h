@@ -1,0 +1,50 @@
+// GroupAggregate: GROUP BY without a window: the result is kept up to date. At the end of an epoch
+// every group that changed emits its old row with weight -1 and its new row with weight +1: at most
+// one change per group and epoch. SELECT DISTINCT is the case without aggregates.
+//
+// Without group columns there is one group; as in Flink its first row appears with the first input.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "stream/aggregate_plan.h"
+#include "stream/group_states.h"
+#include "stream/operator.h"
+
+namespace millrace::stream {
+
+class GroupAggregate : public Operator {
+ public:
+  GroupAggregate(uint32_t id, AggregatePlan plan);
+
+  Status Open(const OperatorContext& context, const state::StateReader& state) override;
+  void Process(int port, const Batch& batch) override;
+  void OnEpochEnd() override;
+  void Snapshot(state::StateWriter& writer) override;
+  OperatorDescription Describe() const override;
+
+ private:
+  void RememberOldRows(const std::vector<uint32_t>& slots);
+  void FillRows(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out);
+  void Add(duckdb::DataChunk& from, duckdb::idx_t row, int32_t weight);
+  void Flush();
+
+  AggregatePlan plan_;
+  std::vector<duckdb::idx_t> key_columns_;
+  RowCodec codec_;
+  GroupStates groups_;
+  // Groups touched in this epoch, in order of first touch, and what they showed before it.
+  std::vector<uint32_t> touched_;
+  std::vector<uint8_t> is_touched_;
+  std::vector<int64_t> old_row_;  // by touched_ index: row in old_rows_, or -1: was not there
+  std::vector<std::unique_ptr<duckdb::DataChunk>> old_rows_;
+  duckdb::idx_t old_rows_count_ = 0;
+  std::vector<uint32_t> slots_;
+  std::vector<uint32_t> rows_;
+  duckdb::DataChunk fresh_;
+  duckdb::DataChunk output_;
+  std::vector<int32_t> weights_;
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,54 @@
+// GroupStates: keys, and for each key the states of all aggregates. The windowed aggregation has
+// one per open window, the updating aggregation one in all.
+//
+// State entries under `prefix`: 'g' ++ slot (4 bytes big endian) -> key length, key, states;
+// 'e' ++ aggregate index ++ … -> entries of aggregates that keep sets (DISTINCT).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stream/aggregate_plan.h"
+#include "stream/key_table.h"
+#include "stream/row_codec.h"
+
+namespace millrace::stream {
+
+class GroupStates {
+ public:
+  GroupStates(const AggregatePlan& plan, std::string prefix);
+
+  // The slot of a group, added when it is new.
+  KeyTable::Found FindOrAdd(std::string_view key);
+  // Adds rows to the aggregates. Every slot in `input` was returned by FindOrAdd.
+  void Update(const AggregateInput& input);
+  // Writes the results of these slots to out's columns from `first_column` on, rows 0..count.
+  void Finish(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out,
+              duckdb::idx_t first_column) const;
+  void Erase(uint32_t slot);
+
+  void Snapshot(state::StateWriter& writer, uint32_t operator_id);
+  void Restore(const state::StateReader& reader, uint32_t operator_id);
+
+  const KeyTable& keys() const { return keys_; }
+  size_t bytes() const;
+  // Rows counted into the group, less those taken away; 0 means the group is gone.
+  int64_t& rows(uint32_t slot) { return rows_[slot]; }
+
+ private:
+  void MakeRoom(uint32_t slot);
+  std::string GroupKey(uint32_t slot) const;
+  std::string EntryPrefix(size_t aggregate) const;
+
+  std::string prefix_;
+  KeyTable keys_;
+  std::vector<int64_t> rows_;
+  std::vector<std::unique_ptr<Aggregate>> aggregates_;
+  uint32_t capacity_ = 0;           // slots the aggregates have room for
+  std::vector<uint8_t> changed_;    // since the last snapshot, by slot
+  std::vector<uint32_t> changes_;   // the slots set in changed_
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,409 @@
+#include "stream/job_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <duckdb/planner/expression/bound_aggregate_expression.hpp>
+#include <duckdb/planner/expression/bound_constant_expression.hpp>
+#include <duckdb/planner/expression/bound_function_expression.hpp>
+#include <duckdb/planner/expression/bound_reference_expression.hpp>
+#include <duckdb/planner/expression/bound_unnest_expression.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <duckdb/planner/operator/list.hpp>
+
+#include "duck/door.h"
+#include "stream/group_aggregate.h"
+#include "stream/job_plan_builder.h"
+#include "stream/window_aggregate.h"
+
+namespace millrace::stream {
+
+using duckdb::BoundAggregateExpression;
+using duckdb::BoundReferenceExpression;
+using duckdb::Expression;
+using duckdb::idx_t;
+using duckdb::LogicalOperator;
+using duckdb::LogicalOperatorType;
+
+Status Refuse(const std::string& clause, const std::string& why, const std::string& instead) {
+  return Status(Code::kUnsupported, fmt::format("{} {}", clause, why))
+      .WithDetail("clause: " + clause)
+      .WithHint(instead);
+}
+
+Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
+                             const std::map<std::string, ScanTable>& tables) {
+  return duck::AtTheDoor([&]() -> Result<JobPlan> {
+    return JobPlanBuilder(context, tables).Build(plan);
+  });
+}
+
+duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
+  duckdb::vector<duckdb::LogicalType> result;
+  for (const StreamColumn& column : columns) result.push_back(column.type);
+  return result;
+}
+
+Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
+  CollectScans(*plan.root);
+  MR_ASSIGN_OR_RETURN(Stream result, Visit(*plan.root));
+  plan_.output = result.from;
+  plan_.types = result.types();
+  plan_.names = plan.names;
+  plan_.changelog = result.changelog;
+  return std::move(plan_);
+}
+
+// All scans of a table share one source that delivers the columns any of them wants.
+void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
+  if (node.type == LogicalOperatorType::LOGICAL_GET) {
+    const auto& get = node.Cast<duckdb::LogicalGet>();
+    if (get.function.name != duck::kScanFunction) return;
+    const std::string& table = duck::ScannedTable(*get.bind_data);
+    auto found = std::find_if(plan_.sources.begin(), plan_.sources.end(),
+                              [&](const SourceUse& use) { return use.table == table; });
+    if (found == plan_.sources.end()) {
+      plan_.sources.push_back({table, {}, {}});
+      found = plan_.sources.end() - 1;
+    }
+    for (const auto& column : get.GetColumnIds()) {
+      if (!column.IsVirtualColumn()) found->columns.push_back(column.GetPrimaryIndex());
+    }
+    std::sort(found->columns.begin(), found->columns.end());
+    found->columns.erase(std::unique(found->columns.begin(), found->columns.end()),
+                         found->columns.end());
+  }
+  for (const auto& child : node.children) CollectScans(*child);
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node) {
+  for (const auto& expression : node.expressions) {
+    MR_RETURN_IF_ERROR(CheckDeterministic(*expression));
+  }
+  switch (node.type) {
+    case LogicalOperatorType::LOGICAL_GET:
+      return VisitScan(node);
+    case LogicalOperatorType::LOGICAL_PROJECTION:
+      return VisitProjection(node);
+    case LogicalOperatorType::LOGICAL_FILTER:
+      return VisitFilter(node);
+    case LogicalOperatorType::LOGICAL_UNNEST:
+      return VisitUnnest(node);
+    case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+      return VisitAggregate(node);
+    case LogicalOperatorType::LOGICAL_DISTINCT:
+      return VisitDistinct(node);
+    case LogicalOperatorType::LOGICAL_UNION:
+      return VisitUnion(node);
+    case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+    case LogicalOperatorType::LOGICAL_ANY_JOIN:
+    case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+      return VisitJoin(node);
+    case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+      return VisitEmpty(node);
+    case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE: {
+      const auto& cte = node.Cast<duckdb::LogicalMaterializedCTE>();
+      MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+      stream.open = nullptr;  // several readers: nobody may add steps to it
+      shared_[cte.table_index] = std::move(stream);
+      return Visit(*node.children[1]);
+    }
+    case LogicalOperatorType::LOGICAL_CTE_REF:
+      return shared_.at(node.Cast<duckdb::LogicalCTERef>().cte_index);
+    case LogicalOperatorType::LOGICAL_ORDER_BY:
+      return Refuse("ORDER BY", "needs all rows, and a stream has no last one",
+                    "leave it out, and sort when you query the table this job writes");
+    case LogicalOperatorType::LOGICAL_LIMIT:
+    case LogicalOperatorType::LOGICAL_TOP_N:
+      return Refuse("LIMIT", "on a stream is not supported yet",
+                    "leave it out, and limit when you query the table this job writes");
+    case LogicalOperatorType::LOGICAL_WINDOW:
+      return Refuse("OVER", "(window functions) on a stream is not supported yet",
+                    "aggregate with TUMBLE, HOP or CUMULATE, or with GROUP BY");
+    case LogicalOperatorType::LOGICAL_EXCEPT:
+      return Refuse("EXCEPT", "on streams is not supported yet", "filter with WHERE");
+    case LogicalOperatorType::LOGICAL_INTERSECT:
+      return Refuse("INTERSECT", "on streams is not supported yet",
+                    "join on equal columns within an interval of time");
+    case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+      return Refuse("SELECT", "with a correlated subquery on a stream is not supported yet",
+                    "write it as a join with a condition on time, or as GROUP BY");
+    case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+    case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+    case LogicalOperatorType::LOGICAL_CHUNK_GET:
+      return Refuse("VALUES", "beside a stream is not supported yet",
+                    "use CASE, or IN with a list of constants");
+    default:
+      return Refuse(node.GetName(), "on a stream is not supported",
+                    "see docs/reference/sql.md for what runs as a stream");
+  }
+}
+
+Status JobPlanBuilder::CheckDeterministic(const Expression& expression) const {
+  Status status;
+  std::function<void(const Expression&)> check = [&](const Expression& e) {
+    if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION) {
+      const auto& f = e.Cast<duckdb::BoundFunctionExpression>().function;
+      bool stable = f.GetStability() == duckdb::FunctionStability::CONSISTENT;
+      if (!stable && f.name != "mr_now" && status.ok()) {
+        status = Refuse(f.name, "gives another answer each time it is asked, so a result could not "
+                                "be computed again after a crash",
+                        "put the value into the event, or use CURRENT_TIMESTAMP (the epoch's clock)");
+      }
+    }
+    duckdb::ExpressionIterator::EnumerateChildren(e, check);
+  };
+  check(expression);
+  return status;
+}
+
+Transform& JobPlanBuilder::Steps(Stream& stream) {
+  if (!stream.open) {
+    Transform* transform = Add<Transform>(stream.types());
+    stream.from->emitter().Add(transform, 0);
+    stream.from = stream.open = transform;
+  }
+  return *stream.open;
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::Project(Stream stream, Expressions expressions) {
+  std::vector<StreamColumn> columns;
+  for (const auto& e : expressions) columns.push_back(Derive(*e, stream.columns, context_));
+  bool identity = expressions.size() == stream.columns.size();
+  for (idx_t i = 0; i < expressions.size() && identity; i++) {
+    identity = expressions[i]->GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF &&
+               expressions[i]->Cast<BoundReferenceExpression>().index == i;
+  }
+  if (!identity) Steps(stream).AddProjection(std::move(expressions));
+  stream.columns = std::move(columns);
+  return stream;
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::KeepColumns(Stream stream,
+                                                   const duckdb::vector<idx_t>& columns) {
+  if (columns.empty()) return stream;
+  Expressions references;
+  for (idx_t c : columns) {
+    references.push_back(duckdb::make_uniq<BoundReferenceExpression>(
+        stream.columns[c].name, stream.columns[c].type, c));
+  }
+  return Project(std::move(stream), std::move(references));
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
+  const auto& get = node.Cast<duckdb::LogicalGet>();
+  if (get.function.name != duck::kScanFunction) {
+    return Refuse("FROM", fmt::format("{}() cannot be read as a stream", get.function.name),
+                  "declare a table with CREATE TABLE … WITH ('connector' = …)");
+  }
+  const std::string& table = duck::ScannedTable(*get.bind_data);
+  const ScanTable& scan = tables_.at(table);
+  auto use = std::find_if(plan_.sources.begin(), plan_.sources.end(),
+                          [&](const SourceUse& s) { return s.table == table; });
+  int source = static_cast<int>(use - plan_.sources.begin());
+
+  Stream stream;
+  for (size_t column : use->columns) {
+    StreamColumn made;
+    made.type = scan.schema.columns[column].type;
+    made.name = scan.schema.columns[column].name;
+    if (static_cast<int>(column) == scan.time_column) {
+      made.frontier.terms.push_back({source, [](model::EventTime t) { return t; }});
+    }
+    stream.columns.push_back(std::move(made));
+  }
+  Transform* transform = Add<Transform>(stream.types());
+  use->consumers.push_back(transform);
+  stream.from = stream.open = transform;
+
+  Expressions wanted;
+  for (const auto& column : get.GetColumnIds()) {
+    if (column.IsVirtualColumn()) {
+      wanted.push_back(
+          duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
+      continue;
+    }
+    auto at = std::find(use->columns.begin(), use->columns.end(), column.GetPrimaryIndex());
+    auto index = static_cast<idx_t>(at - use->columns.begin());
+    wanted.push_back(duckdb::make_uniq<BoundReferenceExpression>(
+        stream.columns[index].name, stream.columns[index].type, index));
+  }
+  stream = Project(std::move(stream), std::move(wanted));
+  return KeepColumns(std::move(stream), get.projection_ids);
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitProjection(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Expressions expressions;
+  for (const auto& e : node.expressions) expressions.push_back(e->Copy());
+  return Project(std::move(stream), std::move(expressions));
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitFilter(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Expressions conditions;
+  for (const auto& e : node.expressions) conditions.push_back(e->Copy());
+  Steps(stream).AddFilter(std::move(conditions));
+  return KeepColumns(std::move(stream), node.Cast<duckdb::LogicalFilter>().projection_map);
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnnest(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Expressions lists;
+  std::vector<StreamColumn> columns = stream.columns;
+  for (const auto& e : node.expressions) {
+    if (e->GetExpressionClass() != duckdb::ExpressionClass::BOUND_UNNEST) {
+      return Refuse("UNNEST", "of this form is not supported", "unnest one array column");
+    }
+    const auto& unnest = e->Cast<duckdb::BoundUnnestExpression>();
+    if (unnest.child->return_type.id() != duckdb::LogicalTypeId::LIST) {
+      return Refuse("UNNEST", "needs an ARRAY column", "unnest an ARRAY; MAP and ROW are not lists");
+    }
+    columns.push_back(DeriveElement(*unnest.child, stream.columns, context_));
+    lists.push_back(unnest.child->Copy());
+  }
+  Steps(stream).AddUnnest(std::move(lists));
+  stream.columns = std::move(columns);
+  return stream;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitAggregate(const LogicalOperator& node) {
+  const auto& aggregate = node.Cast<duckdb::LogicalAggregate>();
+  if (aggregate.grouping_sets.size() > 1 || !aggregate.grouping_functions.empty()) {
+    return Refuse("GROUPING SETS", "(also CUBE and ROLLUP) on a stream is not supported yet",
+                  "write one GROUP BY per set and combine them with UNION ALL");
+  }
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Expressions groups;
+  for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
+  std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls;
+  for (const auto& e : node.expressions) {
+    auto copy = e->Copy();
+    calls.emplace_back(&copy.release()->Cast<BoundAggregateExpression>());
+  }
+  return Aggregate(std::move(stream), std::move(groups), std::move(calls));
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitDistinct(const LogicalOperator& node) {
+  const auto& distinct = node.Cast<duckdb::LogicalDistinct>();
+  if (distinct.distinct_type != duckdb::DistinctType::DISTINCT) {
+    return Refuse("DISTINCT ON", "is not supported", "use GROUP BY with MIN or MAX");
+  }
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Expressions groups;
+  for (idx_t c = 0; c < stream.columns.size(); c++) {
+    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(stream.columns[c].name,
+                                                                 stream.columns[c].type, c));
+  }
+  return Aggregate(std::move(stream), std::move(groups), {});
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
+    Stream input, Expressions groups,
+    std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls) {
+  AggregatePlan plan;
+  plan.input_retracts = input.changelog == ChangelogKind::kRetract;
+  // One projection computes group columns, arguments and filters side by side.
+  Expressions needed = std::move(groups);
+  size_t group_count = needed.size();
+  for (auto& call : calls) {
+    MR_RETURN_IF_ERROR(CheckAggregate(*call));
+    AggregateColumns columns;
+    if (!call->children.empty()) {
+      columns.argument = static_cast<int>(needed.size());
+      needed.push_back(call->children[0]->Copy());
+    }
+    if (call->filter) {
+      columns.filter = static_cast<int>(needed.size());
+      needed.push_back(call->filter->Copy());
+    }
+    plan.calls.push_back({std::move(call), columns});
+  }
+  if (needed.empty()) {  // COUNT(*) of everything: keep the row count
+    needed.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
+  }
+  Stream stream = Project(std::move(input), std::move(needed));
+
+  int pane = -1;
+  for (size_t g = 0; g < group_count; g++) {
+    const StreamColumn& column = stream.columns[g];
+    plan.group_types.push_back(column.type);
+    plan.group_names.push_back(column.name);
+    bool usable = column.window != WindowRole::kNone && column.frontier.known();
+    bool better = pane < 0 || (column.window == WindowRole::kEnd &&
+                               stream.columns[static_cast<size_t>(pane)].window != WindowRole::kEnd);
+    if (usable && better) pane = static_cast<int>(g);
+  }
+
+  Stream result;
+  result.columns.assign(stream.columns.begin(),
+                        stream.columns.begin() + static_cast<std::ptrdiff_t>(group_count));
+  for (const auto& call : plan.calls) {
+    StreamColumn column;
+    column.type = call.bound->return_type;
+    column.name = call.bound->ToString();
+    result.columns.push_back(std::move(column));
+  }
+  Operator* made = nullptr;
+  if (pane >= 0 && !plan.input_retracts) {
+    ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
+    made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
+  } else {
+    // Groups may change at any time, so no column of the result has a frontier.
+    for (StreamColumn& column : result.columns) column.frontier = {};
+    made = Add<GroupAggregate>(std::move(plan));
+    result.changelog = ChangelogKind::kRetract;
+  }
+  stream.from->emitter().Add(made, 0);
+  result.from = made;
+  return result;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator& node) {
+  std::vector<Stream> inputs;
+  for (const auto& child : node.children) {
+    MR_ASSIGN_OR_RETURN(Stream input, Visit(*child));
+    inputs.push_back(std::move(input));
+  }
+  Stream result;
+  result.columns = inputs[0].columns;
+  Transform* merged = Add<Transform>(inputs[0].types());
+  for (size_t i = 0; i < inputs.size(); i++) {
+    inputs[i].from->emitter().Add(merged, 0);
+    if (inputs[i].changelog == ChangelogKind::kRetract) result.changelog = ChangelogKind::kRetract;
+    if (i == 0) continue;
+    for (size_t c = 0; c < result.columns.size(); c++) {
+      StreamColumn& column = result.columns[c];
+      const StreamColumn& other = inputs[i].columns[c];
+      if (column.window != other.window) column.window = WindowRole::kNone;
+      if (!column.frontier.known() || !other.frontier.known()) {
+        column.frontier = {};
+        continue;
+      }
+      auto& terms = column.frontier.terms;
+      terms.insert(terms.end(), other.frontier.terms.begin(), other.frontier.terms.end());
+    }
+  }
+  result.from = merged;
+  result.open = merged;
+  if (node.Cast<duckdb::LogicalSetOperation>().setop_all) return result;
+  Expressions groups;
+  for (idx_t c = 0; c < result.columns.size(); c++) {
+    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(result.columns[c].name,
+                                                                 result.columns[c].type, c));
+  }
+  return Aggregate(std::move(result), std::move(groups), {});
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitEmpty(const LogicalOperator& node) {
+  Stream stream;
+  for (const auto& type : node.types) {
+    StreamColumn column;
+    column.type = type;
+    stream.columns.push_back(std::move(column));
+  }
+  stream.from = stream.open = Add<Transform>(stream.types());
+  return stream;
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,46 @@
+// JobPlan: a query as a graph of operators, made from DuckDB's logical plan.
+//
+// Contract: BuildJobPlan either returns a plan that computes the query incrementally, or refuses
+// with kUnsupported: the clause, why, and what to write instead. The clause's keyword is in
+// detail() as `clause: ORDER BY`, so that the caller can point at it in the user's text.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "duck/planner.h"
+#include "model/schema.h"
+#include "stream/operator.h"
+
+namespace millrace::stream {
+
+// What the builder needs to know of a table that a query scans.
+struct ScanTable {
+  model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
+  int time_column = -1;  // that carries the watermark; -1: none
+};
+
+// A table that the job reads, once, however often the query names it.
+struct SourceUse {
+  std::string table;
+  std::vector<size_t> columns;       // wanted, as indexes into ScanTable::schema; ascending
+  std::vector<Operator*> consumers;  // get a batch of exactly these columns, in this order
+};
+
+enum class ChangelogKind { kAppend, kRetract };
+
+struct JobPlan {
+  std::vector<SourceUse> sources;
+  std::vector<std::unique_ptr<Operator>> operators;  // inputs before their consumers
+  Operator* output = nullptr;                        // emits the query's result
+  duckdb::vector<duckdb::LogicalType> types;         // of the result
+  std::vector<std::string> names;
+  ChangelogKind changelog = ChangelogKind::kAppend;
+};
+
+Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
+                             const std::map<std::string, ScanTable>& tables);
+
+}  // namespace millrace::stream

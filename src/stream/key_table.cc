@@ -1,0 +1,122 @@
+#include "stream/key_table.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace millrace::stream {
+
+namespace {
+uint32_t HashOf(std::string_view key) {
+  uint64_t hash = XXH3_64bits(key.data(), key.size());
+  return static_cast<uint32_t>(hash ^ (hash >> 32));
+}
+}  // namespace
+
+void KeyTable::Place(uint32_t hash, uint32_t slot) {
+  uint32_t at = hash & mask_;
+  while (buckets_[at].slot_plus_one != 0) at = (at + 1) & mask_;
+  buckets_[at] = {hash, slot + 1};
+}
+
+void KeyTable::GrowIfNeeded() {
+  if (!buckets_.empty() && (live_ + 1) * 8 <= buckets_.size() * 5) return;
+  size_t capacity = std::max<size_t>(16, buckets_.size() * 2);
+  buckets_.assign(capacity, Bucket());
+  mask_ = static_cast<uint32_t>(capacity - 1);
+  for (uint32_t slot = 0; slot < keys_.size(); slot++) {
+    if (Live(slot)) Place(keys_[slot].hash, slot);
+  }
+}
+
+int64_t KeyTable::Find(std::string_view key) const {
+  if (buckets_.empty()) return -1;
+  uint32_t hash = HashOf(key);
+  for (uint32_t at = hash & mask_;; at = (at + 1) & mask_) {
+    const Bucket& bucket = buckets_[at];
+    if (bucket.slot_plus_one == 0) return -1;
+    if (bucket.hash == hash && Key(bucket.slot_plus_one - 1) == key) {
+      return bucket.slot_plus_one - 1;
+    }
+  }
+}
+
+KeyTable::Found KeyTable::FindOrAdd(std::string_view key) {
+  GrowIfNeeded();
+  uint32_t hash = HashOf(key);
+  uint32_t at = hash & mask_;
+  for (;; at = (at + 1) & mask_) {
+    const Bucket& bucket = buckets_[at];
+    if (bucket.slot_plus_one == 0) break;
+    if (bucket.hash == hash && Key(bucket.slot_plus_one - 1) == key) {
+      return {bucket.slot_plus_one - 1, false};
+    }
+  }
+  uint32_t slot;
+  if (!free_.empty()) {
+    slot = free_.back();
+    free_.pop_back();
+  } else {
+    slot = static_cast<uint32_t>(keys_.size());
+    keys_.emplace_back();
+  }
+  keys_[slot] = {arena_.Copy(reinterpret_cast<const uint8_t*>(key.data()), key.size()),
+                 static_cast<uint32_t>(key.size()), hash};
+  buckets_[at] = {hash, slot + 1};
+  live_++;
+  live_bytes_ += key.size();
+  return {slot, true};
+}
+
+void KeyTable::Restore(std::string_view key, uint32_t slot) {
+  GrowIfNeeded();
+  if (slot >= keys_.size()) {
+    for (uint32_t gap = static_cast<uint32_t>(keys_.size()); gap < slot; gap++) free_.push_back(gap);
+    keys_.resize(slot + 1);
+  } else {
+    free_.erase(std::remove(free_.begin(), free_.end(), slot), free_.end());
+  }
+  uint32_t hash = HashOf(key);
+  keys_[slot] = {arena_.Copy(reinterpret_cast<const uint8_t*>(key.data()), key.size()),
+                 static_cast<uint32_t>(key.size()), hash};
+  Place(hash, slot);
+  live_++;
+  live_bytes_ += key.size();
+}
+
+void KeyTable::Erase(uint32_t slot) {
+  uint32_t at = keys_[slot].hash & mask_;
+  while (buckets_[at].slot_plus_one != slot + 1) at = (at + 1) & mask_;
+  // Close the gap: move back every following entry that may stand here (no tombstones).
+  for (uint32_t next = (at + 1) & mask_; buckets_[next].slot_plus_one != 0; next = (next + 1) & mask_) {
+    uint32_t home = buckets_[next].hash & mask_;
+    if (((next - home) & mask_) >= ((next - at) & mask_)) {
+      buckets_[at] = buckets_[next];
+      at = next;
+    }
+  }
+  buckets_[at] = Bucket();
+  dead_bytes_ += keys_[slot].size;
+  live_bytes_ -= keys_[slot].size;
+  keys_[slot] = Stored();
+  free_.push_back(slot);
+  live_--;
+  CompactIfWorthIt();
+}
+
+void KeyTable::CompactIfWorthIt() {
+  if (dead_bytes_ < (1 << 20) || dead_bytes_ < live_bytes_) return;
+  Arena fresh;
+  for (Stored& stored : keys_) {
+    if (stored.data) stored.data = fresh.Copy(stored.data, stored.size);
+  }
+  arena_ = std::move(fresh);
+  dead_bytes_ = 0;
+}
+
+size_t KeyTable::bytes() const {
+  return buckets_.capacity() * sizeof(Bucket) + keys_.capacity() * sizeof(Stored) + arena_.bytes();
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,17 @@
+#include "stream/operator.h"
+
+namespace millrace::stream {
+
+void Emitter::Emit(const Batch& batch) {
+  if (batch.size() == 0) return;
+  rows_ += static_cast<int64_t>(batch.size());
+  for (const Target& target : targets_) target.next->Process(target.port, batch);
+}
+
+Status Operator::Open(const OperatorContext& context, const state::StateReader& state) {
+  (void)state;
+  context_ = context;
+  return Status::Ok();
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,325 @@
+#include "stream/transform.h"
+
+#include <duckdb/common/error_data.hpp>
+#include <duckdb/execution/expression_executor.hpp>
+
+#include "base/strings.h"
+#include "stream/row_text.h"
+
+namespace millrace::stream {
+
+using duckdb::DataChunk;
+using duckdb::idx_t;
+using duckdb::SelectionVector;
+
+struct Transform::Step {
+  enum class Kind { kFilter, kProjection, kUnnest };
+  Kind kind;
+  Expressions expressions;
+  duckdb::vector<duckdb::LogicalType> output_types;
+  std::unique_ptr<duckdb::ExpressionExecutor> executor;
+  DataChunk output;
+  DataChunk lists;  // kUnnest: the evaluated list expressions
+  SelectionVector selection{STANDARD_VECTOR_SIZE};
+};
+
+// For each row of a step's chunk the row of the input batch it came from; identity when empty.
+struct Transform::Rows {
+  std::vector<uint32_t> from;
+};
+
+struct Transform::Output {
+  DataChunk owned;                 // used when the chain can make several chunks of one
+  DataChunk* rows = nullptr;
+  std::vector<uint32_t> from;
+};
+
+Transform::Transform(uint32_t id, duckdb::vector<duckdb::LogicalType> input_types)
+    : Operator(id), input_types_(std::move(input_types)) {}
+Transform::~Transform() = default;
+
+const duckdb::vector<duckdb::LogicalType>& Transform::output_types() const {
+  return steps_.empty() ? input_types_ : steps_.back()->output_types;
+}
+
+void Transform::AddFilter(Expressions conditions) {
+  auto step = std::make_unique<Step>();
+  step->kind = Step::Kind::kFilter;
+  step->output_types = output_types();
+  step->expressions = std::move(conditions);
+  steps_.push_back(std::move(step));
+}
+
+void Transform::AddProjection(Expressions expressions) {
+  auto step = std::make_unique<Step>();
+  step->kind = Step::Kind::kProjection;
+  for (auto& e : expressions) step->output_types.push_back(e->return_type);
+  step->expressions = std::move(expressions);
+  steps_.push_back(std::move(step));
+}
+
+void Transform::AddUnnest(Expressions lists) {
+  auto step = std::make_unique<Step>();
+  step->kind = Step::Kind::kUnnest;
+  step->output_types = output_types();
+  for (auto& e : lists) step->output_types.push_back(duckdb::ListType::GetChildType(e->return_type));
+  step->expressions = std::move(lists);
+  steps_.push_back(std::move(step));
+  has_unnest_ = true;
+}
+
+Status Transform::Open(const OperatorContext& context, const state::StateReader& state) {
+  MR_RETURN_IF_ERROR(Operator::Open(context, state));
+  for (auto& step : steps_) {
+    step->executor = std::make_unique<duckdb::ExpressionExecutor>(*context.client);
+    for (auto& e : step->expressions) step->executor->AddExpression(*e);
+    if (step->kind == Step::Kind::kFilter) {
+      step->output.InitializeEmpty(step->output_types);
+    } else {
+      step->output.Initialize(duckdb::Allocator::DefaultAllocator(), step->output_types);
+    }
+    if (step->kind == Step::Kind::kUnnest) {
+      duckdb::vector<duckdb::LogicalType> list_types;
+      for (auto& e : step->expressions) list_types.push_back(e->return_type);
+      step->lists.Initialize(duckdb::Allocator::DefaultAllocator(), list_types);
+    }
+  }
+  return Status::Ok();
+}
+
+void Transform::Process(int port, const Batch& batch) {
+  (void)port;
+  stats_.rows_in += static_cast<int64_t>(batch.size());
+  if (steps_.empty()) {
+    emitter_.Emit(batch);
+    return;
+  }
+  map_rows_ = batch.weights != nullptr || !batch.late.empty();
+  outputs_used_ = 0;
+  try {
+    Run(0, *batch.rows, {});
+  } catch (const std::exception&) {
+    RunRowByRow(batch);
+    return;
+  }
+  EmitCollected(batch);
+}
+
+void Transform::Run(size_t index, DataChunk& in, const Rows& rows) {
+  if (in.size() == 0) return;
+  if (index == steps_.size()) {
+    Collect(in, rows);
+    return;
+  }
+  Step& step = *steps_[index];
+  switch (step.kind) {
+    case Step::Kind::kProjection:
+      step.output.Reset();
+      step.executor->Execute(in, step.output);
+      Run(index + 1, step.output, rows);
+      return;
+    case Step::Kind::kFilter: {
+      idx_t kept = in.size();
+      bool sliced = false;
+      for (idx_t i = 0; i < step.expressions.size() && kept > 0; i++) {
+        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
+        step.executor->SetChunk(&in);
+        step.executor->ExecuteExpression(i, condition);
+        duckdb::UnifiedVectorFormat format;
+        condition.ToUnifiedFormat(in.size(), format);
+        const bool* values = reinterpret_cast<const bool*>(format.data);
+        idx_t next = 0;
+        for (idx_t k = 0; k < kept; k++) {
+          idx_t row = sliced ? step.selection.get_index(k) : k;
+          idx_t at = format.sel->get_index(row);
+          if (format.validity.RowIsValid(at) && values[at]) step.selection.set_index(next++, row);
+        }
+        sliced = true;
+        kept = next;
+      }
+      stats_.rows_filtered += static_cast<int64_t>(in.size() - kept);
+      if (kept == 0) return;
+      if (kept == in.size()) {
+        Run(index + 1, in, rows);
+        return;
+      }
+      step.output.Slice(in, step.selection, kept);
+      step.output.SetCardinality(kept);
+      Rows next;
+      if (map_rows_) {
+        for (idx_t k = 0; k < kept; k++) {
+          auto row = static_cast<uint32_t>(step.selection.get_index(k));
+          next.from.push_back(rows.from.empty() ? row : rows.from[row]);
+        }
+      }
+      Run(index + 1, step.output, next);
+      return;
+    }
+    case Step::Kind::kUnnest:
+      RunUnnest(index, in, rows);
+      return;
+  }
+}
+
+void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
+  Step& step = *steps_[index];
+  step.lists.Reset();
+  step.executor->Execute(in, step.lists);
+  const idx_t input_columns = step.output_types.size() - step.expressions.size();
+  std::vector<duckdb::UnifiedVectorFormat> formats(step.expressions.size());
+  for (size_t e = 0; e < formats.size(); e++) {
+    step.lists.data[e].ToUnifiedFormat(in.size(), formats[e]);
+  }
+  auto entry_of = [&](size_t e, idx_t row) -> duckdb::list_entry_t {
+    idx_t at = formats[e].sel->get_index(row);
+    if (!formats[e].validity.RowIsValid(at)) return {0, 0};
+    return reinterpret_cast<const duckdb::list_entry_t*>(formats[e].data)[at];
+  };
+
+  SelectionVector source(STANDARD_VECTOR_SIZE);
+  std::vector<SelectionVector> elements;
+  for (size_t e = 0; e < formats.size(); e++) elements.emplace_back(STANDARD_VECTOR_SIZE);
+  std::vector<std::vector<idx_t>> padded(formats.size());  // rows whose list was too short
+  idx_t filled = 0;
+  Rows next;
+  auto flush = [&]() {
+    if (filled == 0) return;
+    DataChunk chunk;
+    chunk.InitializeEmpty(step.output_types);
+    for (idx_t c = 0; c < input_columns; c++) chunk.data[c].Slice(in.data[c], source, filled);
+    for (size_t e = 0; e < formats.size(); e++) {
+      duckdb::Vector& child = duckdb::ListVector::GetEntry(step.lists.data[e]);
+      chunk.data[input_columns + e].Slice(child, elements[e], filled);
+      if (padded[e].empty()) continue;
+      chunk.data[input_columns + e].Flatten(filled);
+      for (idx_t row : padded[e]) {
+        duckdb::FlatVector::SetNull(chunk.data[input_columns + e], row, true);
+      }
+      padded[e].clear();
+    }
+    chunk.SetCardinality(filled);
+    Run(index + 1, chunk, next);
+    next.from.clear();
+    filled = 0;
+  };
+  for (idx_t row = 0; row < in.size(); row++) {
+    idx_t length = 0;
+    for (size_t e = 0; e < formats.size(); e++) length = std::max(length, entry_of(e, row).length);
+    if (length == 0) stats_.rows_filtered++;
+    for (idx_t k = 0; k < length; k++) {
+      source.set_index(filled, row);
+      for (size_t e = 0; e < formats.size(); e++) {
+        duckdb::list_entry_t entry = entry_of(e, row);
+        bool has = k < entry.length;
+        elements[e].set_index(filled, has ? entry.offset + k : 0);
+        if (!has) padded[e].push_back(filled);
+      }
+      if (map_rows_) {
+        next.from.push_back(rows.from.empty() ? static_cast<uint32_t>(row) : rows.from[row]);
+      }
+      if (++filled == STANDARD_VECTOR_SIZE) flush();
+    }
+  }
+  flush();
+}
+
+void Transform::Collect(DataChunk& out, const Rows& rows) {
+  if (outputs_used_ == outputs_.size()) outputs_.push_back(std::make_unique<Output>());
+  Output& output = *outputs_[outputs_used_++];
+  output.from = rows.from;
+  if (!has_unnest_) {
+    output.rows = &out;  // the chain makes one chunk a batch: nothing overwrites it before Emit
+    return;
+  }
+  output.owned.Destroy();
+  output.owned.Initialize(duckdb::Allocator::DefaultAllocator(), output_types());
+  out.Copy(output.owned);
+  output.rows = &output.owned;
+}
+
+void Transform::EmitCollected(const Batch& batch) {
+  std::vector<int32_t> weights;
+  for (size_t i = 0; i < outputs_used_; i++) {
+    Output& output = *outputs_[i];
+    Batch out;
+    out.rows = output.rows;
+    out.origin = batch.origin;
+    if (output.from.empty()) {
+      out.weights = batch.weights;
+      out.late = batch.late;
+    } else {
+      if (batch.weights) {
+        weights.clear();
+        for (uint32_t row : output.from) weights.push_back(batch.weights[row]);
+        out.weights = weights.data();
+      }
+      size_t candidate = 0;
+      for (uint32_t row = 0; row < output.from.size() && !batch.late.empty(); row++) {
+        while (candidate < batch.late.size() && batch.late[candidate].row < output.from[row]) {
+          candidate++;
+        }
+        if (candidate == batch.late.size()) break;
+        if (batch.late[candidate].row != output.from[row]) continue;
+        LateCandidate late = batch.late[candidate];
+        late.row = row;
+        out.late.push_back(late);
+      }
+    }
+    emitter_.Emit(out);
+  }
+}
+
+void Transform::RunRowByRow(const Batch& batch) {
+  SelectionVector one(1);
+  for (idx_t row = 0; row < batch.size(); row++) {
+    one.set_index(0, row);
+    DataChunk single;
+    single.InitializeEmpty(input_types_);
+    single.Slice(*batch.rows, one, 1);
+    single.SetCardinality(1);
+    single.Flatten();
+    outputs_used_ = 0;
+    try {
+      Run(0, single, {});
+    } catch (const std::exception& e) {
+      BuryRow(batch, row, duckdb::ErrorData(e).RawMessage());
+      continue;
+    }
+    Batch alone;
+    alone.rows = &single;
+    alone.weights = batch.weights ? batch.weights + row : nullptr;
+    alone.origin = batch.origin;
+    for (const LateCandidate& late : batch.late) {
+      if (late.row == row) alone.late.push_back({0, late.origin_row, late.source, late.frontier});
+    }
+    EmitCollected(alone);
+  }
+}
+
+void Transform::BuryRow(const Batch& batch, idx_t row, const std::string& why) {
+  stats_.rows_failed++;
+  model::DeadLetter letter;
+  letter.stage = "transform";
+  letter.job = context_.job;
+  letter.kind = model::RowErrorKind::kType;
+  letter.reason = why;
+  letter.payload = RowText(*batch.rows, row);
+  context_.dead_letters->Add(std::move(letter));
+}
+
+OperatorDescription Transform::Describe() const {
+  OperatorDescription description;
+  description.name = "Transform";
+  for (const auto& step : steps_) {
+    std::vector<std::string> texts;
+    for (const auto& e : step->expressions) texts.push_back(e->ToString());
+    const char* verb = step->kind == Step::Kind::kFilter       ? "filter "
+                       : step->kind == Step::Kind::kProjection ? "select "
+                                                               : "unnest ";
+    if (!description.detail.empty()) description.detail += "; ";
+    description.detail += verb + Join(texts, step->kind == Step::Kind::kFilter ? " AND " : ", ");
+  }
+  return description;
+}
+
+}  // namespace millrace::stream

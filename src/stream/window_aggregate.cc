@@ -1,0 +1,214 @@
+#include "stream/window_aggregate.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <duckdb/common/types/timestamp.hpp>
+
+#include "stream/row_text.h"
+
+namespace millrace::stream {
+
+using duckdb::idx_t;
+
+namespace {
+
+constexpr const char* kClosedBeforeKey = "closed_before";
+constexpr char kPanePrefix = 'p';
+
+std::string PanePrefix(int64_t value) {
+  uint64_t ordered = static_cast<uint64_t>(value) ^ (1ULL << 63);
+  std::string prefix(9, kPanePrefix);
+  for (size_t i = 0; i < 8; i++) prefix[1 + i] = static_cast<char>(ordered >> (56 - 8 * i));
+  return prefix;
+}
+
+int64_t PaneOfPrefix(std::string_view key) {
+  uint64_t ordered = 0;
+  for (size_t i = 0; i < 8; i++) ordered = ordered << 8 | static_cast<unsigned char>(key[1 + i]);
+  return static_cast<int64_t>(ordered ^ (1ULL << 63));
+}
+
+std::vector<idx_t> AllBut(size_t count, size_t left_out) {
+  std::vector<idx_t> columns;
+  for (size_t i = 0; i < count; i++) {
+    if (i != left_out) columns.push_back(i);
+  }
+  return columns;
+}
+
+duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
+                                         const std::vector<idx_t>& columns) {
+  duckdb::vector<duckdb::LogicalType> picked;
+  for (idx_t c : columns) picked.push_back(types[c]);
+  return picked;
+}
+
+}  // namespace
+
+WindowAggregate::Pane::Pane(const AggregatePlan& plan, int64_t value)
+    : groups(plan, PanePrefix(value)) {}
+
+WindowAggregate::WindowAggregate(uint32_t id, AggregatePlan plan, size_t pane_column,
+                                 ColumnFrontier frontier)
+    : Operator(id),
+      plan_(std::move(plan)),
+      pane_column_(pane_column),
+      frontier_(std::move(frontier)),
+      key_columns_(AllBut(plan_.group_types.size(), pane_column)),
+      codec_(Pick(plan_.group_types, key_columns_)) {}
+
+Status WindowAggregate::Open(const OperatorContext& context, const state::StateReader& state) {
+  MR_RETURN_IF_ERROR(Operator::Open(context, state));
+  output_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes());
+  state.Scan(id(), kClosedBeforeKey, [&](std::string_view, std::string_view value) {
+    std::memcpy(&closed_before_, value.data(), sizeof closed_before_);
+  });
+  std::vector<int64_t> values;
+  state.Scan(id(), {&kPanePrefix, 1}, [&](std::string_view key, std::string_view) {
+    int64_t value = PaneOfPrefix(key);
+    if (values.empty() || values.back() != value) values.push_back(value);
+  });
+  for (int64_t value : values) {
+    Pane& pane = PaneOf(value);
+    pane.groups.Restore(state, id());
+    pane.stored = true;
+  }
+  UpdateStateSize();
+  return Status::Ok();
+}
+
+WindowAggregate::Pane& WindowAggregate::PaneOf(int64_t value) {
+  auto& pane = panes_[value];
+  if (!pane) pane = std::make_unique<Pane>(plan_, value);
+  return *pane;
+}
+
+void WindowAggregate::Process(int port, const Batch& batch) {
+  (void)port;
+  stats_.rows_in += static_cast<int64_t>(batch.size());
+  duckdb::Vector& pane_vector = batch.rows->data[pane_column_];
+  pane_vector.Flatten(batch.size());
+  const auto* panes = duckdb::FlatVector::GetData<int64_t>(pane_vector);
+  done_.assign(batch.size(), 0);
+  SetLateRowsAside(batch, panes);
+  codec_.Bind(*batch.rows, key_columns_);
+
+  // Rows come nearly in time order, so a batch is a few runs of rows with the same pane.
+  std::vector<int64_t> seen;
+  for (idx_t first = 0; first < batch.size(); first++) {
+    if (done_[first]) continue;
+    int64_t value = panes[first];
+    rows_.clear();
+    for (idx_t row = first; row < batch.size(); row++) {
+      if (done_[row] || panes[row] != value) continue;
+      rows_.push_back(static_cast<uint32_t>(row));
+      done_[row] = 1;
+    }
+    ProcessRows(batch, value, rows_);
+  }
+}
+
+void WindowAggregate::SetLateRowsAside(const Batch& batch, const int64_t* panes) {
+  size_t candidate = 0;
+  for (uint32_t row = 0; row < batch.size(); row++) {
+    while (candidate < batch.late.size() && batch.late[candidate].row < row) candidate++;
+    const LateCandidate* late = candidate < batch.late.size() && batch.late[candidate].row == row
+                                    ? &batch.late[candidate]
+                                    : nullptr;
+    bool behind = panes[row] < closed_before_ ||
+                  (late && panes[row] < frontier_.ForRow(late->source, late->frontier));
+    if (!behind) continue;
+    done_[row] = 1;
+    stats_.rows_late++;
+    if (late && !context_.KeepsLate(late->source)) continue;
+    model::DeadLetter letter;
+    letter.stage = "window";
+    letter.job = context_.job;
+    letter.kind = model::RowErrorKind::kLate;
+    letter.reason = fmt::format(
+        "late: its window {} {} was closed already", plan_.group_names[pane_column_],
+        duckdb::Timestamp::ToString(duckdb::timestamp_t(panes[row])));
+    if (late && batch.origin) {
+      batch.origin->Describe(late->origin_row, letter);
+    } else {
+      letter.payload = RowText(*batch.rows, row);
+    }
+    context_.dead_letters->Add(std::move(letter));
+  }
+}
+
+void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
+                                  const std::vector<uint32_t>& rows) {
+  Pane& pane = PaneOf(pane_value);
+  slots_.clear();
+  for (uint32_t row : rows) slots_.push_back(pane.groups.FindOrAdd(codec_.Encode(row)).slot);
+  AggregateInput input;
+  input.chunk = batch.rows;
+  input.rows = rows.data();
+  input.slots = slots_.data();
+  input.count = static_cast<uint32_t>(rows.size());
+  pane.groups.Update(input);
+}
+
+void WindowAggregate::OnWatermark(const Frontiers& frontiers) {
+  closed_before_ = std::max(closed_before_, frontier_.At(frontiers));
+  while (!panes_.empty() && panes_.begin()->first < closed_before_) {
+    auto first = panes_.begin();
+    EmitPane(first->first, *first->second);
+    if (first->second->stored) freed_.push_back(first->first);
+    panes_.erase(first);
+  }
+  UpdateStateSize();
+}
+
+void WindowAggregate::EmitPane(int64_t value, Pane& pane) {
+  const KeyTable& keys = pane.groups.keys();
+  for (uint32_t slot = 0; slot < keys.slots();) {
+    slots_.clear();
+    output_.Reset();
+    for (; slot < keys.slots() && slots_.size() < STANDARD_VECTOR_SIZE; slot++) {
+      codec_.Decode(keys.Key(slot), output_, key_columns_, slots_.size());
+      duckdb::FlatVector::GetData<int64_t>(output_.data[pane_column_])[slots_.size()] = value;
+      slots_.push_back(slot);
+    }
+    auto count = static_cast<uint32_t>(slots_.size());
+    output_.SetCardinality(count);
+    pane.groups.Finish(slots_.data(), count, output_, plan_.group_types.size());
+    Batch out;
+    out.rows = &output_;
+    emitter_.Emit(out);
+  }
+}
+
+void WindowAggregate::Snapshot(state::StateWriter& writer) {
+  for (int64_t value : freed_) writer.DeletePrefix(id(), PanePrefix(value));
+  freed_.clear();
+  for (auto& [value, pane] : panes_) {
+    pane->groups.Snapshot(writer, id());
+    pane->stored = true;
+  }
+  writer.Put(id(), kClosedBeforeKey,
+             {reinterpret_cast<const char*>(&closed_before_), sizeof closed_before_});
+}
+
+void WindowAggregate::UpdateStateSize() {
+  stats_.state_rows = 0;
+  stats_.state_bytes = 0;
+  for (const auto& [value, pane] : panes_) {
+    stats_.state_rows += static_cast<int64_t>(pane->groups.keys().size());
+    stats_.state_bytes += static_cast<int64_t>(pane->groups.bytes());
+  }
+}
+
+OperatorDescription WindowAggregate::Describe() const {
+  OperatorDescription description;
+  description.name = "WindowAggregate";
+  description.detail = plan_.Describe();
+  description.changelog = "append";
+  description.state = "one row per open window and key";
+  description.freed_by = fmt::format("the frontier passing \"{}\"", plan_.group_names[pane_column_]);
+  return description;
+}
+
+}  // namespace millrace::stream

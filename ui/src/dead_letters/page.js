@@ -1,0 +1,101 @@
+// Dead letters: what was not processed, where, why, and its bytes. Filters live in the URL.
+import { useState } from "preact/hooks";
+import { html } from "../lib/html.js";
+import { SetParams, useRoute } from "../lib/route.js";
+import { useJson } from "../lib/api.js";
+import { Exact, ExactTime, Time } from "../lib/format.js";
+import { Empty } from "../components/empty.js";
+import { ErrorNote } from "../components/error_note.js";
+import { Bytewise } from "../topics/records.js";
+
+const kLimit = 200;
+const kFilters = ["stage", "kind", "topic"];
+
+export function DeadLettersPage() {
+  const { params } = useRoute();
+  const { data: letters, error } = useJson(`/api/dead-letters?limit=${kLimit}`, {
+    every_ms: 5000,
+    on_data: true,
+    min_ms: 2000,
+  });
+  const [open_key, set_open_key] = useState(null);
+  if (!letters) {
+    return html`<h1>Dead letters</h1>
+      ${error ? html`<${ErrorNote} error=${error} />` : html`<p class="loading muted">Loading …</p>`}`;
+  }
+  if (letters.length === 0) {
+    return html`<h1>Dead letters</h1>
+      <${Empty} title="No dead letters" command="millrace dlq">
+        Nothing was refused. Events that are malformed, of the wrong type or too late would be listed here with their
+        bytes, the reason and their position; no row is dropped without being counted. In a terminal:<//>`;
+  }
+  const shown = letters.filter((letter) =>
+    kFilters.every((name) => !params[name] || letter[name] === params[name]),
+  );
+  return html`
+    <h1>Dead letters</h1>
+    ${error && html`<${ErrorNote} error=${error} />`}
+    <div class="section-head">
+      ${kFilters.map((name) => html`<${Filter} key=${name} name=${name} letters=${letters} value=${params[name] ?? ""} />`)}
+      <span class="muted" role="status">${Exact(shown.length)} shown of the newest ${Exact(letters.length)}</span>
+    </div>
+    <div class="table-scroll" tabindex="0" role="group" aria-label="Dead letters">
+      <table class="data letters">
+        <thead><tr><th scope="col">Time</th><th scope="col">Stage</th><th scope="col">Kind</th><th scope="col">Reason</th>
+          <th scope="col">Position</th></tr></thead>
+        <tbody>${shown.map((letter) => {
+          const key = `${letter.time_ms}/${letter.topic}/${letter.partition}/${letter.offset}/${letter.stage}/${letter.reason}`;
+          return html`<${Letter} key=${key} letter=${letter} is_open=${key === open_key}
+            OnToggle=${() => set_open_key(key === open_key ? null : key)} />`;
+        })}</tbody>
+      </table>
+      ${shown.length === 0 && html`<p class="muted table-more">None of the newest ${letters.length} has these.</p>`}
+    </div>`;
+}
+
+function Filter({ name, letters, value }) {
+  const counts = new Map();
+  for (const letter of letters)
+    if (letter[name]) counts.set(letter[name], (counts.get(letter[name]) ?? 0) + 1);
+  if (value && !counts.has(value)) counts.set(value, 0);
+  return html`
+    <label class="filter ${value ? "set" : ""}"><span>${name[0].toUpperCase() + name.slice(1)}</span>
+      <select value=${value} onChange=${(event) => SetParams({ [name]: event.target.value })}>
+        <option value="">all</option>
+        ${[...counts]
+          .sort(([, a], [, b]) => b - a)
+          .map(
+            ([one, count]) => html`
+          <option key=${one} value=${one} selected=${one === value}>${one} (${count})</option>`,
+          )}
+      </select>
+    </label>`;
+}
+
+function Letter({ letter, is_open, OnToggle }) {
+  const has_position = letter.offset !== null && letter.offset !== undefined && letter.offset >= 0;
+  return html`
+    <tr class=${is_open ? "active" : ""}>
+      <td title=${ExactTime(letter.time_ms)}>
+        <button class="cell-button" aria-expanded=${is_open ? "true" : "false"} onClick=${OnToggle}>${Time(letter.time_ms)}</button>
+      </td>
+      <td>${letter.stage}</td>
+      <td>${letter.kind}</td>
+      <td class="reason">${letter.column && html`<code>${letter.column}</code>: `}${letter.reason}</td>
+      <td>${letter.topic}${has_position ? ` ${letter.partition}:${Exact(letter.offset)}` : ""}</td>
+    </tr>
+    ${
+      is_open &&
+      html`
+      <tr class="letter-value"><td colspan="5">
+        <p class="muted">${[
+          letter.stage,
+          letter.table && `table ${letter.table}`,
+          letter.topic && `topic ${letter.topic}`,
+          has_position && `partition ${letter.partition}, offset ${Exact(letter.offset)}`,
+        ]
+          .filter(Boolean)
+          .join(" · ")}</p>
+        <pre class="code" tabindex="0">${Bytewise(letter, "value")}</pre></td></tr>`
+    }`;
+}

@@ -1,0 +1,254 @@
+// Checks that need a server whose parts can be broken: failures, lost connections, size, emptiness.
+import { CheckAccessible, CheckNoSidewaysScroll, CheckStill, Expect, kPhone } from "./browser.mjs";
+
+const Turn = async (url, what) => {
+  const response = await fetch(`${url}/mock/${what}`, { method: "POST" });
+  Expect(response.ok, `mock control ${what} failed`);
+};
+
+export const kMockChecks = [
+  [
+    "a broken sink is seen with reason and hint, and goes when it is fixed",
+    ({ browser, url }) =>
+      browser.With("/", {}, async (page) => {
+        await page.waitForSelector(".status-live");
+        Expect(
+          (await page.locator(".trouble").count()) === 0,
+          "trouble before anything was broken",
+        );
+        await Turn(url, "fail?node=sink:analytics-db.revenue");
+        try {
+          await page.waitForSelector(".trouble", { timeout: 2000 });
+          const text = await page.locator(".summary").innerText();
+          for (const word of ["failing", "refused", "Hint:", "since"])
+            Expect(text.includes(word), `no "${word}" in: ${text}`);
+          await page.locator(".trouble a").click();
+          await page.waitForSelector(".panel .error-note");
+          await page.waitForTimeout(300);
+          await browser.Shot(page, "failing-1440-light");
+          await CheckAccessible(page);
+        } finally {
+          await Turn(url, "fix");
+        }
+        await page.waitForSelector(".trouble", { state: "detached", timeout: 2000 });
+        await page.waitForSelector(".panel .error-note", { state: "detached", timeout: 2000 });
+      }),
+  ],
+  [
+    "a broken sink on a phone, dark",
+    ({ browser, url }) =>
+      browser.With("/", { viewport: kPhone, dark: true }, async (page) => {
+        await Turn(url, "fail?node=sink:archive");
+        try {
+          await page.waitForSelector(".trouble");
+          await browser.Shot(page, "failing-390-dark");
+          await CheckNoSidewaysScroll(page);
+          await CheckAccessible(page);
+        } finally {
+          await Turn(url, "fix");
+        }
+      }),
+  ],
+  [
+    "a ledger that closes says so, one that does not says what is missing",
+    ({ browser }) =>
+      browser.With("/pipeline?node=job:page_view_counts", {}, async (page) => {
+        await page.waitForSelector(".ledger-sum");
+        Expect(
+          (await page.locator(".ledger-sum").innerText()).includes("every row is accounted for"),
+          "not closed",
+        );
+        await page.goto(page.url().replace("page_view_counts", "funnel_by_minute"));
+        await page.waitForSelector(".ledger-sum");
+        Expect(
+          (await page.locator(".ledger-sum").innerText()).includes("3 rows are missing"),
+          "the hole is not told",
+        );
+      }),
+  ],
+  [
+    "without the stream the page polls, and goes back to live",
+    ({ browser, url }) =>
+      browser.With("/", { may_fail: true }, async (page) => {
+        await page.waitForSelector(".status-live");
+        await Turn(url, "stream?on=0");
+        try {
+          await page.waitForSelector(".status-polling", { timeout: 8000 });
+        } finally {
+          await Turn(url, "stream?on=1");
+        }
+        await page.waitForSelector(".status-live", { timeout: 15000 });
+      }),
+  ],
+  [
+    "a lost server is told with the time, keeps what was shown, and heals",
+    ({ browser, url }) =>
+      browser.With("/", { may_fail: true }, async (page) => {
+        await page.waitForSelector(".status-live");
+        const count = await page.locator(".stage").count();
+        await Turn(url, "offline?on=1");
+        try {
+          await page.waitForSelector(".status-disconnected", { timeout: 8000 });
+          Expect(
+            /Disconnected since \d\d:\d\d:\d\d/.test(await page.locator(".status").innerText()),
+            "no time",
+          );
+          Expect(
+            (await page.locator(".summary").innerText()).includes("As of"),
+            "what is shown is not marked as old",
+          );
+          Expect((await page.locator(".stage").count()) === count, "the graph went away");
+          await CheckStill(page, 1500);
+          await browser.Shot(page, "disconnected-1440-light");
+        } finally {
+          await Turn(url, "offline?on=0");
+        }
+        await page.waitForSelector(".status-live", { timeout: 15000 });
+      }),
+  ],
+  [
+    "200 stages update smoothly and stay where they are",
+    async ({ browser, url }) => {
+      await Turn(url, "nodes?count=200");
+      try {
+        await browser.With("/", {}, async (page) => {
+          await page.waitForSelector(".stage");
+          Expect((await page.locator(".stage").count()) === 200, "not 200 stages");
+          await page.waitForTimeout(1000);
+          await browser.Shot(page, "200-stages-1440-light");
+          const session = await page.context().newCDPSession(page);
+          // The main thread's own time: a machine busy with other work must not fail the check.
+          await session.send("Performance.enable", { timeDomain: "threadTicks" });
+          const Busy = async () => {
+            const { metrics } = await session.send("Performance.getMetrics");
+            return metrics.find((metric) => metric.name === "TaskDuration").value;
+          };
+          const Places = () =>
+            page.evaluate(() =>
+              [...document.querySelectorAll(".stage")]
+                .map((e) => e.style.left + e.style.top)
+                .join(),
+            );
+          const [busy, places] = [await Busy(), await Places()];
+          await CheckStill(page, 4000);
+          // At four updates a second; what is left over is for the person's scrolling.
+          const share = ((await Busy()) - busy) / 4;
+          console.log(
+            `      200 stages: main thread busy ${(100 * share).toFixed(0)} %, ${(250 * share).toFixed(0)} ms an update`,
+          );
+          Expect(share < 0.4, `the main thread is busy ${(100 * share).toFixed(0)} % of the time`);
+          Expect(places === (await Places()), "stages moved");
+          await CheckAccessible(page);
+        });
+      } finally {
+        await Turn(url, "nodes?count=0");
+      }
+    },
+  ],
+  [
+    "empty states teach",
+    async ({ browser, url }) => {
+      await Turn(url, "empty?on=1");
+      try {
+        for (const path of ["/", "/dashboards", "/topics", "/dead-letters"]) {
+          await browser.With(path, {}, async (page) => {
+            await page.waitForSelector(".empty pre");
+            await page.waitForSelector(".status-live");
+            await CheckAccessible(page);
+            await browser.Shot(page, `empty${path.replace("/", "-")}-1440-light`);
+          });
+        }
+      } finally {
+        await Turn(url, "empty?on=0");
+      }
+    },
+  ],
+  [
+    "charts that fail, are empty, or hold NULLs",
+    ({ browser }) =>
+      browser.With("/dashboards/edge-cases?range=1h", {}, async (page) => {
+        await page.waitForSelector("[data-chart=one] canvas");
+        await page.waitForTimeout(400);
+        await browser.Shot(page, "edge-cases-1440-light");
+        const Text = (id) => page.locator(`[data-chart=${id}] .chart-body`).innerText();
+        Expect((await Text("broken")).includes("prise"), "the error of a chart is not shown");
+        Expect((await Text("empty")).includes("No results"), "an empty chart says nothing");
+        Expect(
+          (await Text("nulls")).includes("NULL") &&
+            (await Text("nulls")).includes("<b>not markup</b>"),
+          "NULL or text lost",
+        );
+        Expect(
+          (await Text("wrong")).includes('"nope" is not in the result'),
+          "a missing column is not named",
+        );
+        await CheckAccessible(page);
+      }),
+  ],
+  [
+    "an area chart shows 8 series and other",
+    ({ browser }) =>
+      browser.With("/dashboards/shop", {}, async (page) => {
+        await page.waitForSelector("[data-chart=revenue] .series-label");
+        const names = await page.locator("[data-chart=revenue] .series-name").allInnerTexts();
+        Expect(names.length === 9 && names.at(-1) === "other", names.join());
+      }),
+  ],
+  [
+    "a click into a plot drills into the series nearest to it",
+    ({ browser }) =>
+      browser.With("/dashboards/shop", {}, async (page) => {
+        await page.waitForSelector("[data-chart=views] .u-over");
+        await page.waitForTimeout(500);
+        const box = await page.locator("[data-chart=views] .u-over").boundingBox();
+        await page.mouse.move(box.x + box.width * 0.3, box.y + 12);
+        await page.waitForTimeout(200);
+        await browser.Shot(page, "hover-1440-light");
+        Expect(
+          await page.locator("[data-chart=revenue] .u-cursor-x").isVisible(),
+          "the hover line is not shared",
+        );
+        await page.mouse.click(box.x + box.width * 0.3, box.y + 12);
+        await page.waitForURL(/device=desktop/);
+      }),
+  ],
+  [
+    "the SQL page runs a query from its URL and shows an error with its hint",
+    ({ browser }) =>
+      browser.With("/sql?q=SELECT%201", { may_fail: true }, async (page) => {
+        await page.waitForSelector(".sql-result table.data");
+        await browser.Shot(page, "sql-result-1440-light");
+        await page.fill("textarea", "SELECT prise FROM orders");
+        await page.focus("textarea");
+        await page.keyboard.press("Control+Enter");
+        await page.waitForSelector(".error-note");
+        Expect((await page.locator(".error-note").innerText()).includes("did you mean"), "no hint");
+        await CheckAccessible(page);
+      }),
+  ],
+  [
+    "dead letters are filtered in the URL and opened",
+    ({ browser }) =>
+      browser.With("/dead-letters?kind=late", { viewport: kPhone }, async (page) => {
+        await page.waitForSelector("table.letters tbody tr");
+        const kinds = new Set(
+          await page.locator("table.letters tbody tr td:nth-child(3)").allInnerTexts(),
+        );
+        Expect(kinds.size === 1 && kinds.has("late"), [...kinds].join());
+        await page.locator(".cell-button").first().click();
+        await page.waitForSelector(".letter-value pre");
+        await CheckNoSidewaysScroll(page);
+        await CheckAccessible(page);
+        await browser.Shot(page, "letter-390-light");
+      }),
+  ],
+  [
+    "records of a topic",
+    ({ browser }) =>
+      browser.With("/topics/page-views", {}, async (page) => {
+        await page.waitForSelector(".payload");
+        await CheckAccessible(page);
+        await browser.Shot(page, "records-1440-light");
+      }),
+  ],
+];
