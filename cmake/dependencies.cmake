@@ -11,8 +11,10 @@ add_library(duckdb_headers INTERFACE)
 target_include_directories(duckdb_headers SYSTEM INTERFACE ${DUCKDB_DIR}/include)
 
 file(GLOB DUCKDB_ARCHIVES ${DUCKDB_DIR}/static/*.a)
-list(FILTER DUCKDB_ARCHIVES EXCLUDE REGEX "tpch|tpcds|autocomplete")
 add_library(duckdb_static INTERFACE)
+# DuckDB is C++11, where a constexpr static member has one strong definition; our C++20 code emits the
+# same member as an inline variable. They are the same constant.
+target_link_options(duckdb_static INTERFACE -Wl,--allow-multiple-definition)
 target_link_libraries(duckdb_static INTERFACE
   -Wl,--start-group ${DUCKDB_ARCHIVES} -Wl,--end-group pthread dl m)
 

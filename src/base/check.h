@@ -8,9 +8,9 @@ namespace millrace {
 
 }  // namespace millrace
 
-#define MR_CHECK(expr, message)                                        \
-  do {                                                                 \
-    if (!(expr)) [[unlikely]] {                                        \
-      ::millrace::CheckFailed(__FILE__, __LINE__, #expr, message);     \
-    }                                                                  \
+#define MR_CHECK(expr, message)                                    \
+  do {                                                             \
+    if (!(expr)) [[unlikely]] {                                    \
+      ::millrace::CheckFailed(__FILE__, __LINE__, #expr, message); \
+    }                                                              \
   } while (false)

@@ -140,11 +140,11 @@ class [[nodiscard]] Result {
 #define MR_CONCAT_INNER(a, b) a##b
 #define MR_CONCAT(a, b) MR_CONCAT_INNER(a, b)
 // Returns the error of a Status expression to the caller.
-#define MR_RETURN_IF_ERROR(expr)                        \
-  do {                                                  \
-    if (auto mr_status = (expr); !mr_status.ok()) {     \
-      return mr_status;                                 \
-    }                                                   \
+#define MR_RETURN_IF_ERROR(expr)                    \
+  do {                                              \
+    if (auto mr_status = (expr); !mr_status.ok()) { \
+      return mr_status;                             \
+    }                                               \
   } while (false)
 // MR_ASSIGN_OR_RETURN(auto x, Compute()): declares x, or returns the error to the caller.
 #define MR_ASSIGN_OR_RETURN(lhs, expr) \

@@ -8,8 +8,12 @@
 namespace millrace {
 
 namespace {
-char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-char UpperChar(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+char LowerChar(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+char UpperChar(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
 
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -98,8 +102,12 @@ std::string Join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
-std::string QuoteIdentifier(std::string_view text) { return Quote(text, '"'); }
-std::string QuoteLiteral(std::string_view text) { return Quote(text, '\''); }
+std::string QuoteIdentifier(std::string_view text) {
+  return Quote(text, '"');
+}
+std::string QuoteLiteral(std::string_view text) {
+  return Quote(text, '\'');
+}
 
 std::string ClosestMatch(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;

@@ -37,32 +37,58 @@ Result<int64_t> Parse(std::string_view text, const Unit (&units)[N], const char*
     if (value > 9e18) return Status(Code::kBadOption, fmt::format("\"{}\" is too large", text));
     return static_cast<int64_t>(std::llround(value));
   }
-  return Status(Code::kBadOption, fmt::format("\"{}\" has an unknown unit \"{}\"", text, quantity.second))
+  return Status(Code::kBadOption,
+                fmt::format("\"{}\" has an unknown unit \"{}\"", text, quantity.second))
       .WithHint(fmt::format("write it like {}", example));
 }
 }  // namespace
 
 Result<int64_t> ParseDurationMicros(std::string_view text) {
   static constexpr double kSecond = 1e6;
-  static constexpr Unit kUnits[] = {
-      {"", 1e3},           {"ns", 1e-3},          {"us", 1},
-      {"µs", 1},           {"ms", 1e3},           {"milli", 1e3},
-      {"millis", 1e3},     {"millisecond", 1e3},  {"milliseconds", 1e3},
-      {"s", kSecond},      {"sec", kSecond},      {"secs", kSecond},
-      {"second", kSecond}, {"seconds", kSecond},  {"m", 60 * kSecond},
-      {"min", 60 * kSecond}, {"mins", 60 * kSecond}, {"minute", 60 * kSecond},
-      {"minutes", 60 * kSecond}, {"h", 3600 * kSecond}, {"hour", 3600 * kSecond},
-      {"hours", 3600 * kSecond}, {"d", 86400 * kSecond}, {"day", 86400 * kSecond},
-      {"days", 86400 * kSecond}};
+  static constexpr Unit kUnits[] = {{"", 1e3},
+                                    {"ns", 1e-3},
+                                    {"us", 1},
+                                    {"µs", 1},
+                                    {"ms", 1e3},
+                                    {"milli", 1e3},
+                                    {"millis", 1e3},
+                                    {"millisecond", 1e3},
+                                    {"milliseconds", 1e3},
+                                    {"s", kSecond},
+                                    {"sec", kSecond},
+                                    {"secs", kSecond},
+                                    {"second", kSecond},
+                                    {"seconds", kSecond},
+                                    {"m", 60 * kSecond},
+                                    {"min", 60 * kSecond},
+                                    {"mins", 60 * kSecond},
+                                    {"minute", 60 * kSecond},
+                                    {"minutes", 60 * kSecond},
+                                    {"h", 3600 * kSecond},
+                                    {"hour", 3600 * kSecond},
+                                    {"hours", 3600 * kSecond},
+                                    {"d", 86400 * kSecond},
+                                    {"day", 86400 * kSecond},
+                                    {"days", 86400 * kSecond}};
   return Parse(text, kUnits, "\"500 ms\", \"10 s\", \"5 min\", \"2 h\" or \"30 d\"");
 }
 
 Result<int64_t> ParseBytes(std::string_view text) {
-  static constexpr Unit kUnits[] = {
-      {"", 1},          {"b", 1},          {"bytes", 1},      {"k", 1024.},
-      {"kb", 1024.},    {"kib", 1024.},    {"m", 1048576.},   {"mb", 1048576.},
-      {"mib", 1048576.}, {"g", 1073741824.}, {"gb", 1073741824.}, {"gib", 1073741824.},
-      {"t", 1099511627776.}, {"tb", 1099511627776.}, {"tib", 1099511627776.}};
+  static constexpr Unit kUnits[] = {{"", 1},
+                                    {"b", 1},
+                                    {"bytes", 1},
+                                    {"k", 1024.},
+                                    {"kb", 1024.},
+                                    {"kib", 1024.},
+                                    {"m", 1048576.},
+                                    {"mb", 1048576.},
+                                    {"mib", 1048576.},
+                                    {"g", 1073741824.},
+                                    {"gb", 1073741824.},
+                                    {"gib", 1073741824.},
+                                    {"t", 1099511627776.},
+                                    {"tb", 1099511627776.},
+                                    {"tib", 1099511627776.}};
   return Parse(text, kUnits, "\"64 kb\", \"128 mb\" or \"1 gb\"");
 }
 

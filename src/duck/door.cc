@@ -47,7 +47,8 @@ Status FromDuckError(const duckdb::ErrorData& error) {
   std::string hint;
   // DuckDB draws the statement with a caret below its message; we point into the user's own text.
   if (size_t at = message.find("\n\nLINE "); at != std::string::npos) message.resize(at);
-  for (const char* marker : {"\nDid you mean ", "\nCandidate bindings: ", "\nCandidate functions:"}) {
+  for (const char* marker :
+       {"\nDid you mean ", "\nCandidate bindings: ", "\nCandidate functions:"}) {
     if (size_t at = message.find(marker); at != std::string::npos) {
       hint = LowerFirst(message.substr(at + 1));
       message.resize(at);
@@ -56,7 +57,8 @@ Status FromDuckError(const duckdb::ErrorData& error) {
   for (char& c : message) {
     if (c == '\n') c = ' ';
   }
-  while (!message.empty() && (message.back() == '!' || message.back() == '.' || message.back() == ' ')) {
+  while (!message.empty() &&
+         (message.back() == '!' || message.back() == '.' || message.back() == ' ')) {
     message.pop_back();
   }
   Code code = CodeFor(error.Type());
@@ -64,7 +66,8 @@ Status FromDuckError(const duckdb::ErrorData& error) {
       message.find("not found") != std::string::npos) {
     code = Code::kUnknownColumn;
   }
-  if (error.Type() == duckdb::ExceptionType::CATALOG && message.find("Function") != std::string::npos) {
+  if (error.Type() == duckdb::ExceptionType::CATALOG &&
+      message.find("Function") != std::string::npos) {
     code = Code::kUnknownFunction;
   }
   Status status(code, LowerFirst(message));

@@ -20,8 +20,8 @@ using duckdb::idx_t;
 using duckdb::ListVector;
 using duckdb::LogicalType;
 using duckdb::ScalarFunction;
-using duckdb::timestamp_t;
 using duckdb::TernaryExecutor;
+using duckdb::timestamp_t;
 using duckdb::Vector;
 
 namespace {
@@ -54,9 +54,8 @@ void WindowBound(DataChunk& args, ExpressionState&, Vector& result) {
 
 void WindowPlus(DataChunk& args, ExpressionState&, Vector& result) {
   BinaryExecutor::Execute<timestamp_t, int64_t, timestamp_t>(
-      args.data[0], args.data[1], result, args.size(), [](timestamp_t ts, int64_t us) {
-        return IsInfinite(ts) ? ts : timestamp_t(ts.value + us);
-      });
+      args.data[0], args.data[1], result, args.size(),
+      [](timestamp_t ts, int64_t us) { return IsInfinite(ts) ? ts : timestamp_t(ts.value + us); });
 }
 
 // Fills a LIST result with first, first + step, … <= last for every row.

@@ -3,9 +3,10 @@
 //
 //   mr_window_start|end|time(ts, size_us, offset_us)      of the tumbling window that holds ts
 //   mr_window_plus(ts, us)                                ts + us
-//   mr_hop_starts(ts, slide_us, size_us, offset_us)       starts of all hopping windows that hold ts
-//   mr_cumulate_ends(ts, step_us, max_us, offset_us)      ends of all cumulating windows that hold ts
-//   mr_now()                                              the clock reading of the running epoch
+//   mr_hop_starts(ts, slide_us, size_us, offset_us)       starts of all hopping windows that hold
+//   ts mr_cumulate_ends(ts, step_us, max_us, offset_us)      ends of all cumulating windows that
+//   hold ts mr_now()                                              the clock reading of the running
+//   epoch
 // window_time is the last millisecond of the window, as in Flink.
 #pragma once
 

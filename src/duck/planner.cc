@@ -81,7 +81,8 @@ struct Planner::Impl {
       database = std::make_unique<duckdb::DuckDB>(nullptr, &config);
       connection = std::make_unique<duckdb::Connection>(*database);
       MR_RETURN_IF_ERROR(RegisterFunctions(*database));
-      duckdb::TableFunction scan(kScanFunction, {duckdb::LogicalType::VARCHAR}, NeverScan, BindScan);
+      duckdb::TableFunction scan(kScanFunction, {duckdb::LogicalType::VARCHAR}, NeverScan,
+                                 BindScan);
       scan.projection_pushdown = true;
       scan.function_info = duckdb::make_shared_ptr<ScanInfo>(&tables);
       duckdb::CreateTableFunctionInfo info(scan);
@@ -105,13 +106,21 @@ Result<std::unique_ptr<Planner>> Planner::Create() {
   return planner;
 }
 
-duckdb::ClientContext& Planner::context() { return *impl_->connection->context; }
+duckdb::ClientContext& Planner::context() {
+  return *impl_->connection->context;
+}
 
-duckdb::Connection& Planner::connection() { return *impl_->connection; }
+duckdb::Connection& Planner::connection() {
+  return *impl_->connection;
+}
 
-duckdb::DuckDB& Planner::database() { return *impl_->database; }
+duckdb::DuckDB& Planner::database() {
+  return *impl_->database;
+}
 
-Status Planner::Define(const std::string& statement) { return impl_->Run(statement); }
+Status Planner::Define(const std::string& statement) {
+  return impl_->Run(statement);
+}
 
 Status Planner::DefineTable(const std::string& name, const model::Schema& schema) {
   if (!impl_->tables.emplace(name, schema).second) {

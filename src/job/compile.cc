@@ -61,8 +61,9 @@ bool IsText(const LogicalType& type) {
 Status CheckAssignable(const LogicalType& from, const LogicalType& to, const std::string& column,
                        const std::string& table, const SourceSpan& at) {
   if (from.id() == LogicalTypeId::SQLNULL || IsText(from) == IsText(to)) return Status::Ok();
-  return Status(Code::kType, fmt::format("column \"{}\" of table \"{}\" is {}, but the query gives {}",
-                                         column, table, sql::ToFlinkType(to), sql::ToFlinkType(from)))
+  return Status(Code::kType,
+                fmt::format("column \"{}\" of table \"{}\" is {}, but the query gives {}", column,
+                            table, sql::ToFlinkType(to), sql::ToFlinkType(from)))
       .WithHint(fmt::format("write CAST(… AS {})", sql::ToFlinkType(to)))
       .At(at);
 }
@@ -86,23 +87,26 @@ Result<std::string> CastToSink(const duck::Plan& plan, const sql::Insert& insert
   std::vector<std::string> select(sink.schema.size());
   for (size_t i = 0; i < sink.schema.size(); i++) {
     const model::Column& column = sink.schema.columns[i];
-    select[i] = fmt::format("CAST(NULL AS {}) AS {}", column.type.ToString(), QuoteIdentifier(column.name));
+    select[i] =
+        fmt::format("CAST(NULL AS {}) AS {}", column.type.ToString(), QuoteIdentifier(column.name));
   }
   std::vector<std::string> aliases;
   for (size_t i = 0; i < targets.size(); i++) {
     aliases.push_back(fmt::format("c{}", i));
     int index = sink.schema.Find(targets[i]);
     if (index < 0) {
-      return Status(Code::kUnknownColumn, fmt::format("table \"{}\" has no column \"{}\"", sink.name, targets[i]))
+      return Status(Code::kUnknownColumn,
+                    fmt::format("table \"{}\" has no column \"{}\"", sink.name, targets[i]))
           .WithHint(DidYouMean(targets[i], sink.schema.Names()))
           .At(insert.span);
     }
     const model::Column& column = sink.schema.columns[static_cast<size_t>(index)];
     MR_RETURN_IF_ERROR(CheckAssignable(types[i], column.type, column.name, sink.name, at));
-    select[static_cast<size_t>(index)] = fmt::format("CAST(q.c{} AS {}) AS {}", i, column.type.ToString(),
-                                                     QuoteIdentifier(column.name));
+    select[static_cast<size_t>(index)] = fmt::format(
+        "CAST(q.c{} AS {}) AS {}", i, column.type.ToString(), QuoteIdentifier(column.name));
   }
-  return fmt::format("SELECT {} FROM ({}\n) AS q({})", Join(select, ", "), query, Join(aliases, ", "));
+  return fmt::format("SELECT {} FROM ({}\n) AS q({})", Join(select, ", "), query,
+                     Join(aliases, ", "));
 }
 
 Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
@@ -110,17 +114,22 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
   const connectors::ConnectorSpec& spec = job.sink_binding.connector->spec;
   SourceSpan at = FindClause(insert.query, "GROUP BY");
   if (!spec.sink_accepts_updates) {
-    return Status(Code::kUnsupported,
-                  fmt::format("the query updates its earlier results, but connector \"{}\" of table "
-                              "\"{}\" can only append", spec.name, job.sink->name))
-        .WithHint("group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
-                  "a table with a PRIMARY KEY ('connector' = 'jdbc')")
+    return Status(
+               Code::kUnsupported,
+               fmt::format("the query updates its earlier results, but connector \"{}\" of table "
+                           "\"{}\" can only append",
+                           spec.name, job.sink->name))
+        .WithHint(
+            "group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
+            "a table with a PRIMARY KEY ('connector' = 'jdbc')")
         .At(at);
   }
   if (job.sink->primary_key.empty() && spec.updates_need_key) {
-    return Status(Code::kUnsupported,
-                  fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
-                              "find them by", job.sink->name))
+    return Status(
+               Code::kUnsupported,
+               fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
+                           "find them by",
+                           job.sink->name))
         .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns")
         .At(at);
   }
@@ -153,8 +162,9 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     }
     const connectors::ConnectorEntry& connector = *source.binding.connector;
     if (!connector.new_source) {
-      return Status(Code::kUnsupported, fmt::format("table \"{}\" cannot be read: connector \"{}\" is a sink only",
-                                                    use.table, connector.spec.name))
+      return Status(Code::kUnsupported,
+                    fmt::format("table \"{}\" cannot be read: connector \"{}\" is a sink only",
+                                use.table, connector.spec.name))
           .At(source.table->span);
     }
     auto options = connectors::ParseOptions(connector.spec, source.binding.options);
@@ -169,7 +179,8 @@ std::string Fingerprint(const CompiledJob& job) {
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
-Result<std::unique_ptr<CompiledJob>> NewJob(const sql::Catalog& catalog, const JobSettings& settings,
+Result<std::unique_ptr<CompiledJob>> NewJob(const sql::Catalog& catalog,
+                                            const JobSettings& settings,
                                             std::map<std::string, stream::ScanTable>& tables) {
   auto job = std::make_unique<CompiledJob>();
   job->settings = settings;
@@ -207,8 +218,9 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   MR_RETURN_IF_ERROR(TakeTableSettings(job->sink_binding.options).status());
   const connectors::ConnectorEntry& connector = *job->sink_binding.connector;
   if (!connector.new_sink) {
-    return Status(Code::kUnsupported, fmt::format("table \"{}\" cannot be written: connector \"{}\" is a source only",
-                                                  job->sink->name, connector.spec.name))
+    return Status(Code::kUnsupported,
+                  fmt::format("table \"{}\" cannot be written: connector \"{}\" is a source only",
+                              job->sink->name, connector.spec.name))
         .At(insert.span);
   }
   auto options = connectors::ParseOptions(connector.spec, job->sink_binding.options);
@@ -242,15 +254,18 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
 
 std::string CompiledJob::Explain() const {
   std::string out = fmt::format("Job \"{}\"\n", name);
-  bool exactly_once = !sink || sink_binding.connector->spec.guarantee == connectors::Guarantee::kExactlyOnce;
+  bool exactly_once =
+      !sink || sink_binding.connector->spec.guarantee == connectors::Guarantee::kExactlyOnce;
   out += fmt::format("  delivery: {}\n", exactly_once ? "exactly once" : "at least once");
   if (sink) {
-    out += fmt::format("  sink: \"{}\" by connector \"{}\": {}\n", sink->name,
-                       sink_binding.connector->spec.name, sink_binding.connector->spec.guarantee_doc);
+    out +=
+        fmt::format("  sink: \"{}\" by connector \"{}\": {}\n", sink->name,
+                    sink_binding.connector->spec.name, sink_binding.connector->spec.guarantee_doc);
   }
-  out += fmt::format("  result: {} ({})\n",
-                     plan.changelog == stream::ChangelogKind::kAppend ? "append" : "updates earlier rows",
-                     Join(plan.names, ", "));
+  out += fmt::format(
+      "  result: {} ({})\n",
+      plan.changelog == stream::ChangelogKind::kAppend ? "append" : "updates earlier rows",
+      Join(plan.names, ", "));
   out += "\nOperators, from the sources on\n";
   for (size_t i = 0; i < plan.sources.size(); i++) {
     const stream::SourceUse& use = plan.sources[i];

@@ -16,10 +16,10 @@ namespace millrace::job {
 // Settings of a script that a job obeys (SET 'key' = 'value').
 struct JobSettings {
   int64_t checkpoint_interval_us = 10'000'000;  // execution.checkpointing.interval
-  int64_t epoch_interval_us = 5'000;            // millrace.epoch.interval: least time between starts
-  int64_t epoch_bytes_max = 8LL << 20;          // millrace.epoch.bytes: input of an epoch
-  int64_t idle_timeout_us = 0;                  // table.exec.source.idle-timeout; 0: never idle
-  std::string name;                             // pipeline.name
+  int64_t epoch_interval_us = 5'000;    // millrace.epoch.interval: least time between starts
+  int64_t epoch_bytes_max = 8LL << 20;  // millrace.epoch.bytes: input of an epoch
+  int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
+  std::string name;                     // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean
 // nothing here are accepted.

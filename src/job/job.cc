@@ -80,9 +80,9 @@ class Job::SinkEnd : public stream::Operator {
   }
   stream::OperatorDescription Describe() const override { return {}; }
 
-  bool replayed = false;   // the sink has the running epoch already
-  int64_t written = 0;     // rows since the last commit
-  int64_t rows_out = 0;    // since the job began
+  bool replayed = false;  // the sink has the running epoch already
+  int64_t written = 0;    // rows since the last commit
+  int64_t rows_out = 0;   // since the job began
   Status failure;
 
  private:
@@ -98,8 +98,9 @@ Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
   options_.services.clock = clock_;
   status_.name = compiled_->name;
   if (compiled_->sink) status_.sink_table = compiled_->sink->name;
-  status_.guarantee = explain_.find("delivery: exactly once") != std::string::npos ? "exactly once"
-                                                                                   : "at least once";
+  status_.guarantee = explain_.find("delivery: exactly once") != std::string::npos
+                          ? "exactly once"
+                          : "at least once";
   for (const auto& op : compiled_->plan.operators) {
     std::string freed = op->Describe().freed_by;
     if (!freed.empty()) status_.state_freed_by = freed;
@@ -128,13 +129,15 @@ Status Job::Start() {
   store_->Scan(state::kJobEntries, kFingerprintKey,
                [&](std::string_view, std::string_view value) { stored = value; });
   if (!stored.empty() && stored != compiled.fingerprint) {
-    return Status(Code::kFailedPrecondition,
-                  fmt::format("job \"{}\" was running another query: its state does not fit this one",
-                              compiled.name))
-        .WithHint(fmt::format("keep the old text, give the new query another name (SET "
-                              "'pipeline.name'), or start it over with an empty state by deleting {} "
-                              "and emptying table \"{}\"",
-                              options_.state_directory, status_.sink_table));
+    return Status(
+               Code::kFailedPrecondition,
+               fmt::format("job \"{}\" was running another query: its state does not fit this one",
+                           compiled.name))
+        .WithHint(
+            fmt::format("keep the old text, give the new query another name (SET "
+                        "'pipeline.name'), or start it over with an empty state by deleting {} "
+                        "and emptying table \"{}\"",
+                        options_.state_directory, status_.sink_table));
   }
 
   stream::OperatorContext context;
@@ -152,7 +155,8 @@ Status Job::Start() {
     MR_RETURN_IF_ERROR(sources_.back()->Open(*compiled.planner));
   }
   for (auto& op : compiled.plan.operators) MR_RETURN_IF_ERROR(op->Open(context, *store_));
-  sink_end_ = std::make_unique<SinkEnd>(static_cast<uint32_t>(compiled.plan.operators.size() + 1), *this);
+  sink_end_ =
+      std::make_unique<SinkEnd>(static_cast<uint32_t>(compiled.plan.operators.size() + 1), *this);
   compiled.plan.output->emitter().Add(sink_end_.get(), 0);
   store_->Scan(state::kJobEntries, kCountersKey, [&](std::string_view, std::string_view value) {
     std::memcpy(&sink_end_->rows_out, value.data(), 8);
@@ -163,6 +167,8 @@ Status Job::Start() {
   MR_RETURN_IF_ERROR(OpenSink());
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
+  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
+  if (stored.empty() && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
   return Status::Ok();
 }
@@ -193,10 +199,10 @@ Status Job::OpenDeadLetters() {
   table.name = kDeadLetterTopic;
   table.schema.columns.push_back({"value", duckdb::LogicalType::VARCHAR, false});
   MR_ASSIGN_OR_RETURN(const connectors::ConnectorEntry* kafka, connectors::FindConnector("kafka"));
-  MR_ASSIGN_OR_RETURN(table.options,
-                      connectors::ParseOptions(kafka->spec, {{"topic", kDeadLetterTopic},
-                                                             {"properties.bootstrap.servers", "embedded"},
-                                                             {"format", "raw"}}));
+  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(
+                                         kafka->spec, {{"topic", kDeadLetterTopic},
+                                                       {"properties.bootstrap.servers", "embedded"},
+                                                       {"format", "raw"}}));
   table.job = compiled_->name + "/dead-letters";
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
@@ -254,7 +260,8 @@ Status Job::Run() {
     if (!status.ok()) break;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
-    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >= compiled_->settings.checkpoint_interval_us;
+    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
+               compiled_->settings.checkpoint_interval_us;
     if (due) status = Checkpoint();
     int64_t lag = 0;
     for (auto& source : sources_) {
@@ -273,9 +280,8 @@ Status Job::Run() {
 }
 
 void Job::WaitForInput(uint64_t seen_commits) {
-  bool all_in_log = std::all_of(sources_.begin(), sources_.end(), [](const auto& source) {
-    return source->reads_embedded_log();
-  });
+  bool all_in_log = std::all_of(sources_.begin(), sources_.end(),
+                                [](const auto& source) { return source->reads_embedded_log(); });
   if (all_in_log && options_.services.log) {
     options_.services.log->WaitForCommit(seen_commits, kIdleWait);
   } else if (sources_.size() == 1) {
@@ -292,8 +298,9 @@ Status Job::Recover() {
   for (const state::Decision& decision : decisions_->found()) {
     if (decision.epoch <= epoch_) continue;
     if (decision.epoch != epoch_ + 1) {
-      return Status(Code::kCorruption, fmt::format("job \"{}\": the decision of epoch {} is missing",
-                                                   compiled_->name, epoch_ + 1));
+      return Status(Code::kCorruption,
+                    fmt::format("job \"{}\": the decision of epoch {} is missing", compiled_->name,
+                                epoch_ + 1));
     }
     MR_RETURN_IF_ERROR(RunEpoch(decision));
     MR_RETURN_IF_ERROR(CommitEpoch(decision.epoch, false));
@@ -310,8 +317,9 @@ Result<bool> Job::DecideNext(state::Decision& decision) {
   decision.epoch = epoch_ + 1;
   decision.clock_us = clock_->WallMicros();
   int64_t now = clock_->MonotonicMicros();
-  int64_t share = std::max<int64_t>(1, compiled_->settings.epoch_bytes_max /
-                                           static_cast<int64_t>(std::max<size_t>(1, sources_.size())));
+  int64_t share =
+      std::max<int64_t>(1, compiled_->settings.epoch_bytes_max /
+                               static_cast<int64_t>(std::max<size_t>(1, sources_.size())));
   for (auto& source : sources_) MR_RETURN_IF_ERROR(source->Decide(share, now, decision));
   // A split that fell idle can move the watermark without any data.
   std::string signature;
@@ -398,7 +406,12 @@ Status Job::Checkpoint() {
   }
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
-  MR_RETURN_IF_ERROR(WithRetry([&] {
+  MR_RETURN_IF_ERROR(Save());
+  return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
+}
+
+Status Job::Save() {
+  return WithRetry([&] {
     return store_->Checkpoint(epoch_, [&](state::StateWriter& writer) {
       for (auto& op : compiled_->plan.operators) op->Snapshot(writer);
       for (auto& source : sources_) source->Save(writer);
@@ -406,8 +419,7 @@ Status Job::Checkpoint() {
       writer.Put(state::kJobEntries, kCountersKey,
                  {reinterpret_cast<const char*>(&sink_end_->rows_out), 8});
     });
-  }));
-  return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
+  });
 }
 
 Status Job::Finish() {
@@ -435,7 +447,8 @@ Status Job::WithRetry(const std::function<Status()>& action) {
 
 void Job::Sleep(int64_t micros) {
   int64_t until = clock_->MonotonicMicros() + micros;
-  for (int64_t now = clock_->MonotonicMicros(); now < until && !stop_; now = clock_->MonotonicMicros()) {
+  for (int64_t now = clock_->MonotonicMicros(); now < until && !stop_;
+       now = clock_->MonotonicMicros()) {
     std::this_thread::sleep_for(std::chrono::microseconds(std::min<int64_t>(until - now, 50'000)));
   }
 }

@@ -31,7 +31,16 @@
 
 namespace millrace::job {
 
-enum class JobState { kStarting, kRunning, kCatchingUp, kIdle, kFailing, kFinished, kStopped, kFailed };
+enum class JobState {
+  kStarting,
+  kRunning,
+  kCatchingUp,
+  kIdle,
+  kFailing,
+  kFinished,
+  kStopped,
+  kFailed
+};
 const char* JobStateName(JobState state);  // "running", "catching_up", ...
 
 struct SourceStatus {
@@ -61,9 +70,9 @@ struct JobStatus {
   int64_t state_bytes = 0;
   int64_t lag_rows = 0;
   model::EventTime frontier = model::kTimeMin;  // lowest over sources with event time
-  double latency_p50_ms = 0;  // of an epoch: from its decision to its commit
+  double latency_p50_ms = 0;                    // of an epoch: from its decision to its commit
   double latency_p99_ms = 0;
-  Status error;               // why it is failing or failed
+  Status error;  // why it is failing or failed
   int64_t error_since_ms = 0;
   int64_t last_commit_ms = 0;
   std::string guarantee;
@@ -86,7 +95,8 @@ class Job {
  public:
   // Errors: a state that belongs to another version of the query (kFailedPrecondition, with what
   // to do), or whatever sources, sink and state report.
-  static Result<std::unique_ptr<Job>> Open(std::unique_ptr<CompiledJob> compiled, JobOptions options);
+  static Result<std::unique_ptr<Job>> Open(std::unique_ptr<CompiledJob> compiled,
+                                           JobOptions options);
   ~Job();
 
   // Runs until the sources end, RequestStop, or an error that no retry mends.
@@ -110,6 +120,7 @@ class Job {
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
   Status Checkpoint();
+  Status Save();  // all state, as the checkpoint of the current epoch
   Status WithRetry(const std::function<Status()>& action);
   Status Finish();
   void Publish(JobState state);

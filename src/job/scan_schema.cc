@@ -33,8 +33,8 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner) {
   }
   for (const sql::Check& check : table.checks) {
     if (!check.enforced) continue;
-    auto expressions =
-        planner.BindExpressions(base, {fmt::format("CAST(({}) AS BOOLEAN)", check.expression.text)});
+    auto expressions = planner.BindExpressions(
+        base, {fmt::format("CAST(({}) AS BOOLEAN)", check.expression.text)});
     if (!expressions.ok()) {
       Status status = expressions.status();
       SourceSpan span = status.span();
@@ -61,8 +61,9 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner) {
     return Status(Code::kUnsupported,
                   fmt::format("the watermark of table \"{}\" is not of a form that can be kept",
                               table.name))
-        .WithHint("write WATERMARK FOR column AS column - INTERVAL '5' SECOND, with a top-level "
-                  "(or computed) column")
+        .WithHint(
+            "write WATERMARK FOR column AS column - INTERVAL '5' SECOND, with a top-level "
+            "(or computed) column")
         .At(watermark.span);
   }
   bound.scan.time_column = bound.scan.schema.Find(watermark.column[0]);

@@ -61,7 +61,8 @@ class SourceReader::Origin : public stream::RowOrigin {
     letter.time_ms = reader->clock_us_ / kMillisecond;
     bool numeric = !reader->reading_->id.empty() &&
                    reader->reading_->id.find_first_not_of("0123456789") == std::string::npos;
-    if (numeric && reader->reading_->id.size() < 9) letter.partition = std::stoi(reader->reading_->id);
+    if (numeric && reader->reading_->id.size() < 9)
+      letter.partition = std::stoi(reader->reading_->id);
     if (!records.empty()) {
       letter.offset = records[record].offset;
       letter.payload = std::string(records[record].value);
@@ -114,8 +115,8 @@ Status SourceReader::Open(duck::Planner& planner) {
   table.schema = table_.table->schema;
   table.primary_key = table_.table->primary_key;
   table.partitioned_by = table_.table->partitioned_by;
-  MR_ASSIGN_OR_RETURN(table.options,
-                      connectors::ParseOptions(table_.binding.connector->spec, table_.binding.options));
+  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(table_.binding.connector->spec,
+                                                              table_.binding.options));
   table.job = job_;
   table.services = services_;
   if (auto topic = table_.binding.options.find("topic"); topic != table_.binding.options.end()) {
@@ -183,8 +184,9 @@ Status SourceReader::BindColumns(BoundTable bound) {
       const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
       if (meta.key != "offset" && meta.key != "partition" && meta.key != "timestamp" &&
           meta.key != "topic") {
-        return Status(Code::kUnsupported, fmt::format("metadata \"{}\" of table \"{}\" is not available",
-                                                      meta.key, table_.table->name))
+        return Status(Code::kUnsupported,
+                      fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
+                                  table_.table->name))
             .WithHint("there is: \"topic\", \"partition\", \"offset\", \"timestamp\"")
             .At(meta.span);
       }
@@ -246,6 +248,7 @@ SplitState& SourceReader::Split(const std::string& id) {
 
 Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
   MR_ASSIGN_OR_RETURN(std::vector<connectors::Split> found, source_->Splits());
+  const bool first_time = splits_.empty() && !has_checkpoint_;
   for (const connectors::Split& split : found) {
     bool known = std::any_of(splits_.begin(), splits_.end(),
                              [&](const SplitState& s) { return s.id == split.id; });
@@ -253,7 +256,8 @@ Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
     bool restored = restored_.count(split.id) > 0;
     SplitState& state = Split(split.id);
     state.last_data_monotonic_us = now_monotonic_us;
-    if (!restored) {
+    // The startup mode is for the splits of a new job; one that appears later is read whole.
+    if (!restored && first_time) {
       MR_ASSIGN_OR_RETURN(state.next, source_->Start(split));
     }
   }
@@ -266,7 +270,8 @@ Status SourceReader::Decide(int64_t budget_bytes, int64_t now_us, state::Decisio
   int64_t share = std::max<int64_t>(1, budget_bytes / active);
   for (SplitState& split : splits_) {
     if (split.ended) continue;
-    MR_ASSIGN_OR_RETURN(connectors::Source::Ready ready, source_->Poll({split.id}, split.next, share));
+    MR_ASSIGN_OR_RETURN(connectors::Source::Ready ready,
+                        source_->Poll({split.id}, split.next, share));
     split.behind = ready.behind;
     if (ready.to > split.next || ready.end) {
       decision.ranges.push_back({index_, split.id, split.next, ready.to, ready.end});
@@ -288,9 +293,8 @@ Status SourceReader::Read(const state::SplitRange& range, int64_t clock_us) {
   failure_ = Status::Ok();
   Output output(*this);
   if (range.to > range.from) {
-    Status read = duck::AtTheDoor([&]() -> Status {
-      return source_->Read({range.split}, range.from, range.to, output);
-    });
+    Status read = duck::AtTheDoor(
+        [&]() -> Status { return source_->Read({range.split}, range.from, range.to, output); });
     MR_RETURN_IF_ERROR(read);
     MR_RETURN_IF_ERROR(failure_);
   }
@@ -315,7 +319,8 @@ void SourceReader::OnRecords(std::span<const model::Record> records) {
     decoder_->Decode(records, base_, origin.row_record, errors);
   } else {
     duckdb::DataChunk physical;
-    physical.InitializeEmpty({base_types_.begin(), base_types_.begin() + static_cast<std::ptrdiff_t>(physical_.size())});
+    physical.InitializeEmpty(
+        {base_types_.begin(), base_types_.begin() + static_cast<std::ptrdiff_t>(physical_.size())});
     for (size_t c = 0; c < physical_.size(); c++) physical.data[c].Reference(base_.data[c]);
     decoder_->Decode(records, physical, origin.row_record, errors);
     for (size_t c = 0; c < physical_.size(); c++) base_.data[c].Reference(physical.data[c]);
@@ -379,14 +384,16 @@ void SourceReader::Deliver(duckdb::DataChunk& base, const Origin& origin) {
   batch.origin = &origin;
   for (size_t c = 0; c < outputs_.size(); c++) {
     const OutputColumn& column = outputs_[c];
-    output_.data[c].Reference(column.base >= 0 ? kept.data[static_cast<size_t>(column.base)]
-                                               : computed_rows_.data[static_cast<size_t>(column.computed)]);
+    output_.data[c].Reference(column.base >= 0
+                                  ? kept.data[static_cast<size_t>(column.base)]
+                                  : computed_rows_.data[static_cast<size_t>(column.computed)]);
   }
   output_.SetCardinality(kept.size());
   batch.rows = &output_;
   if (time_column_ >= 0) {
-    duckdb::Vector& time = time_.base >= 0 ? kept.data[static_cast<size_t>(time_.base)]
-                                           : computed_rows_.data[static_cast<size_t>(time_.computed)];
+    duckdb::Vector& time = time_.base >= 0
+                               ? kept.data[static_cast<size_t>(time_.base)]
+                               : computed_rows_.data[static_cast<size_t>(time_.computed)];
     duckdb::UnifiedVectorFormat format;
     time.ToUnifiedFormat(kept.size(), format);
     const auto* times = reinterpret_cast<const int64_t*>(format.data);
@@ -399,9 +406,10 @@ void SourceReader::Deliver(duckdb::DataChunk& base, const Origin& origin) {
         refused.push_back(row);
         continue;
       }
-      model::EventTime reached = reading_->newest <= model::kTimeMin
-                                     ? frontier_
-                                     : std::max(frontier_, reading_->newest - delay_us_ + kMillisecond);
+      model::EventTime reached =
+          reading_->newest <= model::kTimeMin
+              ? frontier_
+              : std::max(frontier_, reading_->newest - delay_us_ + kMillisecond);
       if (times[at] < reached) {
         uint32_t source_row = from.empty() ? row : from[row];
         batch.late.push_back({row, source_row, index_, reached});
@@ -462,7 +470,8 @@ void SourceReader::KeepRows(duckdb::DataChunk& base, duckdb::DataChunk& kept,
       idx_t at = format.sel->get_index(row);
       if (broken[row] || !format.validity.RowIsValid(at)) continue;
       if (reinterpret_cast<const bool*>(format.data)[at]) continue;
-      std::string reason = fmt::format("constraint \"{}\" is violated: {}", check.name, check.flink.text);
+      std::string reason =
+          fmt::format("constraint \"{}\" is violated: {}", check.name, check.flink.text);
       switch (check.action) {
         case sql::ViolationAction::kWarn:
           continue;
@@ -558,9 +567,9 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
   for (const SplitState& split : splits_) {
     if (split.ended || split.idle) continue;
     any = true;
-    lowest = std::min(lowest, split.newest <= model::kTimeMin
-                                  ? model::kTimeMin
-                                  : split.newest - delay_us_ + kMillisecond);
+    lowest =
+        std::min(lowest, split.newest <= model::kTimeMin ? model::kTimeMin
+                                                         : split.newest - delay_us_ + kMillisecond);
   }
   if (Ended()) {
     frontier_ = model::kTimeMax;
@@ -571,8 +580,8 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
 }
 
 bool SourceReader::Ended() const {
-  return !splits_.empty() && std::all_of(splits_.begin(), splits_.end(),
-                                         [](const SplitState& s) { return s.ended; });
+  return !splits_.empty() &&
+         std::all_of(splits_.begin(), splits_.end(), [](const SplitState& s) { return s.ended; });
 }
 
 namespace {
@@ -596,6 +605,8 @@ void SourceReader::Save(state::StateWriter& writer) const {
 }
 
 void SourceReader::Restore(const state::StateReader& state) {
+  state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
+             [&](std::string_view, std::string_view) { has_checkpoint_ = true; });
   std::string prefix = SplitKey(index_, "");
   state.Scan(state::kJobEntries, prefix, [&](std::string_view key, std::string_view value) {
     SplitState split;

@@ -38,9 +38,9 @@ struct SplitState {
 };
 
 struct SourceCounters {
-  int64_t rows_in = 0;         // records read
-  int64_t dead_lettered = 0;   // refused here
-  int64_t dropped = 0;         // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
+  int64_t rows_in = 0;        // records read
+  int64_t dead_lettered = 0;  // refused here
+  int64_t dropped = 0;  // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
 };
 
 class SourceReader {
@@ -73,8 +73,8 @@ class SourceReader {
   const std::string& table_name() const { return table_.table->name; }
 
  private:
-  class Output;   // the connector's SourceOutput
-  class Origin;   // finds a row's record again for a dead letter
+  class Output;  // the connector's SourceOutput
+  class Origin;  // finds a row's record again for a dead letter
   Status BindColumns(BoundTable bound);
   SplitState& Split(const std::string& id);
   void OnRecords(std::span<const model::Record> records);
@@ -102,7 +102,7 @@ class SourceReader {
 
   // Base columns that are decoded (physical) or filled in (metadata), and their position in the
   // chunk; then what becomes of them.
-  std::vector<size_t> physical_;                      // schema indexes, in decoder order
+  std::vector<size_t> physical_;                          // schema indexes, in decoder order
   std::vector<std::pair<size_t, std::string>> metadata_;  // position in the chunk, connector's key
   duckdb::vector<duckdb::LogicalType> base_types_;
   struct OutputColumn {
@@ -124,6 +124,7 @@ class SourceReader {
 
   std::vector<SplitState> splits_;
   std::map<std::string, SplitState> restored_;
+  bool has_checkpoint_ = false;
   model::EventTime frontier_ = model::kTimeMin;
   SourceCounters counters_;
 

@@ -1,8 +1,7 @@
-#include <duckdb.hpp>
+#include "model/schema.h"
 
 #include "base/strings.h"
 #include "model/row_error.h"
-#include "model/schema.h"
 
 namespace millrace::model {
 

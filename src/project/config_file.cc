@@ -62,7 +62,8 @@ class Reader {
     } catch (const YAML::Exception&) {
       // reported below
     }
-    Fault(node, Code::kBadOption, fmt::format("expected a whole number from {} to {}", lowest, highest), "");
+    Fault(node, Code::kBadOption,
+          fmt::format("expected a whole number from {} to {}", lowest, highest), "");
   }
 
   void Bytes(const YAML::Node& node, int64_t& out) {
@@ -87,10 +88,11 @@ class Reader {
     }
   }
 
-  void Fault(const YAML::Node& node, Code code, const std::string& message, const std::string& hint) {
+  void Fault(const YAML::Node& node, Code code, const std::string& message,
+             const std::string& hint) {
     YAML::Mark mark = node.Mark();
-    faults_.push_back(Status(code, message).WithHint(hint).At(
-        {path_, mark.line + 1, mark.column + 1, 1}));
+    faults_.push_back(
+        Status(code, message).WithHint(hint).At({path_, mark.line + 1, mark.column + 1, 1}));
   }
 
  private:
@@ -118,21 +120,24 @@ void ReadTarget(Reader& reader, const YAML::Node& node, const std::string& name,
               {"options", [&](const YAML::Node& connectors) {
                  for (const auto& connector : connectors) {
                    for (const auto& option : connector.second) {
-                     reader.Text(option.second,
-                                 target.options[connector.first.as<std::string>()]
-                                               [option.first.as<std::string>()]);
+                     reader.Text(option.second, target.options[connector.first.as<std::string>()]
+                                                              [option.first.as<std::string>()]);
                    }
                  }
                }}});
 }
 
-void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name, TopicSettings& topic) {
-  reader.Map(node, "topic \"" + name + "\"",
-             {{"partitions", [&](const YAML::Node& n) { reader.Number(n, topic.config.partitions, 1, 10'000); }},
-              {"retention", [&](const YAML::Node& n) { reader.DurationMs(n, topic.config.retention_ms); }},
-              {"retention-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.retention_bytes); }},
-              {"segment-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.segment_bytes); }},
-              {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
+void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
+               TopicSettings& topic) {
+  reader.Map(
+      node, "topic \"" + name + "\"",
+      {{"partitions",
+        [&](const YAML::Node& n) { reader.Number(n, topic.config.partitions, 1, 10'000); }},
+       {"retention", [&](const YAML::Node& n) { reader.DurationMs(n, topic.config.retention_ms); }},
+       {"retention-bytes",
+        [&](const YAML::Node& n) { reader.Bytes(n, topic.config.retention_bytes); }},
+       {"segment-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.segment_bytes); }},
+       {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
 }
 
 void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
@@ -142,7 +147,8 @@ void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
                  std::string address;
                  reader.Text(n, address);
                  size_t colon = address.rfind(':');
-                 std::string port = colon == std::string::npos ? address : address.substr(colon + 1);
+                 std::string port =
+                     colon == std::string::npos ? address : address.substr(colon + 1);
                  if (colon != std::string::npos) config.http_host = address.substr(0, colon);
                  reader.Number(YAML::Load(port), config.http_port, 0, 65535);
                }},
@@ -175,13 +181,18 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
           }},
          {"serve", [&](const YAML::Node& n) { ReadServe(reader, n, config); }},
          {"warehouse", [&](const YAML::Node& n) {
-            reader.Map(n, "warehouse",
-                       {{"memory-limit", [&](const YAML::Node& m) { reader.Bytes(m, config.warehouse_memory_bytes); }},
-                        {"threads", [&](const YAML::Node& m) { reader.Number(m, config.warehouse_threads, 1, 256); }}});
+            reader.Map(
+                n, "warehouse",
+                {{"memory-limit",
+                  [&](const YAML::Node& m) { reader.Bytes(m, config.warehouse_memory_bytes); }},
+                 {"threads", [&](const YAML::Node& m) {
+                    reader.Number(m, config.warehouse_threads, 1, 256);
+                  }}});
           }}});
     return Status::Ok();
   } catch (const YAML::Exception& e) {
-    return Status(Code::kSyntax, "not valid YAML: " + e.msg).At({path, e.mark.line + 1, e.mark.column + 1, 1});
+    return Status(Code::kSyntax, "not valid YAML: " + e.msg)
+        .At({path, e.mark.line + 1, e.mark.column + 1, 1});
   }
 }
 

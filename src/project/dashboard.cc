@@ -86,7 +86,8 @@ std::string ChartSql(const Dashboard& dashboard, const Chart& chart,
   std::vector<std::string> conditions;
   for (const DashboardFilter& filter : dashboard.filters) {
     auto value = params.find(filter.name);
-    bool used = std::find(chart.filters.begin(), chart.filters.end(), filter.name) != chart.filters.end();
+    bool used =
+        std::find(chart.filters.begin(), chart.filters.end(), filter.name) != chart.filters.end();
     if (!used || value == params.end() || value->second.empty()) continue;
     conditions.push_back(fmt::format("CAST({} AS VARCHAR) = {}", QuoteIdentifier(filter.column),
                                      QuoteLiteral(value->second)));
@@ -98,20 +99,23 @@ std::string ChartSql(const Dashboard& dashboard, const Chart& chart,
   }
   auto start = duckdb::timestamp_t(now_ms * 1000 - range_us);
   std::string sql = chart.sql;
-  ReplaceAll(sql, "{{filters}}", conditions.empty() ? "true" : "(" + Join(conditions, " AND ") + ")");
+  ReplaceAll(sql, "{{filters}}",
+             conditions.empty() ? "true" : "(" + Join(conditions, " AND ") + ")");
   ReplaceAll(sql, "{{since}}", fmt::format("TIMESTAMP '{}'", duckdb::Timestamp::ToString(start)));
   return sql;
 }
 
 bool IsTime(const duckdb::LogicalType& type) {
-  return type.id() == duckdb::LogicalTypeId::TIMESTAMP || type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ;
+  return type.id() == duckdb::LogicalTypeId::TIMESTAMP ||
+         type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ;
 }
 
 // {"columns","rows","fresh_ms","error"}: as QueryResult::ToJson, but times in milliseconds.
 std::string ChartJson(const duck::QueryResult& result, int64_t now_ms) {
   std::string out = "{\"columns\":[";
   for (size_t c = 0; c < result.columns.size(); c++) {
-    out += fmt::format("{}{{\"name\":{},\"type\":{}}}", c ? "," : "", JsonQuote(result.columns[c].name),
+    out += fmt::format("{}{{\"name\":{},\"type\":{}}}", c ? "," : "",
+                       JsonQuote(result.columns[c].name),
                        JsonQuote(result.columns[c].type.ToString()));
   }
   out += "],\"rows\":[";
@@ -131,7 +135,8 @@ std::string ChartJson(const duck::QueryResult& result, int64_t now_ms) {
     }
     out += "]";
   }
-  std::string fresh = newest_ms < 0 ? "null" : std::to_string(std::max<int64_t>(0, now_ms - newest_ms));
+  std::string fresh =
+      newest_ms < 0 ? "null" : std::to_string(std::max<int64_t>(0, now_ms - newest_ms));
   return out + fmt::format("],\"fresh_ms\":{},\"error\":null}}", fresh);
 }
 
@@ -153,7 +158,8 @@ Result<std::vector<Dashboard>> LoadDashboards(const std::string& project_directo
 std::string DashboardListJson(const std::vector<Dashboard>& dashboards) {
   std::vector<std::string> entries;
   for (const Dashboard& d : dashboards) {
-    entries.push_back(fmt::format("{{\"name\":{},\"title\":{}}}", JsonQuote(d.name), JsonQuote(d.title)));
+    entries.push_back(
+        fmt::format("{{\"name\":{},\"title\":{}}}", JsonQuote(d.name), JsonQuote(d.title)));
   }
   return "[" + Join(entries, ",") + "]";
 }
@@ -172,17 +178,19 @@ std::string DashboardJson(const Dashboard& dashboard, duck::Warehouse& warehouse
         if (!value.IsNull()) values.push_back(value.ToString());
       }
     }
-    filters.push_back(fmt::format("{{\"name\":{},\"label\":{},\"values\":{}}}", JsonQuote(filter.name),
-                                  JsonQuote(filter.label), TextsJson(values)));
+    filters.push_back(fmt::format("{{\"name\":{},\"label\":{},\"values\":{}}}",
+                                  JsonQuote(filter.name), JsonQuote(filter.label),
+                                  TextsJson(values)));
   }
   std::vector<std::string> charts;
   for (const Chart& c : dashboard.charts) {
-    charts.push_back(fmt::format(
-        "{{\"id\":{},\"title\":{},\"type\":{},\"x\":{},\"y\":{},\"series\":{},\"unit\":{},\"sql\":{},"
-        "\"filters\":{},\"click\":{},\"width\":{}}}",
-        JsonQuote(c.id), JsonQuote(c.title), JsonQuote(c.type), JsonQuote(c.x), TextsJson(c.y),
-        JsonQuote(c.series), JsonQuote(c.unit), JsonQuote(c.sql), TextsJson(c.filters),
-        JsonQuote(c.click), JsonQuote(c.width)));
+    charts.push_back(
+        fmt::format("{{\"id\":{},\"title\":{},\"type\":{},\"x\":{},\"y\":{},\"series\":{},\"unit\":"
+                    "{},\"sql\":{},"
+                    "\"filters\":{},\"click\":{},\"width\":{}}}",
+                    JsonQuote(c.id), JsonQuote(c.title), JsonQuote(c.type), JsonQuote(c.x),
+                    TextsJson(c.y), JsonQuote(c.series), JsonQuote(c.unit), JsonQuote(c.sql),
+                    TextsJson(c.filters), JsonQuote(c.click), JsonQuote(c.width)));
   }
   return fmt::format(
       "{{\"name\":{},\"title\":{},\"description\":{},\"filters\":[{}],\"charts\":[{}]}}",

@@ -4,7 +4,8 @@
 //   description: …
 //   filters: [{name: country, label: Country, column: country, sql: "SELECT DISTINCT country …"}]
 //   charts:
-//     - {id: views, title: Views per minute, type: line, x: window_start, y: [views], series: device,
+//     - {id: views, title: Views per minute, type: line, x: window_start, y: [views], series:
+//     device,
 //        sql: "SELECT … WHERE {{filters}} AND window_start >= {{since}} …", filters: [country],
 //        click: device, unit: "", width: half}
 // {{filters}} becomes `column = 'value' AND …` for the chart's filters that are set, or `true`;

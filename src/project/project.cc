@@ -34,7 +34,8 @@ Result<std::string> ResolveReferences(const std::string& value) {
     if (reference.rfind("env:", 0) == 0) {
       const char* found = std::getenv(reference.c_str() + 4);
       if (!found) {
-        return Status(Code::kNotFound, fmt::format("environment variable \"{}\" is not set", reference.substr(4)))
+        return Status(Code::kNotFound,
+                      fmt::format("environment variable \"{}\" is not set", reference.substr(4)))
             .WithHint(fmt::format("export {}=… before starting", reference.substr(4)));
       }
       out += found;
@@ -64,8 +65,10 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
     project->LoadConfig(target, faults);
     auto names = files.List(path + "/sql");
     if (!names.ok()) {
-      faults.push_back(Status(Code::kNotFound, fmt::format("\"{}\" is not a project: it has no sql/ directory", path))
-                           .WithHint("make one with: millrace init " + path));
+      faults.push_back(
+          Status(Code::kNotFound,
+                 fmt::format("\"{}\" is not a project: it has no sql/ directory", path))
+              .WithHint("make one with: millrace init " + path));
       return project;
     }
     for (const std::string& name : *names) {
@@ -75,8 +78,8 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
   // Two jobs may write one table: their names must differ all the same.
   std::set<std::string> used;
   for (JobStatement& statement : project->jobs_) {
-    std::string base = statement.settings.name.empty() ? statement.insert.target.last()
-                                                       : statement.settings.name;
+    std::string base =
+        statement.settings.name.empty() ? statement.insert.target.last() : statement.settings.name;
     std::string name = base;
     for (int n = 2; !used.insert(name).second; n++) name = fmt::format("{}_{}", base, n);
     statement.settings.name = name;
@@ -96,9 +99,10 @@ void Project::LoadConfig(const std::string& target, std::vector<Status>& faults)
   if (!config_.targets.count(config_.target)) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : config_.targets) names.push_back(name);
-    faults.push_back(Status(Code::kUnknownOption, fmt::format("there is no target \"{}\"", config_.target))
-                         .WithHint(DidYouMean(config_.target, names))
-                         .At({path, 0, 0, 0}));
+    faults.push_back(
+        Status(Code::kUnknownOption, fmt::format("there is no target \"{}\"", config_.target))
+            .WithHint(DidYouMean(config_.target, names))
+            .At({path, 0, 0, 0}));
   }
 }
 
@@ -144,7 +148,8 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
   binding.options = table.OptionValues();
   auto connector = binding.options.find("connector");
   if (connector == binding.options.end()) {
-    return Status(Code::kBadOption, fmt::format("table \"{}\" does not say where its rows are", table.name))
+    return Status(Code::kBadOption,
+                  fmt::format("table \"{}\" does not say where its rows are", table.name))
         .WithHint("add WITH ('connector' = 'kafka', …); see: millrace connectors")
         .At(table.span);
   }
@@ -157,9 +162,12 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
     }
   }
   if (name == "kafka" && !IsEmbedded("kafka")) {
-    return Status(Code::kUnsupported,
-                  fmt::format("table \"{}\": a Kafka cluster as source or sink is not supported yet", table.name))
-        .WithHint(fmt::format("keep 'kafka' among the embedded connectors of target \"{}\"", config_.target))
+    return Status(
+               Code::kUnsupported,
+               fmt::format("table \"{}\": a Kafka cluster as source or sink is not supported yet",
+                           table.name))
+        .WithHint(fmt::format("keep 'kafka' among the embedded connectors of target \"{}\"",
+                              config_.target))
         .At(table.span);
   }
   auto found = connectors::FindConnector(name == "jdbc" && IsEmbedded("jdbc") ? "warehouse" : name);
@@ -179,7 +187,10 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
   for (auto& [key, value] : binding.options) {
     auto resolved = ResolveReferences(value);
     if (!resolved.ok()) {
-      return std::move(resolved).status().Annotate(fmt::format("option '{}' of table \"{}\"", key, table.name)).At(table.span);
+      return std::move(resolved)
+          .status()
+          .Annotate(fmt::format("option '{}' of table \"{}\"", key, table.name))
+          .At(table.span);
     }
     value = *resolved;
   }

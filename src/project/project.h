@@ -9,8 +9,8 @@
 //   name: clickstream
 //   target: dev                     # the default target
 //   targets:
-//     dev: {}                       # 'kafka' tables in the embedded log, 'jdbc' tables in the warehouse
-//     prod:
+//     dev: {}                       # 'kafka' tables in the embedded log, 'jdbc' tables in the
+//     warehouse prod:
 //       embedded: [kafka]           # connectors that stay embedded; default for dev: [kafka, jdbc]
 //       options:                    # override WITH options of every table with that connector
 //         jdbc: {url: "jdbc:postgresql://db:5432/metrics", password: "${env:METRICS_PASSWORD}"}
@@ -81,8 +81,10 @@ class Project {
 
   const ProjectConfig& config() const { return config_; }
   const sql::Catalog& catalog() const { return catalog_; }
-  const std::vector<JobStatement>& jobs() const { return jobs_; }       // names are made unique
-  const std::vector<sql::Statement>& others() const { return others_; } // SELECT, EXPLAIN, SHOW, DESCRIBE
+  const std::vector<JobStatement>& jobs() const { return jobs_; }  // names are made unique
+  const std::vector<sql::Statement>& others() const {
+    return others_;
+  }  // SELECT, EXPLAIN, SHOW, DESCRIBE
   const std::string& directory() const { return directory_; }
   std::string data_directory() const { return directory_ + "/.millrace"; }
 

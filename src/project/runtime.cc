@@ -98,7 +98,8 @@ void Runtime::Stop() {
   threads_.clear();
 }
 
-Status Runtime::WaitForJobs(const std::function<void()>& every_100ms, const std::atomic<bool>& stop) {
+Status Runtime::WaitForJobs(const std::function<void()>& every_100ms,
+                            const std::atomic<bool>& stop) {
   auto ended = [](const job::JobStatus& status) {
     return status.state == job::JobState::kFinished || status.state == job::JobState::kFailed ||
            status.state == job::JobState::kStopped;

@@ -32,8 +32,8 @@ class Runtime {
   void Start();
   // Asks all jobs to stop and waits. May be called twice.
   void Stop();
-  // Waits until every job has ended by itself (bounded sources), or `stop` is set. Returns the first
-  // job error.
+  // Waits until every job has ended by itself (bounded sources), or `stop` is set. Returns the
+  // first job error.
   Status WaitForJobs(const std::function<void()>& every_100ms, const std::atomic<bool>& stop);
 
   Project& project() { return *project_; }

@@ -8,15 +8,10 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <thread>
 
-#include "env/clock.h"
-#include "log/log.h"
-#include "project/runtime.h"
+#include "project/project_fixture.h"
 
 namespace millrace::project {
 namespace {
@@ -43,55 +38,79 @@ struct Case {
 
 const Case kCases[] = {
     {"tumble", "ws TIMESTAMP(3), we TIMESTAMP(3), url STRING, c BIGINT, u BIGINT",
-     "SELECT window_start, window_end, url, COUNT(*), COUNT(DISTINCT user_id) FROM TABLE(TUMBLE(TABLE views, "
+     "SELECT window_start, window_end, url, COUNT(*), COUNT(DISTINCT user_id) FROM "
+     "TABLE(TUMBLE(TABLE views, "
      "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, url",
-     "SELECT mr_window_start(event_time, 10000000, 0), mr_window_end(event_time, 10000000, 0), url, count(*), "
+     "SELECT mr_window_start(event_time, 10000000, 0), mr_window_end(event_time, 10000000, 0), "
+     "url, count(*), "
      "count(DISTINCT user_id) FROM views GROUP BY ALL"},
     {"hop", "ws TIMESTAMP(3), s BIGINT, lo INT, hi DECIMAL(10, 2), av DOUBLE",
-     "SELECT window_start, SUM(n), MIN(n), MAX(price), AVG(CAST(n AS DOUBLE)) FROM TABLE(HOP(TABLE views, "
-     "DESCRIPTOR(event_time), INTERVAL '5' SECOND, INTERVAL '15' SECOND)) GROUP BY window_start, window_end",
-     "SELECT w, sum(n), min(n), max(price), avg(n::DOUBLE) FROM (SELECT *, unnest(mr_hop_starts(event_time, "
+     "SELECT window_start, SUM(n), MIN(n), MAX(price), AVG(CAST(n AS DOUBLE)) FROM TABLE(HOP(TABLE "
+     "views, "
+     "DESCRIPTOR(event_time), INTERVAL '5' SECOND, INTERVAL '15' SECOND)) GROUP BY window_start, "
+     "window_end",
+     "SELECT w, sum(n), min(n), max(price), avg(n::DOUBLE) FROM (SELECT *, "
+     "unnest(mr_hop_starts(event_time, "
      "5000000, 15000000, 0)) AS w FROM views) GROUP BY w"},
     {"cumulate", "we TIMESTAMP(3), c BIGINT",
-     "SELECT window_end, COUNT(*) FROM TABLE(CUMULATE(TABLE views, DESCRIPTOR(event_time), INTERVAL '5' SECOND, "
+     "SELECT window_end, COUNT(*) FROM TABLE(CUMULATE(TABLE views, DESCRIPTOR(event_time), "
+     "INTERVAL '5' SECOND, "
      "INTERVAL '20' SECOND)) WHERE n > 2 GROUP BY window_start, window_end",
-     "SELECT w, count(*) FROM (SELECT *, unnest(mr_cumulate_ends(event_time, 5000000, 20000000, 0)) AS w FROM views "
+     "SELECT w, count(*) FROM (SELECT *, unnest(mr_cumulate_ends(event_time, 5000000, 20000000, "
+     "0)) AS w FROM views "
      "WHERE n > 2) GROUP BY w"},
     {"filtered", "ws TIMESTAMP(3), a BIGINT, b BIGINT, d DECIMAL(20, 2)",
-     "SELECT window_start, COUNT(*) FILTER (WHERE n > 3), COUNT(DISTINCT url) FILTER (WHERE user_id IS NOT NULL), "
+     "SELECT window_start, COUNT(*) FILTER (WHERE n > 3), COUNT(DISTINCT url) FILTER (WHERE "
+     "user_id IS NOT NULL), "
      "SUM(price * n) FROM TABLE(TUMBLE(TABLE views, DESCRIPTOR(event_time), INTERVAL '7' SECOND)) "
      "GROUP BY window_start, window_end HAVING COUNT(*) > 1",
-     "SELECT mr_window_start(event_time, 7000000, 0), count(*) FILTER (WHERE n > 3), count(DISTINCT url) FILTER "
-     "(WHERE user_id IS NOT NULL), sum(price * n)::DECIMAL(20, 2) FROM views GROUP BY 1 HAVING count(*) > 1"},
+     "SELECT mr_window_start(event_time, 7000000, 0), count(*) FILTER (WHERE n > 3), "
+     "count(DISTINCT url) FILTER "
+     "(WHERE user_id IS NOT NULL), sum(price * n)::DECIMAL(20, 2) FROM views GROUP BY 1 HAVING "
+     "count(*) > 1"},
     {"passing", "user_id STRING, up STRING, twice INT",
      "SELECT user_id, UPPER(url) || '!', n * 2 FROM views WHERE n IS NOT NULL AND n <> 4",
      "SELECT user_id, upper(url) || '!', n * 2 FROM views WHERE n IS NOT NULL AND n <> 4"},
     {"unions", "ws TIMESTAMP(3), kind STRING, c BIGINT",
-     "SELECT window_start, kind, COUNT(*) FROM TABLE(TUMBLE(TABLE both_kinds, DESCRIPTOR(event_time), INTERVAL '10' "
+     "SELECT window_start, kind, COUNT(*) FROM TABLE(TUMBLE(TABLE both_kinds, "
+     "DESCRIPTOR(event_time), INTERVAL '10' "
      "SECOND)) GROUP BY window_start, window_end, kind",
-     "SELECT mr_window_start(event_time, 10000000, 0), kind, count(*) FROM (SELECT 'view' AS kind, event_time FROM "
+     "SELECT mr_window_start(event_time, 10000000, 0), kind, count(*) FROM (SELECT 'view' AS kind, "
+     "event_time FROM "
      "views UNION ALL SELECT 'cart', event_time FROM carts) GROUP BY ALL"},
     {"updating", "url STRING, c BIGINT, u BIGINT, lo INT, PRIMARY KEY (url) NOT ENFORCED",
-     "SELECT COALESCE(url, '?'), COUNT(*), COUNT(DISTINCT user_id), MIN(n) FROM views GROUP BY COALESCE(url, '?')",
+     "SELECT COALESCE(url, '?'), COUNT(*), COUNT(DISTINCT user_id), MIN(n) FROM views GROUP BY "
+     "COALESCE(url, '?')",
      "SELECT coalesce(url, '?'), count(*), count(DISTINCT user_id), min(n) FROM views GROUP BY 1"},
     {"twice", "c BIGINT, urls BIGINT, top INT, PRIMARY KEY (c) NOT ENFORCED",
-     "SELECT c, COUNT(*), MAX(hi) FROM (SELECT url, COUNT(*) AS c, MAX(n) AS hi FROM views GROUP BY url) GROUP BY c",
-     "SELECT c, count(*), max(hi) FROM (SELECT url, count(*) AS c, max(n) AS hi FROM views GROUP BY url) GROUP BY c"},
+     "SELECT c, COUNT(*), MAX(hi) FROM (SELECT url, COUNT(*) AS c, MAX(n) AS hi FROM views GROUP "
+     "BY url) GROUP BY c",
+     "SELECT c, count(*), max(hi) FROM (SELECT url, count(*) AS c, max(n) AS hi FROM views GROUP "
+     "BY url) GROUP BY c"},
     {"inner_join", "user_id STRING, url STRING, item STRING",
-     "SELECT v.user_id, v.url, c.item FROM views v JOIN carts c ON v.user_id = c.user_id AND c.event_time BETWEEN "
+     "SELECT v.user_id, v.url, c.item FROM views v JOIN carts c ON v.user_id = c.user_id AND "
+     "c.event_time BETWEEN "
      "v.event_time AND v.event_time + INTERVAL '8' SECOND",
-     "SELECT v.user_id, v.url, c.item FROM views v JOIN carts c ON v.user_id = c.user_id AND c.event_time BETWEEN "
+     "SELECT v.user_id, v.url, c.item FROM views v JOIN carts c ON v.user_id = c.user_id AND "
+     "c.event_time BETWEEN "
      "v.event_time AND v.event_time + INTERVAL '8' SECOND"},
     {"full_join", "a STRING, url STRING, b STRING, item STRING",
-     "SELECT v.user_id, v.url, c.user_id, c.item FROM views v FULL JOIN carts c ON v.user_id = c.user_id AND "
-     "c.event_time BETWEEN v.event_time - INTERVAL '2' SECOND AND v.event_time + INTERVAL '3' SECOND",
-     "SELECT v.user_id, v.url, c.user_id, c.item FROM views v FULL JOIN carts c ON v.user_id = c.user_id AND "
-     "c.event_time BETWEEN v.event_time - INTERVAL '2' SECOND AND v.event_time + INTERVAL '3' SECOND"},
+     "SELECT v.user_id, v.url, c.user_id, c.item FROM views v FULL JOIN carts c ON v.user_id = "
+     "c.user_id AND "
+     "c.event_time BETWEEN v.event_time - INTERVAL '2' SECOND AND v.event_time + INTERVAL '3' "
+     "SECOND",
+     "SELECT v.user_id, v.url, c.user_id, c.item FROM views v FULL JOIN carts c ON v.user_id = "
+     "c.user_id AND "
+     "c.event_time BETWEEN v.event_time - INTERVAL '2' SECOND AND v.event_time + INTERVAL '3' "
+     "SECOND"},
     {"join_window", "ws TIMESTAMP(3), pairs BIGINT, users BIGINT",
-     "SELECT window_start, COUNT(*), COUNT(DISTINCT user_id) FROM TABLE(TUMBLE(TABLE converted, DESCRIPTOR(event_time), "
+     "SELECT window_start, COUNT(*), COUNT(DISTINCT user_id) FROM TABLE(TUMBLE(TABLE converted, "
+     "DESCRIPTOR(event_time), "
      "INTERVAL '10' SECOND)) GROUP BY window_start, window_end",
-     "SELECT mr_window_start(v.event_time, 10000000, 0), count(*), count(DISTINCT v.user_id) FROM views v JOIN carts c "
-     "ON v.user_id = c.user_id AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND GROUP BY 1"},
+     "SELECT mr_window_start(v.event_time, 10000000, 0), count(*), count(DISTINCT v.user_id) FROM "
+     "views v JOIN carts c "
+     "ON v.user_id = c.user_id AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL "
+     "'8' SECOND GROUP BY 1"},
 };
 
 constexpr const char* kViews = R"(
@@ -102,38 +121,9 @@ CREATE VIEW converted AS SELECT v.user_id, v.event_time FROM views v JOIN carts 
 
 enum class Way { kStraight, kTinyEpochs, kRestarts };
 
-class TempDirectory {
- public:
-  TempDirectory() {
-    static std::atomic<int> next{0};
-    path_ = std::filesystem::temp_directory_path() /
-            fmt::format("millrace-oracle-{}-{}", env::Clock::System()->WallMicros(), next++);
-    std::filesystem::create_directories(path_ / "sql");
-  }
-  ~TempDirectory() { std::filesystem::remove_all(path_); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
-
-std::unique_ptr<Runtime> Open(const std::string& directory, bool with_jobs) {
-  std::vector<Status> faults;
-  auto project = Project::Load(directory, "", faults);
-  for (const Status& fault : faults) ADD_FAILURE() << fault.ToString();
-  if (!faults.empty()) return nullptr;
-  auto runtime = Runtime::Open(std::move(project), with_jobs);
-  if (!runtime.ok()) {
-    ADD_FAILURE() << runtime.status().ToString();
-    return nullptr;
-  }
-  return std::move(*runtime);
-}
-
 // Events per partition in an order that is never more than 4 s behind the newest.
-void Produce(log::Log& log, const std::string& topic, int partitions, int events, std::mt19937& random) {
+void Produce(log::Log& log, const std::string& topic, int partitions, int events,
+             std::mt19937& random) {
   auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   for (int p = 0; p < partitions; p++) {
     int64_t time_ms = 1'700'000'000'000;
@@ -147,13 +137,17 @@ void Produce(log::Log& log, const std::string& topic, int partitions, int events
       std::time_t seconds = static_cast<std::time_t>(at / 1000);
       std::tm parts{};
       gmtime_r(&seconds, &parts);
-      std::string time = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", parts.tm_year + 1900, parts.tm_mon + 1,
-                                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, at % 1000);
+      std::string time = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}",
+                                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                                     parts.tm_hour, parts.tm_min, parts.tm_sec, at % 1000);
       std::string value =
           topic == "views"
-              ? fmt::format(R"({{"user_id":{},"url":{},"n":{},"price":{}.{},"event_time":"{}"}})", text("u", 6),
-                            text("/p", 4), pick(8) == 7 ? "null" : std::to_string(pick(7)), pick(100), pick(90) + 10, time)
-              : fmt::format(R"({{"user_id":{},"item":{},"event_time":"{}"}})", text("u", 6), text("i", 3), time);
+              ? fmt::format(R"({{"user_id":{},"url":{},"n":{},"price":{}.{},"event_time":"{}"}})",
+                            text("u", 6), text("/p", 4),
+                            pick(8) == 7 ? "null" : std::to_string(pick(7)), pick(100),
+                            pick(90) + 10, time)
+              : fmt::format(R"({{"user_id":{},"item":{},"event_time":"{}"}})", text("u", 6),
+                            text("i", 3), time);
       int copies = pick(10) == 0 ? 2 : 1;
       for (int c = 0; c < copies; c++) {
         log::NewRecord record;
@@ -165,26 +159,6 @@ void Produce(log::Log& log, const std::string& topic, int partitions, int events
   }
 }
 
-std::vector<std::string> Rows(Runtime& runtime, const std::string& sql) {
-  std::vector<std::string> rows;
-  auto result = runtime.warehouse().Query(sql);
-  if (!result.ok()) {
-    ADD_FAILURE() << sql << "\n" << result.status().ToString();
-    return rows;
-  }
-  for (size_t r = 0; r < result->row_count(); r++) {
-    std::string row;
-    for (size_t c = 0; c < result->columns.size(); c++) {
-      duckdb::Value value = result->Get(r, c);
-      bool real = value.type().id() == duckdb::LogicalTypeId::DOUBLE && !value.IsNull();
-      row += (real ? fmt::format("{:.9g}", value.GetValue<double>()) : value.ToString()) + "|";
-    }
-    rows.push_back(row);
-  }
-  std::sort(rows.begin(), rows.end());
-  return rows;
-}
-
 class StreamOracle : public ::testing::TestWithParam<std::tuple<int, Way>> {};
 
 TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
@@ -193,15 +167,19 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
   TempDirectory directory;
   std::string script = kTables;
   script += kViews;
-  if (way == Way::kTinyEpochs) script += "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
+  if (way == Way::kTinyEpochs)
+    script += "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
   for (const Case& c : kCases) {
-    script += fmt::format("CREATE TABLE out_{} ({}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', "
-                          "'table-name' = 'out_{}');\nINSERT INTO out_{} {};\n",
-                          c.name, c.columns, c.name, c.name, c.query);
+    script += fmt::format(
+        "CREATE TABLE out_{} ({}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', "
+        "'table-name' = 'out_{}');\nINSERT INTO out_{} {};\n",
+        c.name, c.columns, c.name, c.name, c.query);
   }
   Write(directory.path() + "/sql/all.sql", script);
   int partitions = 1 + seed % 3;
-  Write(directory.path() + "/millrace.yml", fmt::format("topics:\n  views: {{partitions: {}}}\n  carts: {{partitions: 2}}\n", partitions));
+  Write(directory.path() + "/millrace.yml",
+        fmt::format("topics:\n  views: {{partitions: {}}}\n  carts: {{partitions: 2}}\n",
+                    partitions));
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
@@ -231,12 +209,14 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
     EXPECT_EQ(streamed, batch) << c.name;
     EXPECT_EQ(batch.empty(), seed == 0) << c.name << ": the case tests nothing";
   }
-  EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM millrace.dead_letters"), std::vector<std::string>{"0|"});
+  EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM millrace.dead_letters"),
+            std::vector<std::string>{"0|"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, StreamOracle,
                          ::testing::Combine(::testing::Range(0, 4),
-                                            ::testing::Values(Way::kStraight, Way::kTinyEpochs, Way::kRestarts)));
+                                            ::testing::Values(Way::kStraight, Way::kTinyEpochs,
+                                                              Way::kRestarts)));
 
 }  // namespace
 }  // namespace millrace::project

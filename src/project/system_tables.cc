@@ -20,19 +20,21 @@ model::Schema Columns(const std::vector<std::pair<const char*, LogicalType>>& co
 Value Time(model::EventTime frontier) {
   bool known = frontier > model::kTimeMin && frontier < model::kTimeMax;
   // A frontier is the watermark + 1 ms.
-  return known ? Value::TIMESTAMP(duckdb::timestamp_t(frontier - 1000)) : Value(LogicalType::TIMESTAMP);
+  return known ? Value::TIMESTAMP(duckdb::timestamp_t(frontier - 1000))
+               : Value(LogicalType::TIMESTAMP);
 }
 
 Result<Rows> JobRows(Runtime& runtime) {
   Rows rows;
   for (const job::JobStatus& s : runtime.JobStatuses()) {
-    rows.push_back({Value(s.name), Value(job::JobStateName(s.state)), Value(s.sink_table),
-                    Value::BIGINT(s.epoch), Value::BIGINT(s.checkpoint_epoch), Value::BIGINT(s.rows_in),
-                    Value::BIGINT(s.rows_out), Value::BIGINT(s.rows_filtered), Value::BIGINT(s.rows_late),
-                    Value::BIGINT(s.rows_dead_lettered), Value::BIGINT(s.state_rows),
-                    Value::BIGINT(s.state_bytes), Value::BIGINT(s.lag_rows), Time(s.frontier),
-                    Value::DOUBLE(s.latency_p50_ms), Value::DOUBLE(s.latency_p99_ms), Value(s.guarantee),
-                    s.error.ok() ? Value(LogicalType::VARCHAR) : Value(s.error.message())});
+    rows.push_back(
+        {Value(s.name), Value(job::JobStateName(s.state)), Value(s.sink_table),
+         Value::BIGINT(s.epoch), Value::BIGINT(s.checkpoint_epoch), Value::BIGINT(s.rows_in),
+         Value::BIGINT(s.rows_out), Value::BIGINT(s.rows_filtered), Value::BIGINT(s.rows_late),
+         Value::BIGINT(s.rows_dead_lettered), Value::BIGINT(s.state_rows),
+         Value::BIGINT(s.state_bytes), Value::BIGINT(s.lag_rows), Time(s.frontier),
+         Value::DOUBLE(s.latency_p50_ms), Value::DOUBLE(s.latency_p99_ms), Value(s.guarantee),
+         s.error.ok() ? Value(LogicalType::VARCHAR) : Value(s.error.message())});
   }
   return rows;
 }
@@ -41,9 +43,10 @@ Result<Rows> SourceRows(Runtime& runtime) {
   Rows rows;
   for (const job::JobStatus& job : runtime.JobStatuses()) {
     for (const job::SourceStatus& s : job.sources) {
-      rows.push_back({Value(job.name), Value(s.table), s.topic.empty() ? Value(LogicalType::VARCHAR) : Value(s.topic),
-                      Value::BIGINT(s.rows_in), Value::BIGINT(s.dead_lettered), Value::BIGINT(s.dropped),
-                      Value::BIGINT(s.lag_rows), Time(s.frontier)});
+      rows.push_back({Value(job.name), Value(s.table),
+                      s.topic.empty() ? Value(LogicalType::VARCHAR) : Value(s.topic),
+                      Value::BIGINT(s.rows_in), Value::BIGINT(s.dead_lettered),
+                      Value::BIGINT(s.dropped), Value::BIGINT(s.lag_rows), Time(s.frontier)});
     }
   }
   return rows;
@@ -69,27 +72,46 @@ Status RegisterSystemTables(Runtime& runtime) {
   const LogicalType time = LogicalType::TIMESTAMP;
   const LogicalType number = LogicalType::DOUBLE;
   auto& warehouse = runtime.warehouse();
-  MR_RETURN_IF_ERROR(duck::RegisterTable(
-      warehouse,
-      duck::RowsTable("millrace", "jobs",
-                      Columns({{"name", text}, {"state", text}, {"sink", text}, {"epoch", count},
-                               {"checkpoint_epoch", count}, {"rows_in", count}, {"rows_out", count},
-                               {"rows_filtered", count}, {"rows_late", count}, {"rows_dead_lettered", count},
-                               {"state_rows", count}, {"state_bytes", count}, {"lag_rows", count},
-                               {"watermark", time}, {"latency_p50_ms", number}, {"latency_p99_ms", number},
-                               {"guarantee", text}, {"error", text}}),
-                      [&runtime] { return JobRows(runtime); })));
-  MR_RETURN_IF_ERROR(duck::RegisterTable(
-      warehouse, duck::RowsTable("millrace", "sources",
-                                 Columns({{"job", text}, {"table_name", text}, {"topic", text},
-                                          {"rows_in", count}, {"rows_dead_lettered", count},
-                                          {"rows_dropped", count}, {"lag_rows", count}, {"watermark", time}}),
-                                 [&runtime] { return SourceRows(runtime); })));
-  return duck::RegisterTable(
-      warehouse, duck::RowsTable("millrace", "topics",
-                                 Columns({{"topic", text}, {"partition", LogicalType::INTEGER},
-                                          {"start_offset", count}, {"end_offset", count}, {"size_bytes", count}}),
-                                 [&runtime] { return TopicRows(runtime); }));
+  MR_RETURN_IF_ERROR(
+      duck::RegisterTable(warehouse, duck::RowsTable("millrace", "jobs",
+                                                     Columns({{"name", text},
+                                                              {"state", text},
+                                                              {"sink", text},
+                                                              {"epoch", count},
+                                                              {"checkpoint_epoch", count},
+                                                              {"rows_in", count},
+                                                              {"rows_out", count},
+                                                              {"rows_filtered", count},
+                                                              {"rows_late", count},
+                                                              {"rows_dead_lettered", count},
+                                                              {"state_rows", count},
+                                                              {"state_bytes", count},
+                                                              {"lag_rows", count},
+                                                              {"watermark", time},
+                                                              {"latency_p50_ms", number},
+                                                              {"latency_p99_ms", number},
+                                                              {"guarantee", text},
+                                                              {"error", text}}),
+                                                     [&runtime] { return JobRows(runtime); })));
+  MR_RETURN_IF_ERROR(
+      duck::RegisterTable(warehouse, duck::RowsTable("millrace", "sources",
+                                                     Columns({{"job", text},
+                                                              {"table_name", text},
+                                                              {"topic", text},
+                                                              {"rows_in", count},
+                                                              {"rows_dead_lettered", count},
+                                                              {"rows_dropped", count},
+                                                              {"lag_rows", count},
+                                                              {"watermark", time}}),
+                                                     [&runtime] { return SourceRows(runtime); })));
+  return duck::RegisterTable(warehouse,
+                             duck::RowsTable("millrace", "topics",
+                                             Columns({{"topic", text},
+                                                      {"partition", LogicalType::INTEGER},
+                                                      {"start_offset", count},
+                                                      {"end_offset", count},
+                                                      {"size_bytes", count}}),
+                                             [&runtime] { return TopicRows(runtime); }));
 }
 
 }  // namespace millrace::project

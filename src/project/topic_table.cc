@@ -69,8 +69,8 @@ class TopicScan : public duck::TableScan {
         records = records.subspan(count);
       }
     };
-    MR_ASSIGN_OR_RETURN(range.from, log_.Read(topic_, range.partition, range.from, range.to,
-                                              kBlockBytes, visit));
+    MR_ASSIGN_OR_RETURN(
+        range.from, log_.Read(topic_, range.partition, range.from, range.to, kBlockBytes, visit));
     return Status::Ok();
   }
 
@@ -92,8 +92,8 @@ Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& sc
   table.schema = schema;
   table.name = name;
   table.columns = options.schema;
-  table.scan = [&log, topic, options](const std::vector<size_t>& wanted)
-      -> Result<std::unique_ptr<duck::TableScan>> {
+  table.scan = [&log, topic, options](
+                   const std::vector<size_t>& wanted) -> Result<std::unique_ptr<duck::TableScan>> {
     format::DecoderOptions own = options;
     own.projection = wanted.empty() ? std::vector<size_t>{0} : wanted;
     duckdb::vector<duckdb::LogicalType> types;
@@ -126,13 +126,15 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
   format::DecoderOptions letters;
   letters.format = "json";
   using duckdb::LogicalType;
-  for (const char* name : {"time_ms", "stage", "job", "table", "topic", "partition", "offset", "kind",
-                           "column", "reason", "value", "value_base64"}) {
+  for (const char* name : {"time_ms", "stage", "job", "table", "topic", "partition", "offset",
+                           "kind", "column", "reason", "value", "value_base64"}) {
     std::string column = name;
     bool number = column == "time_ms" || column == "partition" || column == "offset";
-    letters.schema.columns.push_back({column, number ? LogicalType::BIGINT : LogicalType::VARCHAR, true});
+    letters.schema.columns.push_back(
+        {column, number ? LogicalType::BIGINT : LogicalType::VARCHAR, true});
   }
-  return Register(log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic, std::move(letters));
+  return Register(log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic,
+                  std::move(letters));
 }
 
 }  // namespace millrace::project

@@ -154,7 +154,9 @@ Status DecisionLog::Append(const Decision& decision) {
   return Status::Ok();
 }
 
-Status DecisionLog::Sync() { return file_ ? file_->Sync() : Status::Ok(); }
+Status DecisionLog::Sync() {
+  return file_ ? file_->Sync() : Status::Ok();
+}
 
 Status DecisionLog::ForgetUpTo(model::Epoch epoch) {
   // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.

@@ -19,8 +19,7 @@ class MemoryStateStore : public StateStore, public StateWriter {
     }
   }
   model::Epoch epoch() const override { return epoch_; }
-  Status Checkpoint(model::Epoch epoch,
-                    const std::function<void(StateWriter&)>& write) override {
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
     write(*this);
     epoch_ = epoch;
     return Status::Ok();
@@ -46,6 +45,8 @@ class MemoryStateStore : public StateStore, public StateWriter {
 
 }  // namespace
 
-std::unique_ptr<StateStore> StateStore::InMemory() { return std::make_unique<MemoryStateStore>(); }
+std::unique_ptr<StateStore> StateStore::InMemory() {
+  return std::make_unique<MemoryStateStore>();
+}
 
 }  // namespace millrace::state

@@ -24,7 +24,8 @@ std::string FullKey(uint32_t operator_id, std::string_view key) {
 // The smallest key that is greater than every key that starts with `prefix`.
 std::string AfterPrefix(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
-  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  if (!prefix.empty())
+    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
   return prefix;
 }
 
@@ -96,15 +97,19 @@ class RocksStateStore : public StateStore {
 
   model::Epoch epoch() const override { return epoch_; }
 
-  Status Checkpoint(model::Epoch epoch,
-                    const std::function<void(StateWriter&)>& write) override {
-    rocksdb::WriteBatch batch;
-    BatchWriter writer(batch);
-    write(writer);
-    writer.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
+    // `write` hands over changes once; when the disk refuses them they wait here for the retry.
+    if (unwritten_epoch_ != epoch) {
+      BatchWriter writer(unwritten_);
+      write(writer);
+      writer.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
+      unwritten_epoch_ = epoch;
+    }
     rocksdb::WriteOptions options;
     options.sync = true;
-    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &batch), directory_));
+    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &unwritten_), directory_));
+    unwritten_.Clear();
+    unwritten_epoch_ = -1;
     epoch_ = epoch;
     return Status::Ok();
   }
@@ -113,6 +118,8 @@ class RocksStateStore : public StateStore {
   std::string directory_;
   std::unique_ptr<rocksdb::DB> db_;
   model::Epoch epoch_ = 0;
+  rocksdb::WriteBatch unwritten_;
+  model::Epoch unwritten_epoch_ = -1;
 };
 
 }  // namespace

@@ -27,9 +27,9 @@ class StateReader {
  public:
   virtual ~StateReader() = default;
   // Visits every entry of an operator whose key starts with `prefix`, in key order.
-  virtual void Scan(uint32_t operator_id, std::string_view prefix,
-                    const std::function<void(std::string_view key, std::string_view value)>& visit)
-      const = 0;
+  virtual void Scan(
+      uint32_t operator_id, std::string_view prefix,
+      const std::function<void(std::string_view key, std::string_view value)>& visit) const = 0;
 };
 
 class StateWriter {
@@ -50,9 +50,9 @@ class StateStore : public StateReader {
 
   // Epoch of the last durable checkpoint; 0 when there is none.
   virtual model::Epoch epoch() const = 0;
-  // Runs `write` to gather changes and makes them durable as the checkpoint of `epoch`.
-  virtual Status Checkpoint(model::Epoch epoch,
-                            const std::function<void(StateWriter&)>& write) = 0;
+  // Runs `write` to gather changes and makes them durable as the checkpoint of `epoch`. After an
+  // error call it again with the same epoch: what was gathered is kept, and `write` is not run again.
+  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
 };
 
 }  // namespace millrace::state

@@ -118,7 +118,8 @@ StreamColumn Derive(const Expression& e, const std::vector<StreamColumn>& column
     const auto& cast = e.Cast<BoundCastExpression>();
     StreamColumn from = Derive(*cast.child, columns, context);
     // All TIMESTAMP types count microseconds of UTC, so the cast keeps the number.
-    if (!from.frontier.known() || !IsTimestamp(from.type) || !IsTimestamp(e.return_type)) return none;
+    if (!from.frontier.known() || !IsTimestamp(from.type) || !IsTimestamp(e.return_type))
+      return none;
     from.type = e.return_type;
     return named(from);
   }
@@ -184,14 +185,12 @@ StreamColumn DeriveElement(const Expression& list, const std::vector<StreamColum
   StreamColumn column = none;
   if (name == "mr_hop_starts") {
     column.window = WindowRole::kStart;
-    column.frontier = time.frontier.Then([=](int64_t t) {
-      return duck::HopFirstStart(t, step, size, offset);
-    });
+    column.frontier =
+        time.frontier.Then([=](int64_t t) { return duck::HopFirstStart(t, step, size, offset); });
   } else {
     column.window = WindowRole::kEnd;
-    column.frontier = time.frontier.Then([=](int64_t t) {
-      return duck::CumulateFirstEnd(t, step, size, offset);
-    });
+    column.frontier = time.frontier.Then(
+        [=](int64_t t) { return duck::CumulateFirstEnd(t, step, size, offset); });
   }
   return column;
 }

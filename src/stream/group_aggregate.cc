@@ -146,7 +146,9 @@ void GroupAggregate::Flush() {
   output_.Reset();
 }
 
-void GroupAggregate::Snapshot(state::StateWriter& writer) { groups_.Snapshot(writer, id()); }
+void GroupAggregate::Snapshot(state::StateWriter& writer) {
+  groups_.Snapshot(writer, id());
+}
 
 OperatorDescription GroupAggregate::Describe() const {
   OperatorDescription description;

@@ -63,7 +63,9 @@ void GroupStates::Erase(uint32_t slot) {
   }
 }
 
-std::string GroupStates::GroupKey(uint32_t slot) const { return prefix_ + "g" + BigEndian32(slot); }
+std::string GroupStates::GroupKey(uint32_t slot) const {
+  return prefix_ + "g" + BigEndian32(slot);
+}
 std::string GroupStates::EntryPrefix(size_t aggregate) const {
   return prefix_ + "e" + BigEndian32(static_cast<uint32_t>(aggregate));
 }

@@ -46,9 +46,9 @@ class GroupStates {
   KeyTable keys_;
   std::vector<int64_t> rows_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
-  uint32_t capacity_ = 0;           // slots the aggregates have room for
-  std::vector<uint8_t> changed_;    // since the last snapshot, by slot
-  std::vector<uint32_t> changes_;   // the slots set in changed_
+  uint32_t capacity_ = 0;          // slots the aggregates have room for
+  std::vector<uint8_t> changed_;   // since the last snapshot, by slot
+  std::vector<uint32_t> changes_;  // the slots set in changed_
 };
 
 }  // namespace millrace::stream

@@ -121,8 +121,7 @@ bool IntervalJoin::SetAsideIfLate(int port, const Batch& batch, uint32_t row, in
   letter.stage = "join";
   letter.job = context_.job;
   letter.kind = model::RowErrorKind::kLate;
-  letter.reason =
-      fmt::format("late: \"{}\" is behind the watermark", plan_.sides[port].time_name);
+  letter.reason = fmt::format("late: \"{}\" is behind the watermark", plan_.sides[port].time_name);
   if (batch.origin) {
     batch.origin->Describe(late->origin_row, letter);
   } else {
@@ -138,7 +137,8 @@ IntervalJoin::RowId IntervalJoin::Store(int port, std::string_view bytes, int64_
   RowId id{BucketOf(time), 0};
   Bucket& bucket = side.buckets[id.bucket];
   id.index = static_cast<uint32_t>(bucket.rows.size());
-  const auto* copy = bucket.arena.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const auto* copy =
+      bucket.arena.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   bucket.rows.push_back({{reinterpret_cast<const char*>(copy), bytes.size()}, time, false, true});
   bucket.slots.push_back(slot);
   bucket.changed = true;
@@ -335,8 +335,8 @@ void IntervalJoin::UpdateStateSize() {
     stats_.state_bytes += static_cast<int64_t>(side->keys.bytes());
     for (const auto& [number, bucket] : side->buckets) {
       stats_.state_rows += static_cast<int64_t>(bucket.rows.size());
-      stats_.state_bytes += static_cast<int64_t>(bucket.arena.bytes() +
-                                                 bucket.rows.capacity() * sizeof(StoredRow));
+      stats_.state_bytes +=
+          static_cast<int64_t>(bucket.arena.bytes() + bucket.rows.capacity() * sizeof(StoredRow));
     }
   }
 }
@@ -354,7 +354,8 @@ OperatorDescription IntervalJoin::Describe() const {
       FormatDurationMicros(-plan_.lower_us), left.time_name, FormatDurationMicros(plan_.upper_us));
   description.changelog = "append";
   description.state = "rows of both sides that can still find a partner";
-  description.freed_by = fmt::format("the frontiers of \"{}\" and \"{}\"", left.time_name, right.time_name);
+  description.freed_by =
+      fmt::format("the frontiers of \"{}\" and \"{}\"", left.time_name, right.time_name);
   return description;
 }
 

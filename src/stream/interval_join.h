@@ -82,8 +82,8 @@ class IntervalJoin : public Operator {
     KeyTable keys;
     std::vector<std::vector<RowId>> rows_of_key;  // by key slot, in order of arrival
     std::map<int64_t, Bucket> buckets;
-    std::vector<int64_t> freed;                   // stored buckets freed since the last snapshot
-    duckdb::DataChunk alone;  // rows of this side without partner, joined columns
+    std::vector<int64_t> freed;  // stored buckets freed since the last snapshot
+    duckdb::DataChunk alone;     // rows of this side without partner, joined columns
   };
 
   int64_t BucketOf(int64_t time) const;

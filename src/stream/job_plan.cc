@@ -33,9 +33,8 @@ Status Refuse(const std::string& clause, const std::string& why, const std::stri
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
                              const std::map<std::string, ScanTable>& tables) {
-  return duck::AtTheDoor([&]() -> Result<JobPlan> {
-    return JobPlanBuilder(context, tables).Build(plan);
-  });
+  return duck::AtTheDoor(
+      [&]() -> Result<JobPlan> { return JobPlanBuilder(context, tables).Build(plan); });
 }
 
 duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
@@ -146,9 +145,11 @@ Status JobPlanBuilder::CheckDeterministic(const Expression& expression) const {
       const auto& f = e.Cast<duckdb::BoundFunctionExpression>().function;
       bool stable = f.GetStability() == duckdb::FunctionStability::CONSISTENT;
       if (!stable && f.name != "mr_now" && status.ok()) {
-        status = Refuse(f.name, "gives another answer each time it is asked, so a result could not "
-                                "be computed again after a crash",
-                        "put the value into the event, or use CURRENT_TIMESTAMP (the epoch's clock)");
+        status =
+            Refuse(f.name,
+                   "gives another answer each time it is asked, so a result could not "
+                   "be computed again after a crash",
+                   "put the value into the event, or use CURRENT_TIMESTAMP (the epoch's clock)");
       }
     }
     duckdb::ExpressionIterator::EnumerateChildren(e, check);
@@ -184,8 +185,8 @@ JobPlanBuilder::Stream JobPlanBuilder::KeepColumns(Stream stream,
   if (columns.empty()) return stream;
   Expressions references;
   for (idx_t c : columns) {
-    references.push_back(duckdb::make_uniq<BoundReferenceExpression>(
-        stream.columns[c].name, stream.columns[c].type, c));
+    references.push_back(duckdb::make_uniq<BoundReferenceExpression>(stream.columns[c].name,
+                                                                     stream.columns[c].type, c));
   }
   return Project(std::move(stream), std::move(references));
 }
@@ -257,7 +258,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnnest(const LogicalOperator
     }
     const auto& unnest = e->Cast<duckdb::BoundUnnestExpression>();
     if (unnest.child->return_type.id() != duckdb::LogicalTypeId::LIST) {
-      return Refuse("UNNEST", "needs an ARRAY column", "unnest an ARRAY; MAP and ROW are not lists");
+      return Refuse("UNNEST", "needs an ARRAY column",
+                    "unnest an ARRAY; MAP and ROW are not lists");
     }
     columns.push_back(DeriveElement(*unnest.child, stream.columns, context_));
     lists.push_back(unnest.child->Copy());
@@ -330,8 +332,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     plan.group_types.push_back(column.type);
     plan.group_names.push_back(column.name);
     bool usable = column.window != WindowRole::kNone && column.frontier.known();
-    bool better = pane < 0 || (column.window == WindowRole::kEnd &&
-                               stream.columns[static_cast<size_t>(pane)].window != WindowRole::kEnd);
+    bool better =
+        pane < 0 || (column.window == WindowRole::kEnd &&
+                     stream.columns[static_cast<size_t>(pane)].window != WindowRole::kEnd);
     if (usable && better) pane = static_cast<int>(g);
   }
 

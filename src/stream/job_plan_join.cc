@@ -73,9 +73,8 @@ void ShiftReferences(Expression& e, idx_t by) {
   if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
     e.Cast<BoundReferenceExpression>().index += by;
   }
-  duckdb::ExpressionIterator::EnumerateChildren(e, [&](Expression& child) {
-    ShiftReferences(child, by);
-  });
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](Expression& child) { ShiftReferences(child, by); });
 }
 
 }  // namespace
@@ -89,16 +88,18 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
   bool outer[2] = {join.join_type == JoinType::LEFT || join.join_type == JoinType::OUTER,
                    join.join_type == JoinType::RIGHT || join.join_type == JoinType::OUTER};
   if (join.join_type != JoinType::INNER && !outer[0] && !outer[1]) {
-    return Refuse("JOIN", fmt::format("of kind {} (IN, EXISTS) on streams is not supported yet",
-                                      duckdb::JoinTypeToString(join.join_type)),
+    return Refuse("JOIN",
+                  fmt::format("of kind {} (IN, EXISTS) on streams is not supported yet",
+                              duckdb::JoinTypeToString(join.join_type)),
                   kBoundedHint);
   }
   Stream sides[2];
   for (size_t i : {0, 1}) {
     MR_ASSIGN_OR_RETURN(sides[i], Visit(*node.children[i]));
     if (sides[i].changelog == ChangelogKind::kRetract) {
-      return Refuse("JOIN", "of a result that is updated (GROUP BY without a window) is not "
-                            "supported yet",
+      return Refuse("JOIN",
+                    "of a result that is updated (GROUP BY without a window) is not "
+                    "supported yet",
                     "aggregate over a window (TUMBLE, HOP, CUMULATE) before the join, or after it");
     }
   }
@@ -123,14 +124,17 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
         continue;
       }
       if (bound->left != time->left || bound->right != time->right) continue;
-      if (bound->lower_us) time->lower_us = std::max(*bound->lower_us, time->lower_us.value_or(*bound->lower_us));
-      if (bound->upper_us) time->upper_us = std::min(*bound->upper_us, time->upper_us.value_or(*bound->upper_us));
+      if (bound->lower_us)
+        time->lower_us = std::max(*bound->lower_us, time->lower_us.value_or(*bound->lower_us));
+      if (bound->upper_us)
+        time->upper_us = std::min(*bound->upper_us, time->upper_us.value_or(*bound->upper_us));
     }
     if (time && time->lower_us && time->upper_us) break;
   }
   if (!time || !time->lower_us || !time->upper_us) {
-    return Refuse("JOIN", "would have to keep every row for ever: no condition bounds the distance "
-                          "in time on both sides",
+    return Refuse("JOIN",
+                  "would have to keep every row for ever: no condition bounds the distance "
+                  "in time on both sides",
                   kBoundedHint);
   }
   plan.lower_us = *time->lower_us;
@@ -195,7 +199,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
     return frontier.Then([us](model::EventTime t) { return t + us; });
   };
   ColumnFrontier frontiers[2] = {plan.sides[0].frontier, plan.sides[1].frontier};
-  ColumnFrontier waits[2] = {shifted(frontiers[1], -plan.upper_us), shifted(frontiers[0], plan.lower_us)};
+  ColumnFrontier waits[2] = {shifted(frontiers[1], -plan.upper_us),
+                             shifted(frontiers[0], plan.lower_us)};
   idx_t times[2] = {plan.sides[0].time, plan.sides[1].time};
   Stream result;
   for (size_t i : {0, 1}) {

@@ -72,7 +72,8 @@ KeyTable::Found KeyTable::FindOrAdd(std::string_view key) {
 void KeyTable::Restore(std::string_view key, uint32_t slot) {
   GrowIfNeeded();
   if (slot >= keys_.size()) {
-    for (uint32_t gap = static_cast<uint32_t>(keys_.size()); gap < slot; gap++) free_.push_back(gap);
+    for (uint32_t gap = static_cast<uint32_t>(keys_.size()); gap < slot; gap++)
+      free_.push_back(gap);
     keys_.resize(slot + 1);
   } else {
     free_.erase(std::remove(free_.begin(), free_.end(), slot), free_.end());
@@ -89,7 +90,8 @@ void KeyTable::Erase(uint32_t slot) {
   uint32_t at = keys_[slot].hash & mask_;
   while (buckets_[at].slot_plus_one != slot + 1) at = (at + 1) & mask_;
   // Close the gap: move back every following entry that may stand here (no tombstones).
-  for (uint32_t next = (at + 1) & mask_; buckets_[next].slot_plus_one != 0; next = (next + 1) & mask_) {
+  for (uint32_t next = (at + 1) & mask_; buckets_[next].slot_plus_one != 0;
+       next = (next + 1) & mask_) {
     uint32_t home = buckets_[next].hash & mask_;
     if (((next - home) & mask_) >= ((next - at) & mask_)) {
       buckets_[at] = buckets_[next];

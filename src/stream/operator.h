@@ -59,7 +59,8 @@ struct OperatorContext {
   std::vector<bool> drop_late = {};  // by source: late rows are counted only, not kept
 
   bool KeepsLate(int source) const {
-    return static_cast<size_t>(source) >= drop_late.size() || !drop_late[static_cast<size_t>(source)];
+    return static_cast<size_t>(source) >= drop_late.size() ||
+           !drop_late[static_cast<size_t>(source)];
   }
 };
 

@@ -150,8 +150,8 @@ size_t RowCodec::Decode(std::string_view bytes, duckdb::DataChunk& out,
       used += sizeof size;
       if (column.kind == Kind::kString) {
         duckdb::FlatVector::GetData<duckdb::string_t>(vector)[row] =
-            duckdb::StringVector::AddStringOrBlob(
-                vector, reinterpret_cast<const char*>(data + used), size);
+            duckdb::StringVector::AddStringOrBlob(vector,
+                                                  reinterpret_cast<const char*>(data + used), size);
       } else {
         duckdb::MemoryStream stream(const_cast<duckdb::data_ptr_t>(data + used), size);
         duckdb::BinaryDeserializer deserializer(stream);

@@ -29,7 +29,7 @@ struct Transform::Rows {
 };
 
 struct Transform::Output {
-  DataChunk owned;                 // used when the chain can make several chunks of one
+  DataChunk owned;  // used when the chain can make several chunks of one
   DataChunk* rows = nullptr;
   std::vector<uint32_t> from;
 };
@@ -62,7 +62,8 @@ void Transform::AddUnnest(Expressions lists) {
   auto step = std::make_unique<Step>();
   step->kind = Step::Kind::kUnnest;
   step->output_types = output_types();
-  for (auto& e : lists) step->output_types.push_back(duckdb::ListType::GetChildType(e->return_type));
+  for (auto& e : lists)
+    step->output_types.push_back(duckdb::ListType::GetChildType(e->return_type));
   step->expressions = std::move(lists);
   steps_.push_back(std::move(step));
   has_unnest_ = true;

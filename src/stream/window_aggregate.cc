@@ -126,9 +126,9 @@ void WindowAggregate::SetLateRowsAside(const Batch& batch, const int64_t* panes)
     letter.stage = "window";
     letter.job = context_.job;
     letter.kind = model::RowErrorKind::kLate;
-    letter.reason = fmt::format(
-        "late: its window {} {} was closed already", plan_.group_names[pane_column_],
-        duckdb::Timestamp::ToString(duckdb::timestamp_t(panes[row])));
+    letter.reason =
+        fmt::format("late: its window {} {} was closed already", plan_.group_names[pane_column_],
+                    duckdb::Timestamp::ToString(duckdb::timestamp_t(panes[row])));
     if (late && batch.origin) {
       batch.origin->Describe(late->origin_row, letter);
     } else {
@@ -207,7 +207,8 @@ OperatorDescription WindowAggregate::Describe() const {
   description.detail = plan_.Describe();
   description.changelog = "append";
   description.state = "one row per open window and key";
-  description.freed_by = fmt::format("the frontier passing \"{}\"", plan_.group_names[pane_column_]);
+  description.freed_by =
+      fmt::format("the frontier passing \"{}\"", plan_.group_names[pane_column_]);
   return description;
 }
 

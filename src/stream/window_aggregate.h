@@ -47,7 +47,7 @@ class WindowAggregate : public Operator {
   RowCodec codec_;
   std::map<int64_t, std::unique_ptr<Pane>> panes_;
   std::vector<int64_t> freed_;  // stored panes that were freed since the last snapshot
-  std::vector<uint8_t> done_;  // by row of the batch: late, or already added to its pane
+  std::vector<uint8_t> done_;   // by row of the batch: late, or already added to its pane
   std::vector<uint32_t> slots_;
   std::vector<uint32_t> rows_;
   duckdb::DataChunk output_;

@@ -173,7 +173,8 @@ class Project:
         if postgres:
             postgres.query("postgres", 'CREATE DATABASE "%s"' % self.database)
             jdbc = "'connector' = 'jdbc', 'url' = 'jdbc:postgresql://127.0.0.1:%d/%s', "
-            jdbc = jdbc % (postgres.port, self.database) + "'username' = 'postgres', 'table-name' = '%s'"
+            jdbc %= (postgres.port, self.database)
+            jdbc += "'username' = 'postgres', 'table-name' = '%s'"
             sql += RESULTS.format(p="pg", windows=jdbc % "pg_windows", totals=jdbc % "pg_totals")
         for name, text in (("millrace.yml", CONFIG), ("sql/jobs.sql", sql)):
             with open(os.path.join(directory, name), "w") as file:
@@ -331,7 +332,8 @@ class Project:
 
     def sql(self, query):
         done = subprocess.run([self.binary, "sql", self.directory, "--format", "csv", "-c", query],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False)
         if done.returncode != 0:
             raise Failure("millrace sql exits with %d: %s" % (done.returncode, done.stderr[-800:]))
         return list(csv.reader(io.StringIO(done.stdout)))[1:]
@@ -342,7 +344,8 @@ class Project:
         problems = self.check_log() + self.check_letters()
         windows = WINDOWS_BATCH.format(boundary=boundary)
         pairs = [
-            ("warehouse windows", "SELECT * FROM wh_windows WHERE window_start < " + boundary, windows),
+            ("warehouse windows", "SELECT * FROM wh_windows WHERE window_start < " + boundary,
+             windows),
             ("warehouse totals", "SELECT * FROM wh_totals", TOTALS_BATCH),
             ("warehouse join", "SELECT * FROM matches", MATCHES_BATCH),
             ("topic", "SELECT id, user_id, doubled FROM copies",
@@ -357,7 +360,8 @@ class Project:
             for i, (_, sink, batch) in enumerate(pairs))
         for i, more, less in self.sql(counts):
             if (more, less) != ("0", "0"):
-                problems.append("%s: %s rows too many or wrong, %s missing" % (pairs[int(i)][0], more, less))
+                problems.append("%s: %s rows too many or wrong, %s missing"
+                                % (pairs[int(i)][0], more, less))
         if self.postgres:
             problems += self.check_postgres(boundary, windows)
         if problems:
@@ -371,7 +375,8 @@ class Project:
             problems.append("log: %d events are there twice" % (len(stored) - len(found)))
         lost = self.good[True] - found
         if lost:
-            problems.append("log: %d acknowledged events are lost, e.g. %s" % (len(lost), sorted(lost)[:5]))
+            problems.append("log: %d acknowledged events are lost, e.g. %s"
+                            % (len(lost), sorted(lost)[:5]))
         strange = found - self.good[True] - self.good[False]
         if strange:
             problems.append("log: events that should not be there: %s" % sorted(strange)[:5])
@@ -379,11 +384,13 @@ class Project:
 
     def check_letters(self):
         problems, ids = [], []
-        for kind, reason, value in self.sql("SELECT kind, reason, value FROM millrace.dead_letters"):
+        letters = self.sql("SELECT kind, reason, value FROM millrace.dead_letters")
+        for kind, reason, value in letters:
             number = re.search(r'"id": ?(\d+)', value)
             ids.append(int(number[1]) if number else None)
             if ids[-1] not in self.bad[True] and ids[-1] not in self.bad[False]:
-                problems.append("letters: not a broken event: %s, %s, %s" % (kind, reason, value[:200]))
+                problems.append("letters: not a broken event: %s, %s, %s"
+                                % (kind, reason, value[:200]))
         if len(set(ids)) != len(ids):
             problems.append("letters: %d are there twice" % (len(ids) - len(set(ids))))
         lost = self.bad[True] - set(ids)
@@ -394,8 +401,8 @@ class Project:
     def check_postgres(self, boundary, windows):
         problems = []
         comparisons = [
-            ("windows", "SELECT extract(epoch FROM window_start)::bigint, category, n, total, users "
-             "FROM pg_windows WHERE window_start < " + boundary,
+            ("windows", "SELECT extract(epoch FROM window_start)::bigint, category, n, total, "
+             "users FROM pg_windows WHERE window_start < " + boundary,
              "SELECT epoch(window_start)::BIGINT, category, n, total, users FROM (%s)" % windows),
             ("totals", "SELECT user_id, n, total, newest FROM pg_totals", TOTALS_BATCH)]
         for name, there, batch in comparisons:
@@ -459,7 +466,8 @@ def main():
     seed = args.seed if args.seed is not None else random.randrange(1 << 31)
     print("seed %d" % seed, flush=True)
     if args.postgres and not os.path.exists(os.path.join(POSTGRES_BIN, "initdb")):
-        print("there is no PostgreSQL in %s; run without --postgres" % POSTGRES_BIN, file=sys.stderr)
+        print("there is no PostgreSQL in %s; run without --postgres" % POSTGRES_BIN,
+              file=sys.stderr)
         return 2
     base = tempfile.mkdtemp(prefix="millrace-crash-")
     os.chmod(base, 0o755)
@@ -470,7 +478,8 @@ def main():
         for number in range(1, args.rounds + 1):
             if project is None:
                 projects += 1
-                project = Project(binary, os.path.join(base, "project-%d" % projects), postgres)
+                directory = os.path.join(base, "project-%d" % projects)
+                project = Project(binary, directory, postgres)
             started = time.monotonic()
             try:
                 kills, events = run_round(project, random.Random("%d-%d" % (seed, number)))
@@ -478,7 +487,8 @@ def main():
                       % (number, kills, events, time.monotonic() - started), flush=True)
             except Failure as failure:
                 failed += 1
-                print("round %d: FAILED: %s\n  kept: %s" % (number, failure, project.directory), flush=True)
+                print("round %d: FAILED: %s\n  kept: %s" % (number, failure, project.directory),
+                      flush=True)
                 project.end()
                 project = None
     finally:

@@ -17,7 +17,8 @@ class Count : public Aggregate {
 
   void Update(const AggregateInput& in) override {
     if (argument_ < 0) {
-      for (uint32_t i = 0; i < in.count; i++) counts_[in.slots[i]] += in.weights ? in.weights[i] : 1;
+      for (uint32_t i = 0; i < in.count; i++)
+        counts_[in.slots[i]] += in.weights ? in.weights[i] : 1;
       return;
     }
     ColumnReader values(*in.chunk, argument_);
@@ -48,6 +49,8 @@ class Count : public Aggregate {
 
 }  // namespace
 
-std::unique_ptr<Aggregate> NewCount(int argument) { return std::make_unique<Count>(argument); }
+std::unique_ptr<Aggregate> NewCount(int argument) {
+  return std::make_unique<Count>(argument);
+}
 
 }  // namespace millrace::stream

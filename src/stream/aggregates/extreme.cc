@@ -1,10 +1,10 @@
 #include "stream/aggregates/extreme.h"
 
+#include <cstring>
 #include <duckdb/common/serializer/binary_deserializer.hpp>
 #include <duckdb/common/serializer/binary_serializer.hpp>
 #include <duckdb/common/serializer/memory_stream.hpp>
 #include <duckdb/common/types/value.hpp>
-#include <cstring>
 #include <map>
 #include <vector>
 
@@ -128,7 +128,8 @@ class CountedExtreme : public Aggregate {
     std::memcpy(&entries, bytes.data(), sizeof entries);
     std::memcpy(&size, bytes.data() + sizeof entries, sizeof size);
     const char* body = bytes.data() + sizeof entries + sizeof size;
-    duckdb::MemoryStream stream(reinterpret_cast<duckdb::data_ptr_t>(const_cast<char*>(body)), size);
+    duckdb::MemoryStream stream(reinterpret_cast<duckdb::data_ptr_t>(const_cast<char*>(body)),
+                                size);
     for (uint64_t i = 0; i < entries; i++) {
       int64_t count = stream.Read<int64_t>();
       duckdb::BinaryDeserializer deserializer(stream);

@@ -1,0 +1,98 @@
+// The commands: what each takes, and the function that carries it out. app.cc fills the options from
+// the command line; each function lives in a file named after its command.
+//
+// Contract: every function returns the process's exit code and has printed its errors itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::cli {
+
+constexpr const char* kVersion = "0.1.0";
+
+struct InitOptions {
+  std::string directory = ".";
+};
+int RunInit(const InitOptions& options);
+
+struct ValidateOptions {
+  std::string path = ".";  // directory or .sql file
+  std::string target;
+};
+int RunValidate(const ValidateOptions& options);
+
+struct DevOptions {
+  std::string directory = ".";
+  std::string target;
+  std::string host;    // "": as millrace.yml says
+  int port = -1;       // -1: as millrace.yml says; 0: a free one
+  double seconds = 0;  // 0: until a signal
+  std::string log_level = "info";
+  bool log_file = false;  // to .millrace/dev.log instead of stderr
+};
+int RunDev(const DevOptions& options);
+
+struct RunOptions {
+  std::string path;
+  std::string target;
+  int64_t rows_max = 0;  // of a SELECT; 0: no limit
+  std::string log_level = "warn";
+};
+int RunRun(const RunOptions& options);
+
+struct SqlOptions {
+  std::string directory = ".";
+  std::string target;
+  std::string sql;  // "": from stdin
+  std::string format = "table";
+};
+int RunSql(const SqlOptions& options);
+
+struct TopicsOptions {
+  std::string directory = ".";
+  std::string target;
+  std::string topic;
+  // create
+  int partitions = 1;
+  std::string retention;
+  // produce
+  std::string file;  // "" or "-": stdin
+  std::string key_field;
+  std::string key_separator;
+  bool validate = false;
+  // consume, and produce's partition
+  int partition = -1;  // -1: all; by key
+  int64_t count = -1;
+  bool from_beginning = false;
+  bool follow = false;
+  std::string format = "%s\\n";
+};
+int RunTopicsList(const TopicsOptions& options);
+int RunTopicsDescribe(const TopicsOptions& options);
+int RunTopicsCreate(const TopicsOptions& options);
+int RunTopicsDelete(const TopicsOptions& options);
+int RunTopicsProduce(const TopicsOptions& options);
+int RunTopicsConsume(const TopicsOptions& options);
+
+struct StatusOptions {
+  std::string directory = ".";
+  bool json = false;
+};
+int RunStatus(const StatusOptions& options);
+
+struct ExplainOptions {
+  std::vector<std::string> arguments;  // [DIR|FILE] [JOB]
+  std::string sql;
+  std::string target;
+};
+int RunExplain(const ExplainOptions& options);
+
+struct ConnectorsOptions {
+  std::string name;
+  bool markdown = false;
+};
+int RunConnectors(const ConnectorsOptions& options);
+
+}  // namespace millrace::cli

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "base/strings.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/dev_process.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+#include "cli/text_table.h"
+#include "env/clock.h"
+
+namespace millrace::cli {
+
+namespace {
+
+using simdjson::dom::element;
+
+double Number(simdjson::simdjson_result<element> value) {
+  double number = 0;
+  return value.get_double().get(number) ? 0 : number;
+}
+
+std::string Text(simdjson::simdjson_result<element> value) {
+  std::string_view text;
+  return value.get_string().get(text) ? "" : std::string(text);
+}
+
+std::string Watermark(simdjson::simdjson_result<element> watermark_ms) {
+  int64_t ms = 0;
+  if (watermark_ms.get_int64().get(ms)) return "-";
+  std::string text = WatermarkText((ms + 1) * 1000);
+  int64_t behind_us = env::Clock::System()->WallMicros() - ms * 1000;
+  if (behind_us < 0 || behind_us > 86'400'000'000) return text;
+  return text + " (" + FormatDurationMicros(behind_us) + " ago)";
+}
+
+class Report {
+ public:
+  explicit Report(const HttpClient& client) : client_(client) {}
+
+  Status AddJob(const std::string& name) {
+    MR_ASSIGN_OR_RETURN(std::string body, client_.Get("/api/jobs/" + PercentEncode(name)));
+    simdjson::dom::parser parser;
+    element job;
+    if (parser.parse(body).get(job)) return Status(Code::kCorruption, "the state of a job cannot be read");
+    element latency, ledger;
+    bool timed = !job["latency_ms"].get(latency);
+    bool counted = !job["ledger"].get(ledger);
+    table_.Add({name, Text(job["state"]), FormatCount(Number(job["rate_in"])),
+                FormatCount(Number(job["rate_out"])), FormatCount(Number(job["lag_rows"])),
+                Watermark(job["watermark_ms"]),
+                timed ? fmt::format("{:.1f} / {:.1f}", Number(latency["p50"]), Number(latency["p99"])) : "-",
+                FormatBytes(static_cast<int64_t>(Number(job["state_bytes"]))),
+                counted ? FormatCount(Number(ledger["late"])) : "-",
+                counted ? FormatCount(Number(ledger["dead_lettered"])) : "-"});
+    element error;
+    if (!job["error"].get(error) && error.is_object()) {
+      std::string line = fmt::format("{}: {}", name, Text(error["message"]));
+      if (!Text(error["hint"]).empty()) line += "\n  hint: " + Text(error["hint"]);
+      errors_.push_back(line);
+    }
+    return Status::Ok();
+  }
+
+  std::string Render() const {
+    std::string out = table_.row_count() > 0 ? "\n" + table_.Render() : "";
+    for (const std::string& error : errors_) out += "\n" + error + "\n";
+    return out;
+  }
+
+ private:
+  const HttpClient& client_;
+  TextTable table_{{{"job"}, {"state"}, {"in/s", true}, {"out/s", true}, {"lag", true},
+                    {"watermark"}, {"p50 / p99 ms", true}, {"state size", true}, {"late", true},
+                    {"dead", true}}};
+  std::vector<std::string> errors_;
+};
+
+Status PrintStatus(const DevProcess& dev, bool as_json) {
+  MR_ASSIGN_OR_RETURN(HttpClient client, HttpClient::ForUrl(dev.url));
+  MR_ASSIGN_OR_RETURN(std::string body, client.Get("/api/pipeline"));
+  if (as_json) {
+    fmt::print("{}\n", body);
+    return Status::Ok();
+  }
+  simdjson::dom::parser parser;
+  element pipeline;
+  simdjson::dom::array nodes;
+  if (parser.parse(body).get(pipeline) || pipeline["nodes"].get_array().get(nodes)) {
+    return Status(Code::kCorruption, "the state of the pipeline cannot be read");
+  }
+  fmt::print("{} at {} (process {})\n{}\n", Text(pipeline["project"]), dev.url, dev.pid,
+             Text(pipeline["summary"]["text"]));
+  Report report(client);
+  for (element node : nodes) {
+    if (Text(node["kind"]) == "job") MR_RETURN_IF_ERROR(report.AddJob(Text(node["name"])));
+  }
+  fmt::print("{}", report.Render());
+  return Status::Ok();
+}
+
+}  // namespace
+
+int RunStatus(const StatusOptions& options) {
+  std::string directory = CleanPath(options.directory);
+  auto dev = FindDevProcess(directory + "/.millrace");
+  if (!dev) {
+    std::string argument = directory == "." ? "" : " " + directory;
+    return Fail(Status(Code::kFailedPrecondition, fmt::format("no `millrace dev` runs in \"{}\"", directory))
+                    .WithHint("start it: millrace dev" + argument));
+  }
+  Status status = PrintStatus(*dev, options.json);
+  return status.ok() ? static_cast<int>(kExitOk) : Fail(status);
+}
+
+}  // namespace millrace::cli
