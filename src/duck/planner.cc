@@ -6,6 +6,7 @@
 #include <duckdb/execution/column_binding_resolver.hpp>
 #include <duckdb/function/table_function.hpp>
 #include <duckdb/main/client_context.hpp>
+#include <duckdb/optimizer/optimizer.hpp>
 #include <duckdb/parser/parsed_data/create_table_function_info.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
@@ -150,14 +151,19 @@ Result<Plan> Planner::PlanQuery(const std::string& query) {
       return Status(Code::kSyntax, "expected exactly one query");
     }
     Plan plan;
-    plan.root = impl_->connection->ExtractPlan(query);
-    plan.root->ResolveOperatorTypes();
-    duckdb::ColumnBindingResolver resolver;
-    resolver.VisitOperator(*plan.root);
-    auto prepared = impl_->connection->Prepare(query);
-    if (!prepared->HasError()) {
-      for (const auto& name : prepared->GetNames()) plan.names.push_back(name);
-    }
+    duckdb::ClientContext& client = *impl_->connection->context;
+    client.RunFunctionInTransaction([&]() {
+      duckdb::Planner binder(client);
+      binder.CreatePlan(std::move(statements[0]));
+      for (const auto& name : binder.names) plan.names.push_back(name);
+      duckdb::Optimizer optimizer(*binder.binder, client);
+      plan.root = optimizer.Optimize(std::move(binder.plan));
+      // Connection::ExtractPlan resolves references before types, and so trips over a UNION ALL
+      // whose unused columns were taken away; DuckDB's own execution does it in this order.
+      plan.root->ResolveOperatorTypes();
+      duckdb::ColumnBindingResolver resolver;
+      resolver.VisitOperator(*plan.root);
+    });
     return plan;
   } catch (const std::exception& e) {
     duckdb::ErrorData error(e);

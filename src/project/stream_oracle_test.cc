@@ -78,6 +78,14 @@ const Case kCases[] = {
      "SELECT mr_window_start(event_time, 10000000, 0), kind, count(*) FROM (SELECT 'view' AS kind, "
      "event_time FROM "
      "views UNION ALL SELECT 'cart', event_time FROM carts) GROUP BY ALL"},
+    // Columns of the union that nothing reads, twice: DuckDB takes them away below the UNION ALL.
+    {"pruned_union", "ws TIMESTAMP(3), url STRING, v BIGINT, a BIGINT",
+     "SELECT window_start, url, v, a FROM (SELECT window_start, url, n, COUNT(DISTINCT CASE WHEN kind = 'v' THEN user_id "
+     "END) AS v, COUNT(DISTINCT CASE WHEN kind = 'a' THEN user_id END) AS a FROM TABLE(TUMBLE(TABLE wide_union, "
+     "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) WHERE url IS NOT NULL GROUP BY window_start, window_end, url, n)",
+     "SELECT mr_window_start(event_time, 10000000, 0), url, count(DISTINCT CASE WHEN kind = 'v' THEN user_id END), "
+     "count(DISTINCT CASE WHEN kind = 'a' THEN user_id END) FROM (SELECT 'v' AS kind, * FROM views WHERE n <> 5 UNION ALL "
+     "SELECT 'a', * FROM views) WHERE url IS NOT NULL GROUP BY 1, url, n"},
     {"updating", "url STRING, c BIGINT, u BIGINT, lo INT, PRIMARY KEY (url) NOT ENFORCED",
      "SELECT COALESCE(url, '?'), COUNT(*), COUNT(DISTINCT user_id), MIN(n) FROM views GROUP BY "
      "COALESCE(url, '?')",
@@ -115,6 +123,9 @@ const Case kCases[] = {
 
 constexpr const char* kViews = R"(
 CREATE VIEW both_kinds AS SELECT 'view' AS kind, event_time FROM views UNION ALL SELECT 'cart', event_time FROM carts;
+CREATE VIEW wide_union AS
+  SELECT 'v' AS kind, user_id, url, n, price, event_time FROM views WHERE n <> 5
+  UNION ALL SELECT 'a', user_id, url, n, price, event_time FROM views;
 CREATE VIEW converted AS SELECT v.user_id, v.event_time FROM views v JOIN carts c ON v.user_id = c.user_id
   AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND;
 )";

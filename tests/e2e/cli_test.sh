@@ -106,7 +106,7 @@ has 'no target "prodd"'
 run 0 explain shop
 has "delivery: exactly once"
 run 0 explain shop page_view_counts
-has "TUMBLE"
+has "WindowAggregate"
 has_not 'Job "page_views"'
 run 1 explain shop page_view_count
 has 'did you mean "page_view_counts"'
