@@ -183,9 +183,9 @@ class Bench {
     int64_t h = (i * 2654435761LL) & 0x7fffffff;
     int64_t ms = at_ms % 86'400'000;
     return fmt::format(
-        R"({{"user_id":"user_{:06}","page_url":"/products/{}","country":"{}","device":"{}","category":"cat{}",)"
-        R"("price":{}.{:02},"quantity":{},"sent":{},"session":"s-{:012}","referrer":"https://shop.example/search?q=item{}",)"
-        R"("event_time":"2026-01-{:02} {:02}:{:02}:{:02}.{:03}","agent":"Mozilla/5.0 (X11; Linux x86_64)"}})",
+        R"j({{"user_id":"user_{:06}","page_url":"/products/{}","country":"{}","device":"{}","category":"cat{}",)j"
+        R"j("price":{}.{:02},"quantity":{},"sent":{},"session":"s-{:012}","referrer":"https://shop.example/search?q=item{}",)j"
+        R"j("event_time":"2026-01-{:02} {:02}:{:02}:{:02}.{:03}","agent":"Mozilla/5.0 (X11; Linux x86_64)"}})j",
         h % 50'000, h % 500, kCountries[h % 8], kDevices[(h >> 4) % 4], h % 12, h % 200, h % 100, h % 5 + 1, sent, h,
         h % 997, at_ms / 86'400'000 + 1, ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
   }

@@ -19,6 +19,13 @@ seconds=${DEMO_SECONDS:-0}
 
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
+in_use() { # a running pipeline holds the lock of its log
+  [ -e "$data/log/LOCK" ] && ! flock -n "$data/log/LOCK" true
+}
+if in_use; then
+  die "$project is running already (process $(cat "$data/log/LOCK")); stop that one first"
+fi
+
 for argument in "$@"; do
   case $argument in
     --fresh)

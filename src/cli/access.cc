@@ -28,12 +28,16 @@ Result<std::unique_ptr<Access>> Access::Open(const std::string& path, const std:
   return OpenLocal(directory, target);
 }
 
+bool IsInternalTopic(const std::string& topic) {
+  return topic.rfind("__", 0) == 0;
+}
+
 Result<TopicDescription> Access::Topic(const std::string& topic) {
   MR_ASSIGN_OR_RETURN(auto topics, Topics());
   std::vector<std::string> names;
   for (TopicDescription& description : topics) {
     if (description.name == topic) return std::move(description);
-    names.push_back(description.name);
+    if (!IsInternalTopic(description.name)) names.push_back(description.name);
   }
   return Status(Code::kNotFound, fmt::format("topic \"{}\" does not exist", topic))
       .WithHint(DidYouMean(topic, names));
@@ -53,7 +57,8 @@ Result<EventsResult> ParseEventsAnswer(int http_status, const std::string& body)
   for (simdjson::dom::element error : errors) {
     uint64_t index = 0;
     std::string_view column, reason;
-    if (error["index"].get_uint64().get(index) || error["reason"].get_string().get(reason)) continue;
+    if (error["index"].get_uint64().get(index) || error["reason"].get_string().get(reason))
+      continue;
     if (error["column"].get_string().get(column)) column = "";
     result.errors.push_back({static_cast<size_t>(index), std::string(column), std::string(reason)});
   }

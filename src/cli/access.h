@@ -78,6 +78,9 @@ class Access {
 Result<std::unique_ptr<Access>> OpenRemote(const std::string& url);
 Result<std::unique_ptr<Access>> OpenLocal(const std::string& path, const std::string& target);
 
+// Topics that Millrace keeps for itself: what jobs wrote last, and the like.
+bool IsInternalTopic(const std::string& topic);
+
 // The collector's answer to a batch; an error answer is its Status.
 Result<EventsResult> ParseEventsAnswer(int http_status, const std::string& body);
 

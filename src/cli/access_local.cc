@@ -142,8 +142,8 @@ Result<std::unique_ptr<Access>> OpenLocal(const std::string& path, const std::st
     if (fault.code() == Code::kNotFound || !has_target) return std::move(fault);
   }
   if (!faults.empty()) {
-    fmt::print(stderr, "note: the project has {} fault{}; see: millrace validate {}\n", faults.size(),
-               faults.size() == 1 ? "" : "s", path);
+    fmt::print(stderr, "note: the project has {} fault{}; see: millrace validate {}\n",
+               faults.size(), faults.size() == 1 ? "" : "s", path);
   }
   MR_ASSIGN_OR_RETURN(auto runtime, project::Runtime::Open(std::move(project), false));
   return std::unique_ptr<Access>(new LocalAccess(std::move(runtime)));

@@ -21,7 +21,8 @@ Status BadAnswer(const std::string& target) {
 bool ReadTopic(element json, TopicDescription& topic) {
   std::string_view name;
   array partitions;
-  if (json["name"].get_string().get(name) || json["retention_ms"].get_int64().get(topic.retention_ms) ||
+  if (json["name"].get_string().get(name) ||
+      json["retention_ms"].get_int64().get(topic.retention_ms) ||
       json["partitions"].get_array().get(partitions)) {
     return false;
   }
@@ -29,7 +30,8 @@ bool ReadTopic(element json, TopicDescription& topic) {
   for (element entry : partitions) {
     TopicPartition& to = topic.partitions.emplace_back();
     int64_t number = 0;
-    if (entry["partition"].get_int64().get(number) || entry["start_offset"].get_int64().get(to.start_offset) ||
+    if (entry["partition"].get_int64().get(number) ||
+        entry["start_offset"].get_int64().get(to.start_offset) ||
         entry["end_offset"].get_int64().get(to.end_offset) ||
         entry["size_bytes"].get_int64().get(to.size_bytes)) {
       return false;
@@ -129,7 +131,8 @@ class RemoteAccess : public Access {
     for (size_t i = 0; i < records.size(); i++) {
       const OutgoingRecord& record = records[i];
       if (!IsValidUtf8(record.value) || (record.key && !IsValidUtf8(*record.key))) {
-        return Status(Code::kUnsupported, "a record that is not UTF-8 cannot be sent to a running `millrace dev`")
+        return Status(Code::kUnsupported,
+                      "a record that is not UTF-8 cannot be sent to a running `millrace dev`")
             .WithHint("stop it: then records are written to the log directly");
       }
       body += fmt::format("{}{{\"key\":{},\"value\":{}", i ? "," : "",
@@ -142,8 +145,8 @@ class RemoteAccess : public Access {
 
   Result<EventsResult> WriteEvents(const std::string& topic,
                                    const std::vector<std::string>& lines) override {
-    MR_ASSIGN_OR_RETURN(HttpReply reply,
-                        client_.Send("POST", "/v1/events/" + PercentEncode(topic), Join(lines, "\n")));
+    MR_ASSIGN_OR_RETURN(HttpReply reply, client_.Send("POST", "/v1/events/" + PercentEncode(topic),
+                                                      Join(lines, "\n")));
     return ParseEventsAnswer(reply.status, reply.body);
   }
 

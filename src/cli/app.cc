@@ -1,7 +1,7 @@
 // The command line's shape: every command with its options, help and examples (CLI11), and the way
 // from argv to the function that carries it out.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -20,8 +20,7 @@ constexpr const char* kStart = "Start";
 constexpr const char* kRunGroup = "Run";
 constexpr const char* kLook = "Look inside";
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   millrace init shop && millrace dev shop      a first project, running, with its page
   millrace sql shop -c "SELECT * FROM page_view_counts LIMIT 5"
   millrace topics -C shop produce page-views < events.jsonl
@@ -30,8 +29,8 @@ Examples:
 A project is a directory with millrace.yml, sql/*.sql and dashboards/*.yml. Its data lives in
 .millrace/; deleting that starts it over.
 
-Exit codes: 0 fine; 1 something for you to mend (faults, bad SQL, unknown topic); 2 the command line;
-3 a server or the disk; 4 a bug of Millrace.
+Exit codes: 0 fine; 1 something for you to mend (faults, bad SQL, unknown topic); 2 the command
+line; 3 a server or the disk; 4 a bug of Millrace.
 
 `millrace COMMAND --help` tells more about each command.)";
 
@@ -70,7 +69,7 @@ class CommandLine {
   CLI::App* Add(const char* group, const char* name, const char* summary, const char* footer,
                 Command command) {
     CLI::App* sub = app_.add_subcommand(name, summary)->group(group);
-    sub->footer(std::string("\n") + footer);
+    sub->footer(footer);
     sub->callback([this, command = std::move(command)] { chosen_ = command; });
     return sub;
   }
@@ -78,7 +77,7 @@ class CommandLine {
   CLI::App* AddTopic(CLI::App* topics, const char* name, const char* summary, const char* footer,
                      Command command) {
     CLI::App* sub = topics->add_subcommand(name, summary)->fallthrough();
-    sub->footer(std::string("\n") + footer);
+    sub->footer(footer);
     sub->callback([this, command = std::move(command)] { chosen_ = command; });
     return sub;
   }
@@ -102,8 +101,9 @@ class CommandLine {
   void AddLooking();
   int Complain(const CLI::ParseError& error, int argc, const char* const* argv);
 
-  CLI::App app_{"Millrace: a whole data pipeline in one program: events in, streaming SQL, results "
-                "and a live page out."};
+  CLI::App app_{
+      "Millrace: a whole data pipeline in one program: events in, streaming SQL, results "
+      "and a live page out."};
   AllOptions options_;
   Command chosen_;
 };
@@ -117,11 +117,12 @@ void CommandLine::AddStart() {
       ->type_name("DIR")
       ->capture_default_str();
 
-  CLI::App* validate = Add(kStart, "validate", "Find every fault of a project, without running it",
-                           "Examples:\n  millrace validate\n  millrace validate shop --target prod\n"
-                           "  millrace validate job.sql\n\n"
-                           "Says at the end what was checked, and what only the running project can find out.",
-                           [this] { return RunValidate(options_.validate); });
+  CLI::App* validate =
+      Add(kStart, "validate", "Find every fault of a project, without running it",
+          "Examples:\n  millrace validate\n  millrace validate shop --target prod\n"
+          "  millrace validate job.sql\n\n"
+          "Says at the end what was checked, and what only the running project can find out.",
+          [this] { return RunValidate(options_.validate); });
   validate->add_option("path", options_.validate.path, "A project or an .sql file")
       ->type_name("DIR|FILE")
       ->capture_default_str();
@@ -129,30 +130,39 @@ void CommandLine::AddStart() {
 }
 
 void CommandLine::AddRunning() {
-  CLI::App* dev = Add(kRunGroup, "dev", "Run a project: collector, log, jobs, warehouse and page in one process",
-                      "Examples:\n  millrace dev\n  millrace dev shop --port 0 --log-file\n\n"
-                      "Ctrl-C (SIGINT) or SIGTERM stops it: events that were acknowledged are in the log,\n"
-                      "jobs commit and write a checkpoint, and the next start goes on from there.",
-                      [this] { return RunDev(options_.dev); });
-  dev->add_option("dir", options_.dev.directory, "The project")->type_name("DIR")->capture_default_str();
+  CLI::App* dev = Add(
+      kRunGroup, "dev", "Run a project: collector, log, jobs, warehouse and page in one process",
+      "Examples:\n  millrace dev\n  millrace dev shop --port 0 --log-file\n\n"
+      "Ctrl-C (SIGINT) or SIGTERM stops it: events that were acknowledged are in the log,\n"
+      "jobs commit and write a checkpoint, and the next start goes on from there.",
+      [this] { return RunDev(options_.dev); });
+  dev->add_option("dir", options_.dev.directory, "The project")
+      ->type_name("DIR")
+      ->capture_default_str();
   AddTarget(dev, options_.dev.target);
-  dev->add_option("-p,--port", options_.dev.port, "Port of page and API; 0: a free one; default: millrace.yml")
+  dev->add_option("-p,--port", options_.dev.port,
+                  "Port of page and API; 0: a free one; default: millrace.yml")
       ->type_name("N")
       ->check(CLI::Range(0, 65535));
-  dev->add_option("--host", options_.dev.host, "Address to listen on; default: millrace.yml, 127.0.0.1")
+  dev->add_option("--host", options_.dev.host,
+                  "Address to listen on; default: millrace.yml, 127.0.0.1")
       ->type_name("ADDRESS");
-  dev->add_option("--seconds", options_.dev.seconds, "End by itself after this long")->type_name("N");
+  dev->add_option("--seconds", options_.dev.seconds, "End by itself after this long")
+      ->type_name("N");
   AddLogLevel(dev, options_.dev.log_level);
   dev->add_flag("--log-file", options_.dev.log_file, "Log to .millrace/dev.log instead of stderr");
 
-  CLI::App* run = Add(kRunGroup, "run", "Run the statements of a file or project until they end",
-                      "Examples:\n  millrace run report.sql\n  millrace run shop --target prod\n"
-                      "  millrace run clicks.sql -n 20        the first 20 rows of its SELECT\n\n"
-                      "INSERT jobs end with their sources; without an end, Ctrl-C stops them with a checkpoint.\n"
-                      "Then each SELECT prints its rows. EXPLAIN, SHOW and DESCRIBE answer first. State lives\n"
-                      "in .millrace/ beside the file: a second run goes on where the first one ended.",
-                      [this] { return RunRun(options_.run); });
-  run->add_option("path", options_.run.path, "An .sql file or a project")->type_name("FILE|DIR")->required();
+  CLI::App* run = Add(
+      kRunGroup, "run", "Run the statements of a file or project until they end",
+      "Examples:\n  millrace run report.sql\n  millrace run shop --target prod\n"
+      "  millrace run clicks.sql -n 20        the first 20 rows of its SELECT\n\n"
+      "INSERT jobs end with their sources; without an end, Ctrl-C stops them with a checkpoint.\n"
+      "Then each SELECT prints its rows. EXPLAIN, SHOW and DESCRIBE answer first. State lives\n"
+      "in .millrace/ beside the file: a second run goes on where the first one ended.",
+      [this] { return RunRun(options_.run); });
+  run->add_option("path", options_.run.path, "An .sql file or a project")
+      ->type_name("FILE|DIR")
+      ->required();
   AddTarget(run, options_.run.target);
   run->add_option("-n,--rows", options_.run.rows_max, "End each SELECT after this many rows")
       ->type_name("N")
@@ -162,27 +172,33 @@ void CommandLine::AddRunning() {
 
 void CommandLine::AddTopics() {
   CLI::App* topics =
-      app_.add_subcommand("topics", "List, make, fill and read the topics of the log")->group(kLook);
+      app_.add_subcommand("topics", "List, make, fill and read the topics of the log")
+          ->group(kLook);
   topics->require_subcommand(1);
-  topics->footer("\nBeside a running `millrace dev` of the project these go over HTTP, otherwise to its log.");
+  topics->footer(
+      "Beside a running `millrace dev` of the project these go over HTTP, otherwise to its log.");
   topics->add_option("-C,--project", options_.topics.directory, "The project")
       ->type_name("DIR")
       ->capture_default_str();
   AddTarget(topics, options_.topics.target);
 
-  AddTopic(topics, "list", "All topics", "Example:\n  millrace topics list",
-           [this] { return RunTopicsList(options_.topics); });
+  CLI::App* list = AddTopic(topics, "list", "All topics", "Example:\n  millrace topics list",
+                            [this] { return RunTopicsList(options_.topics); });
+  list->add_flag("--all", options_.topics.all, "Those that Millrace keeps for itself, too");
   CLI::App* describe = AddTopic(topics, "describe", "Partitions and offsets of a topic",
                                 "Example:\n  millrace topics describe page-views",
                                 [this] { return RunTopicsDescribe(options_.topics); });
-  CLI::App* create = AddTopic(topics, "create", "Make a topic",
-                              "Example:\n  millrace topics create clicks --partitions 4 --retention '30 d'",
-                              [this] { return RunTopicsCreate(options_.topics); });
+  CLI::App* create =
+      AddTopic(topics, "create", "Make a topic",
+               "Example:\n  millrace topics create clicks --partitions 4 --retention '30 d'",
+               [this] { return RunTopicsCreate(options_.topics); });
   create->add_option("--partitions", options_.topics.partitions, "How many")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  create->add_option("--retention", options_.topics.retention, "How long records are kept; -1: for ever; default: 7 d")
+  create
+      ->add_option("--retention", options_.topics.retention,
+                   "How long records are kept; -1: for ever; default: 7 d")
       ->type_name("TIME");
   CLI::App* remove = AddTopic(topics, "delete", "Delete a topic and its records",
                               "Example:\n  millrace topics delete clicks",
@@ -196,87 +212,105 @@ void CommandLine::AddTopics() {
 
 void CommandLine::AddProduce(CLI::App* topics) {
   TopicsOptions& to = options_.topics;
-  CLI::App* produce =
-      AddTopic(topics, "produce", "Write lines to a topic, one record each",
-               "Examples:\n  millrace topics produce page-views events.jsonl\n"
-               "  echo '{\"user_id\": 7}' | millrace topics produce page-views --key-field user_id\n"
-               "  printf 'k1:v1\\nk2:v2\\n' | millrace topics produce clicks --key-separator :\n\n"
-               "Lines are written as they are. With --validate each must fit the topic's table; those that\n"
-               "do not are named, go to the dead letters, and make the exit code 1. Validated events get\n"
-               "the key column of the table.",
-               [this] { return RunTopicsProduce(options_.topics); });
+  CLI::App* produce = AddTopic(
+      topics, "produce", "Write lines to a topic, one record each",
+      "Examples:\n  millrace topics produce page-views events.jsonl\n"
+      "  echo '{\"user_id\": 7}' | millrace topics produce page-views --key-field user_id\n"
+      "  printf 'k1:v1\\nk2:v2\\n' | millrace topics produce clicks --key-separator :\n\n"
+      "Lines are written as they are. With --validate each must fit the topic's table; those that\n"
+      "do not are named, go to the dead letters, and make the exit code 1. Validated events get\n"
+      "the key column of the table.",
+      [this] { return RunTopicsProduce(options_.topics); });
   produce->add_option("topic", to.topic, "Its name")->type_name("NAME")->required();
   produce->add_option("file", to.file, "Where the lines are; default: stdin")->type_name("FILE");
   CLI::Option* field =
-      produce->add_option("--key-field", to.key_field, "Field of each JSON line that is its key")->type_name("F");
+      produce->add_option("--key-field", to.key_field, "Field of each JSON line that is its key")
+          ->type_name("F");
   CLI::Option* separator =
-      produce->add_option("--key-separator", to.key_separator, "Lines are key, this text, value")->type_name("S");
+      produce->add_option("--key-separator", to.key_separator, "Lines are key, this text, value")
+          ->type_name("S");
   CLI::Option* partition =
       produce->add_option("--partition", to.partition, "Write to this partition; default: by key")
           ->type_name("P")
           ->check(CLI::NonNegativeNumber);
-  CLI::Option* validate = produce->add_flag("--validate", to.validate, "Only lines that fit the topic's table");
+  CLI::Option* validate =
+      produce->add_flag("--validate", to.validate, "Only lines that fit the topic's table");
   field->excludes(separator);
   validate->excludes(field)->excludes(separator)->excludes(partition);
 }
 
 void CommandLine::AddConsume(CLI::App* topics) {
   TopicsOptions& to = options_.topics;
-  CLI::App* consume =
-      AddTopic(topics, "consume", "Print records of a topic",
-               "Examples:\n  millrace topics consume page-views                    the 10 newest\n"
-               "  millrace topics consume page-views --from-beginning   all that are kept\n"
-               "  millrace topics consume page-views --follow           new ones, until Ctrl-C\n"
-               "  millrace topics consume page-views --format '%p %o %k %s\\n'\n\n"
-               "Formats as kcat's: %t topic, %p partition, %o offset, %T time in ms, %k key, %s value,\n"
-               "%K and %S their lengths, %% a percent sign. Partitions are merged by time.",
-               [this] { return RunTopicsConsume(options_.topics); });
+  CLI::App* consume = AddTopic(
+      topics, "consume", "Print records of a topic",
+      "Examples:\n  millrace topics consume page-views                    the 10 newest\n"
+      "  millrace topics consume page-views --from-beginning   all that are kept\n"
+      "  millrace topics consume page-views --follow           new ones, until Ctrl-C\n"
+      "  millrace topics consume page-views --format '%p %o %k %s\\n'\n\n"
+      "Formats as kcat's: %t topic, %p partition, %o offset, %T time in ms, %k key, %s value,\n"
+      "%K and %S their lengths, %% a percent sign. Partitions are merged by time.",
+      [this] { return RunTopicsConsume(options_.topics); });
   consume->add_option("topic", to.topic, "Its name")->type_name("NAME")->required();
   consume->add_flag("--from-beginning", to.from_beginning, "Begin with the oldest record");
-  consume->add_option("-n,--count", to.count, "This many records: the newest, or the first with the other options")
+  consume
+      ->add_option("-n,--count", to.count,
+                   "This many records: the newest, or the first with the other options")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
   consume->add_option("--partition", to.partition, "Only this one")
       ->type_name("P")
       ->check(CLI::NonNegativeNumber);
   consume->add_flag("-f,--follow", to.follow, "Go on with new records as they come");
-  consume->add_option("--format", to.format, "How to print a record")->type_name("FORMAT")->capture_default_str();
+  consume->add_option("--format", to.format, "How to print a record")
+      ->type_name("FORMAT")
+      ->capture_default_str();
 }
 
 void CommandLine::AddLooking() {
-  CLI::App* sql = Add(kLook, "sql", "Ask the warehouse, the topics and millrace.* tables in SQL",
-                      "Examples:\n  millrace sql -c \"SELECT * FROM page_view_counts ORDER BY 1 DESC LIMIT 5\"\n"
-                      "  millrace sql -c \"SELECT count(*) FROM page_views\"        a topic, by its table\n"
-                      "  millrace sql -c \"FROM millrace.jobs\" --format json\n"
-                      "  millrace sql shop < questions.sql\n"
-                      "  millrace sql                                            asks for statements\n\n"
-                      "DuckDB's SQL, to read. Works beside a running `millrace dev`. millrace.jobs, .sources,\n"
-                      ".topics and .dead_letters tell about the pipeline. Formats: table; csv, where NULL is an\n"
-                      "empty cell; json, one object per line.",
-                      [this] { return RunSql(options_.sql); });
-  sql->add_option("dir", options_.sql.directory, "The project")->type_name("DIR")->capture_default_str();
-  sql->add_option("-c,--command", options_.sql.sql, "Statements; default: from stdin")->type_name("SQL");
+  CLI::App* sql = Add(
+      kLook, "sql", "Ask the warehouse, the topics and millrace.* tables in SQL",
+      "Examples:\n  millrace sql -c \"SELECT * FROM page_view_counts ORDER BY 1 DESC LIMIT 5\"\n"
+      "  millrace sql -c \"SELECT count(*) FROM page_views\"        a topic, by its table\n"
+      "  millrace sql -c \"FROM millrace.jobs\" --format json\n"
+      "  millrace sql shop < questions.sql\n"
+      "  millrace sql                                            asks for statements\n\n"
+      "DuckDB's SQL, to read. Works beside a running `millrace dev`. millrace.jobs, .sources,\n"
+      ".topics and .dead_letters tell about the pipeline. Formats: table; csv, where NULL is an\n"
+      "empty cell; json, one object per line.",
+      [this] { return RunSql(options_.sql); });
+  sql->add_option("dir", options_.sql.directory, "The project")
+      ->type_name("DIR")
+      ->capture_default_str();
+  sql->add_option("-c,--command", options_.sql.sql, "Statements; default: from stdin")
+      ->type_name("SQL");
   sql->add_option("--format", options_.sql.format, "table, csv or json")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"table", "csv", "json"}))
       ->capture_default_str();
   AddTarget(sql, options_.sql.target);
 
-  CLI::App* status = Add(kLook, "status", "What the jobs of a running dev are doing",
-                         "Example:\n  millrace status shop\n\nExit code 1 when no `millrace dev` runs there.",
-                         [this] { return RunStatus(options_.status); });
-  status->add_option("dir", options_.status.directory, "The project")->type_name("DIR")->capture_default_str();
+  CLI::App* status =
+      Add(kLook, "status", "What the jobs of a running dev are doing",
+          "Example:\n  millrace status shop\n\nExit code 1 when no `millrace dev` runs there.",
+          [this] { return RunStatus(options_.status); });
+  status->add_option("dir", options_.status.directory, "The project")
+      ->type_name("DIR")
+      ->capture_default_str();
   status->add_flag("--json", options_.status.json, "The whole pipeline as JSON");
 
-  CLI::App* explain = Add(kLook, "explain", "The plan of jobs: operators, state, what frees it, delivery",
-                          "Examples:\n  millrace explain                     all jobs of the project\n"
-                          "  millrace explain page_view_counts    one of them\n"
-                          "  millrace explain shop -c \"SELECT url, count(*) FROM page_views GROUP BY url\"",
-                          [this] { return RunExplain(options_.explain); });
-  explain->add_option("what", options_.explain.arguments, "A project or an .sql file; a job of it")
-      ->type_name("[DIR|FILE] [JOB]")
-      ->expected(0, 2);
-  explain->add_option("-c,--command", options_.explain.sql, "A SELECT or INSERT over the project's tables")
+  CLI::App* explain =
+      Add(kLook, "explain", "The plan of jobs: operators, state, what frees it, delivery",
+          "Examples:\n  millrace explain                     all jobs of the project\n"
+          "  millrace explain page_view_counts    one of them\n"
+          "  millrace explain shop -c \"SELECT url, count(*) FROM page_views GROUP BY url\"",
+          [this] { return RunExplain(options_.explain); });
+  explain->add_option("path", options_.explain.first, "A project or an .sql file; default: .")
+      ->type_name("DIR|FILE");
+  explain->add_option("job", options_.explain.second, "One of its jobs; default: all")
+      ->type_name("JOB");
+  explain
+      ->add_option("-c,--command", options_.explain.sql,
+                   "A SELECT or INSERT over the project's tables")
       ->type_name("SQL");
   AddTarget(explain, options_.explain.target);
 
@@ -333,7 +367,8 @@ int Main(int argc, const char* const* argv) {
     if (e.code() == std::errc::broken_pipe) return kExitOk;
     return Fail(Status(Code::kInternal, e.what()));
   } catch (const std::exception& e) {
-    return Fail(Status(Code::kInternal, e.what()).WithHint("this is a bug of Millrace, please report it"));
+    return Fail(
+        Status(Code::kInternal, e.what()).WithHint("this is a bug of Millrace, please report it"));
   }
 }
 

@@ -38,7 +38,8 @@ class TimedSocket {
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     if (int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
-      return Status(Code::kUnavailable, fmt::format("cannot find host \"{}\": {}", host, gai_strerror(error)));
+      return Status(Code::kUnavailable,
+                    fmt::format("cannot find host \"{}\": {}", host, gai_strerror(error)));
     }
     error_code error;
     for (addrinfo* at = found; at; at = at->ai_next) {
@@ -48,7 +49,8 @@ class TimedSocket {
     }
     freeaddrinfo(found);
     if (error) {
-      return Status(Code::kUnavailable, fmt::format("cannot connect to {}:{}: {}", host, port, error.message()));
+      return Status(Code::kUnavailable,
+                    fmt::format("cannot connect to {}:{}: {}", host, port, error.message()));
     }
     return Status::Ok();
   }
@@ -83,7 +85,8 @@ class TimedSocket {
  private:
   template <typename Buffer, typename Buffers>
   static Buffer First(const Buffers& buffers) {
-    for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers); ++at) {
+    for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
+         ++at) {
       if (Buffer(*at).size() > 0) return Buffer(*at);
     }
     return {};
@@ -194,11 +197,13 @@ Status ErrorOfReply(const HttpReply& reply) {
   simdjson::dom::parser parser;
   simdjson::dom::object error;
   std::string_view code, message;
-  bool shaped = !parser.parse(reply.body.data(), reply.body.size(), true)["error"].get_object().get(error) &&
-                !error["code"].get_string().get(code) && !error["message"].get_string().get(message);
+  bool shaped =
+      !parser.parse(reply.body.data(), reply.body.size(), true)["error"].get_object().get(error) &&
+      !error["code"].get_string().get(code) && !error["message"].get_string().get(message);
   int number = shaped && code.size() > 2 ? std::atoi(std::string(code.substr(2)).c_str()) : 0;
   if (number <= 0) {
-    return Status(Code::kUnavailable, fmt::format("the server answered with HTTP status {}", reply.status));
+    return Status(Code::kUnavailable,
+                  fmt::format("the server answered with HTTP status {}", reply.status));
   }
   auto optional_text = [&](const char* name) {
     std::string_view text;

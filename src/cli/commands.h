@@ -1,12 +1,11 @@
-// The commands: what each takes, and the function that carries it out. app.cc fills the options from
-// the command line; each function lives in a file named after its command.
+// The commands: what each takes, and the function that carries it out. app.cc fills the options
+// from the command line; each function lives in a file named after its command.
 //
 // Contract: every function returns the process's exit code and has printed its errors itself.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace millrace::cli {
 
@@ -54,6 +53,7 @@ struct TopicsOptions {
   std::string directory = ".";
   std::string target;
   std::string topic;
+  bool all = false;  // list: internal ones too
   // create
   int partitions = 1;
   std::string retention;
@@ -83,7 +83,9 @@ struct StatusOptions {
 int RunStatus(const StatusOptions& options);
 
 struct ExplainOptions {
-  std::vector<std::string> arguments;  // [DIR|FILE] [JOB]
+  // [DIR|FILE] [JOB]: a first argument that is no path is the job.
+  std::string first;
+  std::string second;
   std::string sql;
   std::string target;
 };

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dev_process.h"
@@ -23,16 +24,21 @@ namespace {
 
 constexpr int64_t kShutdownGraceMs = 10'000;
 
-int64_t EventsInTopics(log::Log& log) {
-  int64_t events = 0;
+// What a person would call a topic of the project.
+bool IsProjectTopic(const std::string& topic) {
+  return topic != job::kDeadLetterTopic && !IsInternalTopic(topic);
+}
+
+int64_t RecordsInTopics(log::Log& log) {
+  int64_t records = 0;
   for (const log::TopicInfo& topic : log.Topics()) {
-    if (topic.name == job::kDeadLetterTopic) continue;
+    if (!IsProjectTopic(topic.name)) continue;
     for (int p = 0; p < topic.config.partitions; p++) {
       auto info = log.DescribePartition(topic.name, p);
-      if (info.ok()) events += info->end_offset;
+      if (info.ok()) records += info->end_offset;
     }
   }
-  return events;
+  return records;
 }
 
 std::string List(const std::vector<std::string>& names) {
@@ -42,7 +48,7 @@ std::string List(const std::vector<std::string>& names) {
 void PrintWhatRuns(project::Runtime& runtime, const std::string& url, int64_t started_us) {
   std::vector<std::string> topics, jobs;
   for (const log::TopicInfo& topic : runtime.log().Topics()) {
-    if (topic.name != job::kDeadLetterTopic) {
+    if (IsProjectTopic(topic.name)) {
       topics.push_back(fmt::format("{} ({})", topic.name, topic.config.partitions));
     }
   }
@@ -59,8 +65,8 @@ void PrintWhatRuns(project::Runtime& runtime, const std::string& url, int64_t st
   std::fflush(stdout);
 }
 
-void PrintSummary(project::Runtime& runtime, int64_t events_before, int64_t cut_off) {
-  fmt::print("stopped; {} events into topics\n", EventsInTopics(runtime.log()) - events_before);
+void PrintSummary(project::Runtime& runtime, int64_t records_before, int64_t cut_off) {
+  fmt::print("stopped; {} records into topics\n", RecordsInTopics(runtime.log()) - records_before);
   for (const job::JobStatus& job : runtime.JobStatuses()) fmt::print("  {}\n", JobSummary(job));
   if (cut_off > 0) fmt::print("  {} requests were cut off\n", cut_off);
 }
@@ -69,7 +75,8 @@ void PrintSummary(project::Runtime& runtime, int64_t events_before, int64_t cut_
 void WaitForEnd(double seconds, const std::atomic<bool>& stop) {
   int64_t begin = env::Clock::System()->MonotonicMicros();
   auto over = [&] {
-    return seconds > 0 && static_cast<double>(env::Clock::System()->MonotonicMicros() - begin) >= seconds * 1e6;
+    return seconds > 0 &&
+           static_cast<double>(env::Clock::System()->MonotonicMicros() - begin) >= seconds * 1e6;
   };
   while (!stop && !over()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
@@ -87,12 +94,12 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   if (!server.ok()) {
     Status failed = server.status();
     if (failed.code() != Code::kUnavailable) return failed;
-    return std::move(failed).WithHint("--port 0 takes a free port, --port N another one");
+    return std::move(failed).WithHint("--port 0 takes a free port, --host another address");
   }
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 
-  int64_t events_before = EventsInTopics(runtime->log());
+  int64_t records_before = RecordsInTopics(runtime->log());
   runtime->Start();
   PrintWhatRuns(*runtime, (*server)->url(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
@@ -101,7 +108,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   runtime->Stop();
-  PrintSummary(*runtime, events_before, cut_off);
+  PrintSummary(*runtime, records_before, cut_off);
   return Status::Ok();
 }
 
@@ -117,9 +124,10 @@ int RunDev(const DevOptions& options) {
 
   std::string data = project->data_directory();
   if (auto other = FindDevProcess(data)) {
-    return Fail(Status(Code::kFailedPrecondition,
-                       fmt::format("the project runs already: {} (process {})", other->url, other->pid))
-                    .WithHint("stop that one first"));
+    return Fail(
+        Status(Code::kFailedPrecondition,
+               fmt::format("the project runs already: {} (process {})", other->url, other->pid))
+            .WithHint("stop that one first"));
   }
   Status made = env::FileSystem::Real()->CreateDirectories(data);
   if (!made.ok()) return Fail(made);

@@ -44,7 +44,8 @@ std::optional<DevProcess> FindDevProcess(const std::string& data_directory) {
 
 DevFile::DevFile(std::string data_directory, const std::string& url)
     : path_(std::move(data_directory) + "/dev.json") {
-  std::string content = fmt::format("{{\"pid\": {}, \"url\": {}}}\n", getpid(), JsonQuote(AskableUrl(url)));
+  std::string content =
+      fmt::format("{{\"pid\": {}, \"url\": {}}}\n", getpid(), JsonQuote(AskableUrl(url)));
   status_ = env::ReplaceFile(*env::FileSystem::Real(), path_, content);
 }
 

@@ -52,18 +52,14 @@ Status ExplainJobs(const project::Project& project, const std::string& wanted) {
 }  // namespace
 
 int RunExplain(const ExplainOptions& options) {
-  std::string path = ".";
-  std::string job;
-  if (options.arguments.size() == 1 && !IsPath(options.arguments[0])) {
-    job = options.arguments[0];
-  } else if (!options.arguments.empty()) {
-    path = options.arguments[0];
-    if (options.arguments.size() > 1) job = options.arguments[1];
-  }
+  bool only_job = options.second.empty() && !options.first.empty() && !IsPath(options.first);
+  std::string path = only_job || options.first.empty() ? "." : options.first;
+  std::string job = only_job ? options.first : options.second;
   std::vector<Status> faults;
   auto project = project::Project::Load(CleanPath(path), options.target, faults);
   if (!faults.empty()) return FailAll(faults);
-  Status status = options.sql.empty() ? ExplainJobs(*project, job) : ExplainText(*project, options.sql);
+  Status status =
+      options.sql.empty() ? ExplainJobs(*project, job) : ExplainText(*project, options.sql);
   return status.ok() ? static_cast<int>(kExitOk) : Fail(status);
 }
 

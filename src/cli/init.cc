@@ -16,9 +16,14 @@ namespace {
 // "shop" for "some/shop" and, asking the system, for ".".
 std::string NameOf(const std::string& directory) {
   std::error_code error;
-  std::string name = std::filesystem::absolute(directory, error).lexically_normal().filename().string();
+  std::string name =
+      std::filesystem::absolute(directory, error).lexically_normal().filename().string();
   if (name.empty()) {
-    name = std::filesystem::absolute(directory, error).lexically_normal().parent_path().filename().string();
+    name = std::filesystem::absolute(directory, error)
+               .lexically_normal()
+               .parent_path()
+               .filename()
+               .string();
   }
   return name.empty() ? "pipeline" : name;
 }
@@ -30,7 +35,8 @@ Status WriteFiles(const std::string& directory, const std::vector<ProjectFile>& 
     if (files.Size(directory + "/" + file.path).ok()) present.push_back(file.path);
   }
   if (!present.empty()) {
-    return Status(Code::kAlreadyExists, fmt::format("\"{}\" holds {} already", directory, Join(present, ", ")))
+    return Status(Code::kAlreadyExists,
+                  fmt::format("\"{}\" holds {} already", directory, Join(present, ", ")))
         .WithHint("nothing was written; give another directory: millrace init DIR");
   }
   for (const ProjectFile& file : all) {

@@ -18,7 +18,8 @@ Result<LineInput> LineInput::Open(const std::string& path) {
   if (path.empty() || path == "-") return LineInput(STDIN_FILENO, "<stdin>");
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    return Status(Code::kNotFound, fmt::format("cannot read \"{}\": {}", path, std::strerror(errno)));
+    return Status(Code::kNotFound,
+                  fmt::format("cannot read \"{}\": {}", path, std::strerror(errno)));
   }
   return LineInput(descriptor, path);
 }

@@ -1,7 +1,8 @@
 // Progress: what the jobs of a run are doing, while they do it and when they are done.
 //
 //   on a terminal     one line that is written over, five times a second:
-//                     1.2 M rows in · 410 k rows/s · watermark 12:00:05 (5.2 s ago) · lag 0 · 12 rows out
+//                     1.2 M rows in · 410 k rows/s · watermark 12:00:05 (5.2 s ago) · lag 0 · 12
+//                     rows out
 //   anywhere else     the same as a plain line every ten seconds
 #pragma once
 

@@ -8,7 +8,8 @@ namespace millrace::cli {
 
 namespace {
 
-constexpr const char* kConfig = R"(# A Millrace project: this file, the SQL in sql/, and the pages in dashboards/.
+constexpr const char* kConfig =
+    R"(# A Millrace project: this file, the SQL in sql/, and the pages in dashboards/.
 name: {name}
 
 # Where tables live. On "dev" (the default) every 'kafka' table is a topic of the built-in log and
@@ -37,7 +38,9 @@ warehouse:
   threads: 2
 )";
 
-constexpr const char* kTables = R"(-- Made-up visitors, so that there is something to see. Delete it (and its job) once real events come.
+constexpr const char* kTables =
+    R"(-- Made-up visitors, so that there is something to see. Delete it, and its job, once real events
+-- come.
 CREATE TABLE visitors (
   user_id    INT,
   url        STRING,
@@ -85,7 +88,8 @@ CREATE TABLE page_view_counts (
 );
 )";
 
-constexpr const char* kJobs = R"(-- Every INSERT INTO is a job that runs for as long as `millrace dev` does.
+constexpr const char* kJobs =
+    R"(-- Every INSERT INTO is a job that runs for as long as `millrace dev` does.
 INSERT INTO page_views
 SELECT user_id, url, country, event_time FROM visitors;
 

@@ -11,7 +11,8 @@ struct ProjectFile {
   std::string content;
 };
 
-// A project that runs with `millrace dev` and nothing else installed. `name` goes into millrace.yml.
+// A project that runs with `millrace dev` and nothing else installed. `name` goes into
+// millrace.yml.
 std::vector<ProjectFile> NewProjectFiles(const std::string& name);
 
 }  // namespace millrace::cli

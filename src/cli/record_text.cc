@@ -61,8 +61,9 @@ Status CheckRecordFormat(std::string_view format) {
     if (i < format.size() && kFields.find(format[i]) != std::string_view::npos) continue;
     return Status(Code::kBadOption, fmt::format("--format: \"%{}\" is not a field of a record",
                                                 i < format.size() ? format.substr(i, 1) : ""))
-        .WithHint("%t topic, %p partition, %o offset, %T time in ms, %k key, %s value, %K and %S "
-                  "lengths, %% a percent sign");
+        .WithHint(
+            "%t topic, %p partition, %o offset, %T time in ms, %k key, %s value, %K and %S "
+            "lengths, %% a percent sign");
   }
   return Status::Ok();
 }
@@ -71,8 +72,9 @@ Result<std::optional<std::string>> KeyFromField(std::string_view line, const std
   simdjson::dom::parser parser;
   simdjson::dom::object object;
   if (auto error = parser.parse(line.data(), line.size(), true).get_object().get(object)) {
-    return Status(Code::kInvalidArgument, fmt::format("not a JSON object, so it has no field \"{}\": {}",
-                                                      field, simdjson::error_message(error)));
+    return Status(Code::kInvalidArgument,
+                  fmt::format("not a JSON object, so it has no field \"{}\": {}", field,
+                              simdjson::error_message(error)));
   }
   simdjson::dom::element value;
   if (object[field].get(value) || value.is_null()) return std::optional<std::string>();

@@ -49,7 +49,8 @@ int RunRun(const RunOptions& options) {
     answered |= !answer->empty();
   }
   if (project->jobs().empty() && selects.empty()) {
-    if (!answered) fmt::print("nothing to run: no INSERT INTO, SELECT, EXPLAIN, SHOW or DESCRIBE\n");
+    if (!answered)
+      fmt::print("nothing to run: no INSERT INTO, SELECT, EXPLAIN, SHOW or DESCRIBE\n");
     return kExitOk;
   }
   if (auto dev = FindDevProcess(project->data_directory())) {

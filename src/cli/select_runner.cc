@@ -25,7 +25,8 @@ void CollectTables(const sql::Catalog& catalog, const sql::Fragment& query,
   }
 }
 
-Status SelectFromWarehouse(project::Runtime& runtime, const sql::Fragment& query, int64_t rows_max) {
+Status SelectFromWarehouse(project::Runtime& runtime, const sql::Fragment& query,
+                           int64_t rows_max) {
   duck::QueryOptions options;
   options.read_only = true;
   if (rows_max > 0) options.max_rows = rows_max;
@@ -46,10 +47,12 @@ Status SelectFromWarehouse(project::Runtime& runtime, const sql::Fragment& query
 Status SelectFromStreams(project::Runtime& runtime, const sql::Select& select, int64_t rows_max,
                          const std::atomic<bool>& stop) {
   const project::Project& project = runtime.project();
-  MR_ASSIGN_OR_RETURN(auto compiled,
-                      job::CompileSelect(project.catalog(), select, {},
-                                         [&](const sql::Table& table) { return project.Bind(table); }));
-  RowPrinter printer(compiled->plan.names, compiled->plan.changelog != stream::ChangelogKind::kAppend);
+  MR_ASSIGN_OR_RETURN(auto compiled, job::CompileSelect(project.catalog(), select, {},
+                                                        [&](const sql::Table& table) {
+                                                          return project.Bind(table);
+                                                        }));
+  RowPrinter printer(compiled->plan.names,
+                     compiled->plan.changelog != stream::ChangelogKind::kAppend);
   std::atomic<bool> enough{false};
   std::atomic<bool> ended{false};
   job::JobOptions options;  // no state directory: nothing of it outlives this call

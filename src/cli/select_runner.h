@@ -1,4 +1,5 @@
-// Runs a SELECT of a script: over the warehouse's tables once, over streams for as long as they last.
+// Runs a SELECT of a script: over the warehouse's tables once, over streams for as long as they
+// last.
 #pragma once
 
 #include <atomic>

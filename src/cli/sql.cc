@@ -31,17 +31,21 @@ Status Ask(Access& access, const std::string& sql, const std::string& format) {
 }
 
 Status ListTables(Access& access) {
-  MR_RETURN_IF_ERROR(Ask(access,
-                         "SELECT CASE WHEN table_catalog = 'millrace' THEN 'millrace.' || table_name "
-                         "ELSE table_name END AS \"table\", "
-                         "CASE WHEN table_catalog = 'millrace' THEN 'system' ELSE 'stored' END AS kind "
-                         "FROM information_schema.tables ORDER BY 2 DESC, 1",
-                         "table"));
+  MR_RETURN_IF_ERROR(
+      Ask(access,
+          "SELECT CASE WHEN table_catalog = 'millrace' THEN 'millrace.' || table_name "
+          "ELSE table_name END AS \"table\", "
+          "CASE WHEN table_catalog = 'millrace' THEN 'system' ELSE 'stored' END AS kind "
+          "FROM information_schema.tables ORDER BY 2 DESC, 1",
+          "table"));
   MR_ASSIGN_OR_RETURN(auto topics, access.Topics());
   std::vector<std::string> names;
-  for (const TopicDescription& topic : topics) names.push_back(topic.name);
-  fmt::print("topics: {}\n(a 'kafka' table of the project is a table here, with its topic's records)\n",
-             Join(names, ", "));
+  for (const TopicDescription& topic : topics) {
+    if (!IsInternalTopic(topic.name)) names.push_back(topic.name);
+  }
+  fmt::print(
+      "topics: {}\n(a 'kafka' table of the project is a table here, with its topic's records)\n",
+      Join(names, ", "));
   return Status::Ok();
 }
 

@@ -73,8 +73,8 @@ simdjson::error_code ReadAnswer(ondemand::document& doc, SqlAnswer& answer) {
 
 bool IsNumber(const std::string& type) {
   static const std::vector<std::string> kPrefixes = {
-      "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
-      "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL"};
+      "TINYINT",  "SMALLINT", "INTEGER",  "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
+      "UINTEGER", "UBIGINT",  "UHUGEINT", "FLOAT",  "DOUBLE",  "DECIMAL"};
   if (type.find('[') != std::string::npos) return false;
   for (const std::string& prefix : kPrefixes) {
     if (type.rfind(prefix, 0) == 0) return true;
@@ -84,7 +84,8 @@ bool IsNumber(const std::string& type) {
 
 std::string CsvCell(const SqlCell& cell) {
   if (cell.is_null()) return "";
-  if (!cell.text.empty() && cell.text.find_first_of(",\"\r\n") == std::string::npos) return cell.text;
+  if (!cell.text.empty() && cell.text.find_first_of(",\"\r\n") == std::string::npos)
+    return cell.text;
   return QuoteIdentifier(cell.text);  // the same doubling of quotes
 }
 

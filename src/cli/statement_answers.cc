@@ -53,7 +53,9 @@ std::string NameList(const std::string& header, const std::vector<std::string>& 
   return table.Render(true);
 }
 
-std::string QuoteName(const std::string& name) { return "`" + name + "`"; }
+std::string QuoteName(const std::string& name) {
+  return "`" + name + "`";
+}
 
 std::string QuoteNames(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
@@ -79,16 +81,18 @@ Result<std::string> CreateTableText(const sql::Table& table) {
     lines.push_back(fmt::format("  PRIMARY KEY ({}) NOT ENFORCED", QuoteNames(table.primary_key)));
   }
   for (const sql::Check& check : table.checks) {
-    lines.push_back(fmt::format("  CONSTRAINT {} CHECK ({})", QuoteName(check.name), check.flink.text));
+    lines.push_back(
+        fmt::format("  CONSTRAINT {} CHECK ({})", QuoteName(check.name), check.flink.text));
   }
   std::vector<std::string> options;
   for (const auto& [key, value] : table.OptionValues()) {
     options.push_back(fmt::format("  {} = {}", QuoteLiteral(key),
                                   QuoteLiteral(IsSecret(key) ? "******" : value)));
   }
-  std::string partitions = table.partitioned_by.empty()
-                               ? ""
-                               : fmt::format(" PARTITIONED BY ({})", QuoteNames(table.partitioned_by));
+  std::string partitions =
+      table.partitioned_by.empty()
+          ? ""
+          : fmt::format(" PARTITIONED BY ({})", QuoteNames(table.partitioned_by));
   return fmt::format("CREATE TABLE {} (\n{}\n){} WITH (\n{}\n)\n", QuoteName(table.name),
                      Join(lines, ",\n"), partitions, Join(options, ",\n"));
 }

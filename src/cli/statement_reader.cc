@@ -60,7 +60,9 @@ std::vector<std::string> StatementReader::Add(std::string_view text) {
   return whole;
 }
 
-bool StatementReader::Empty() const { return OnlyComments(pending_); }
+bool StatementReader::Empty() const {
+  return OnlyComments(pending_);
+}
 
 std::string StatementReader::TakeRest() {
   std::string rest = OnlyComments(pending_) ? "" : std::string(Trim(pending_));

@@ -45,14 +45,17 @@ class Report {
     MR_ASSIGN_OR_RETURN(std::string body, client_.Get("/api/jobs/" + PercentEncode(name)));
     simdjson::dom::parser parser;
     element job;
-    if (parser.parse(body).get(job)) return Status(Code::kCorruption, "the state of a job cannot be read");
+    if (parser.parse(body).get(job))
+      return Status(Code::kCorruption, "the state of a job cannot be read");
     element latency, ledger;
     bool timed = !job["latency_ms"].get(latency);
     bool counted = !job["ledger"].get(ledger);
     table_.Add({name, Text(job["state"]), FormatCount(Number(job["rate_in"])),
                 FormatCount(Number(job["rate_out"])), FormatCount(Number(job["lag_rows"])),
                 Watermark(job["watermark_ms"]),
-                timed ? fmt::format("{:.1f} / {:.1f}", Number(latency["p50"]), Number(latency["p99"])) : "-",
+                timed
+                    ? fmt::format("{:.1f} / {:.1f}", Number(latency["p50"]), Number(latency["p99"]))
+                    : "-",
                 FormatBytes(static_cast<int64_t>(Number(job["state_bytes"]))),
                 counted ? FormatCount(Number(ledger["late"])) : "-",
                 counted ? FormatCount(Number(ledger["dead_lettered"])) : "-"});
@@ -73,8 +76,15 @@ class Report {
 
  private:
   const HttpClient& client_;
-  TextTable table_{{{"job"}, {"state"}, {"in/s", true}, {"out/s", true}, {"lag", true},
-                    {"watermark"}, {"p50 / p99 ms", true}, {"state size", true}, {"late", true},
+  TextTable table_{{{"job"},
+                    {"state"},
+                    {"in/s", true},
+                    {"out/s", true},
+                    {"lag", true},
+                    {"watermark"},
+                    {"p50 / p99 ms", true},
+                    {"state size", true},
+                    {"late", true},
                     {"dead", true}}};
   std::vector<std::string> errors_;
 };
@@ -109,7 +119,8 @@ int RunStatus(const StatusOptions& options) {
   auto dev = FindDevProcess(directory + "/.millrace");
   if (!dev) {
     std::string argument = directory == "." ? "" : " " + directory;
-    return Fail(Status(Code::kFailedPrecondition, fmt::format("no `millrace dev` runs in \"{}\"", directory))
+    return Fail(Status(Code::kFailedPrecondition,
+                       fmt::format("no `millrace dev` runs in \"{}\"", directory))
                     .WithHint("start it: millrace dev" + argument));
   }
   Status status = PrintStatus(*dev, options.json);

@@ -40,7 +40,9 @@ ExitCode ExitCodeFor(const Status& status) {
   return kExitInternal;
 }
 
-bool IsTerminal(int descriptor) { return isatty(descriptor) == 1; }
+bool IsTerminal(int descriptor) {
+  return isatty(descriptor) == 1;
+}
 
 bool UsesColor(int descriptor) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -100,7 +102,7 @@ std::string CleanPath(std::string path) {
 }
 
 Status SetUpLogging(const std::string& level, const std::string& file) {
-  static const std::vector<std::string> kLevels = {"trace", "debug", "info", "warn",
+  static const std::vector<std::string> kLevels = {"trace", "debug",    "info", "warn",
                                                    "error", "critical", "off"};
   if (std::find(kLevels.begin(), kLevels.end(), level) == kLevels.end()) {
     return Status(Code::kBadOption, fmt::format("there is no log level \"{}\"", level))

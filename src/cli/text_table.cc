@@ -7,7 +7,9 @@
 namespace millrace::cli {
 
 namespace {
-bool StartsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+bool StartsCharacter(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+}
 }  // namespace
 
 size_t DisplayWidth(std::string_view text) {

@@ -28,10 +28,12 @@ class TextTable {
   // One text per column.
   void Add(std::vector<std::string> cells);
   size_t row_count() const { return rows_.size(); }
-  // With a line of dashes under the header if `ruled`. Lines end with '\n', without trailing blanks.
+  // With a line of dashes under the header if `ruled`. Lines end with '\n', without trailing
+  // blanks.
   std::string Render(bool ruled = false) const;
 
-  // For rows that come one after the other: widths from the rows added so far; the same line format.
+  // For rows that come one after the other: widths from the rows added so far; the same line
+  // format.
   std::vector<size_t> Widths() const;
   static std::string Line(const std::vector<Column>& columns, const std::vector<size_t>& widths,
                           const std::vector<std::string>& cells);

@@ -15,7 +15,8 @@ namespace {
 std::string RetentionText(int64_t retention_ms) {
   constexpr int64_t kDayMs = 86'400'000;
   if (retention_ms < 0) return "for ever";
-  if (retention_ms > 0 && retention_ms % kDayMs == 0) return fmt::format("{} d", retention_ms / kDayMs);
+  if (retention_ms > 0 && retention_ms % kDayMs == 0)
+    return fmt::format("{} d", retention_ms / kDayMs);
   return FormatDurationMicros(retention_ms * 1000);
 }
 
@@ -24,6 +25,7 @@ Status List(const TopicsOptions& options) {
   MR_ASSIGN_OR_RETURN(auto topics, access->Topics());
   TextTable table({{"topic"}, {"partitions", true}, {"records", true}, {"size", true}, {"kept"}});
   for (const TopicDescription& topic : topics) {
+    if (IsInternalTopic(topic.name) && !options.all) continue;
     table.Add({topic.name, std::to_string(topic.partitions.size()), std::to_string(topic.records()),
                FormatBytes(topic.size_bytes()), RetentionText(topic.retention_ms)});
   }
@@ -36,7 +38,8 @@ Status Describe(const TopicsOptions& options) {
   MR_ASSIGN_OR_RETURN(TopicDescription topic, access->Topic(options.topic));
   fmt::print("{}: {} records, {}, kept {}\n", topic.name, topic.records(),
              FormatBytes(topic.size_bytes()), RetentionText(topic.retention_ms));
-  TextTable table({{"partition", true}, {"first", true}, {"next", true}, {"records", true}, {"size", true}});
+  TextTable table(
+      {{"partition", true}, {"first", true}, {"next", true}, {"records", true}, {"size", true}});
   for (const TopicPartition& p : topic.partitions) {
     table.Add({std::to_string(p.partition), std::to_string(p.start_offset),
                std::to_string(p.end_offset), std::to_string(p.end_offset - p.start_offset),
@@ -69,13 +72,23 @@ Status Delete(const TopicsOptions& options) {
   return Status::Ok();
 }
 
-int Exit(const Status& status) { return status.ok() ? static_cast<int>(kExitOk) : Fail(status); }
+int Exit(const Status& status) {
+  return status.ok() ? static_cast<int>(kExitOk) : Fail(status);
+}
 
 }  // namespace
 
-int RunTopicsList(const TopicsOptions& options) { return Exit(List(options)); }
-int RunTopicsDescribe(const TopicsOptions& options) { return Exit(Describe(options)); }
-int RunTopicsCreate(const TopicsOptions& options) { return Exit(Create(options)); }
-int RunTopicsDelete(const TopicsOptions& options) { return Exit(Delete(options)); }
+int RunTopicsList(const TopicsOptions& options) {
+  return Exit(List(options));
+}
+int RunTopicsDescribe(const TopicsOptions& options) {
+  return Exit(Describe(options));
+}
+int RunTopicsCreate(const TopicsOptions& options) {
+  return Exit(Create(options));
+}
+int RunTopicsDelete(const TopicsOptions& options) {
+  return Exit(Delete(options));
+}
 
 }  // namespace millrace::cli

@@ -46,7 +46,8 @@ class Producer {
     } else if (!options_.key_separator.empty()) {
       size_t at = line.find(options_.key_separator);
       if (at == std::string::npos) {
-        return Refuse(line_number_, fmt::format("no key: \"{}\" does not occur", options_.key_separator));
+        return Refuse(line_number_,
+                      fmt::format("no key: \"{}\" does not occur", options_.key_separator));
       }
       record.key = line.substr(0, at);
       line.erase(0, at + options_.key_separator.size());
@@ -77,11 +78,13 @@ class Producer {
     MR_ASSIGN_OR_RETURN(EventsResult result, access_.WriteEvents(options_.topic, values));
     for (const RejectedEvent& event : result.errors) {
       int64_t line = event.index < lines_.size() ? lines_[event.index] : 0;
-      Refuse(line, event.column.empty() ? event.reason
-                                        : fmt::format("column \"{}\": {}", event.column, event.reason));
+      Refuse(line, event.column.empty()
+                       ? event.reason
+                       : fmt::format("column \"{}\": {}", event.column, event.reason));
     }
     int64_t unnamed = result.rejected - static_cast<int64_t>(result.errors.size());
-    if (unnamed > 0) fmt::print(stderr, "  … and {} lines more; see millrace.dead_letters\n", unnamed);
+    if (unnamed > 0)
+      fmt::print(stderr, "  … and {} lines more; see millrace.dead_letters\n", unnamed);
     refused_ += unnamed;
     written_ += result.accepted;
     return Status::Ok();
@@ -89,7 +92,8 @@ class Producer {
 
   void Refuse(int64_t line, const std::string& reason) {
     refused_++;
-    PrintError(Status(Code::kInvalidArgument, reason).At({input_.name(), static_cast<int>(line), 1, 1}));
+    PrintError(
+        Status(Code::kInvalidArgument, reason).At({input_.name(), static_cast<int>(line), 1, 1}));
   }
 
   Access& access_;
@@ -105,7 +109,8 @@ class Producer {
 
 Status CheckPartition(const TopicDescription& topic, int partition) {
   if (partition < 0 || partition < static_cast<int>(topic.partitions.size())) return Status::Ok();
-  return Status(Code::kInvalidArgument, fmt::format("topic \"{}\" has no partition {}", topic.name, partition))
+  return Status(Code::kInvalidArgument,
+                fmt::format("topic \"{}\" has no partition {}", topic.name, partition))
       .WithHint(fmt::format("its partitions are 0 to {}", topic.partitions.size() - 1));
 }
 
@@ -123,7 +128,8 @@ int RunTopicsProduce(const TopicsOptions& options) {
 
   Producer producer(**access, options, *input);
   Status status = producer.Run();
-  std::string refused = producer.refused() == 0 ? "" : fmt::format(", {} refused", producer.refused());
+  std::string refused =
+      producer.refused() == 0 ? "" : fmt::format(", {} refused", producer.refused());
   fmt::print("{} record{} written to \"{}\"{}\n", producer.written(),
              producer.written() == 1 ? "" : "s", options.topic, refused);
   if (!status.ok()) return Fail(status);

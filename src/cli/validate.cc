@@ -5,6 +5,8 @@
 #include "base/strings.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/select_runner.h"
+#include "cli/statement_answers.h"
 #include "cli/terminal.h"
 #include "project/dashboard.h"
 #include "project/project.h"
@@ -35,11 +37,13 @@ std::set<std::string> NotChecked(const project::Project& project, size_t dashboa
     if (connector == "jdbc") {
       // What follows the "?" may hold a password.
       std::string url = Split(option("url"), '?')[0];
-      lines.insert(fmt::format("PostgreSQL at {}: the connection, and whether table \"{}\" there fits",
-                               url, option("table-name")));
+      lines.insert(
+          fmt::format("PostgreSQL at {}: the connection, and whether table \"{}\" there fits", url,
+                      option("table-name")));
     } else if (connector == "filesystem") {
-      lines.insert(fmt::format("files in {} (table \"{}\"): whether they are there and hold such rows",
-                               option("path"), table->name));
+      lines.insert(
+          fmt::format("files in {} (table \"{}\"): whether they are there and hold such rows",
+                      option("path"), table->name));
     } else if (connector == "kafka") {
       lines.insert(fmt::format("records in topic \"{}\": whether they decode as table \"{}\"",
                                option("topic"), table->name));
@@ -50,11 +54,23 @@ std::set<std::string> NotChecked(const project::Project& project, size_t dashboa
   if (!project.jobs().empty()) {
     lines.insert("state of earlier runs: whether it still fits the queries");
   }
-  if (dashboards > 0) lines.insert("the queries of dashboards: they run against the warehouse's tables");
+  if (dashboards > 0)
+    lines.insert("the queries of dashboards: they run against the warehouse's tables");
   for (const sql::Statement& statement : project.others()) {
-    if (statement.As<sql::Select>()) lines.insert("SELECT statements: they are planned when they run");
+    const auto* select = statement.As<sql::Select>();
+    if (select && IsForWarehouse(project, select->query)) {
+      lines.insert("SELECT statements over the warehouse: its tables are made by the jobs");
+    }
   }
   return lines;
+}
+
+// EXPLAIN, SHOW and DESCRIBE answer without running anything, and a SELECT over streams has a plan.
+Status CheckStatement(const project::Project& project, const sql::Statement& statement) {
+  const auto* select = statement.As<sql::Select>();
+  if (!select) return AnswerStatement(project, statement).status();
+  if (IsForWarehouse(project, select->query)) return Status::Ok();
+  return ExplainStatement(project, statement).status();
 }
 
 }  // namespace
@@ -67,8 +83,13 @@ int RunValidate(const ValidateOptions& options) {
   if (!is_project) return Fail(faults[0]);
   std::set<std::string> seen;
   for (const Status& fault : faults) seen.insert(fault.ToString());
-  for (Status& fault : project->Validate()) {
+  auto add = [&](Status fault) {
     if (seen.insert(fault.ToString()).second) faults.push_back(std::move(fault));
+  };
+  for (Status& fault : project->Validate()) add(std::move(fault));
+  for (const sql::Statement& statement : project->others()) {
+    Status status = CheckStatement(*project, statement);
+    if (!status.ok()) add(std::move(status));
   }
   size_t dashboard_count = 0;
   if (!IsFile(path)) {
@@ -84,6 +105,9 @@ int RunValidate(const ValidateOptions& options) {
   std::vector<std::string> checked = {Count(project->catalog().Tables().size(), "table"),
                                       Count(project->catalog().Views().size(), "view"),
                                       Count(project->jobs().size(), "job")};
+  if (!project->others().empty()) {
+    checked.push_back(Count(project->others().size(), "other statement"));
+  }
   if (!IsFile(path)) checked.push_back(Count(dashboard_count, "dashboard"));
   fmt::print("{}checked, for target \"{}\": {}\n", faults.empty() ? "no faults found\n" : "",
              project->config().target, Join(checked, ", "));

@@ -562,19 +562,23 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
   for (const state::SplitName& idle : decision.idle) {
     if (idle.source == index_) Split(idle.split).idle = true;
   }
-  model::EventTime lowest = model::kTimeMax;
+  model::EventTime lowest = model::kTimeMax;   // over the splits that may still send
+  model::EventTime highest = model::kTimeMin;  // over all
   bool any = false;
   for (const SplitState& split : splits_) {
+    model::EventTime own = split.newest <= model::kTimeMin
+                               ? model::kTimeMin
+                               : split.newest - delay_us_ + kMillisecond;
+    highest = std::max(highest, own);
     if (split.ended || split.idle) continue;
     any = true;
-    lowest =
-        std::min(lowest, split.newest <= model::kTimeMin ? model::kTimeMin
-                                                         : split.newest - delay_us_ + kMillisecond);
+    lowest = std::min(lowest, own);
   }
   if (Ended()) {
     frontier_ = model::kTimeMax;
-  } else if (any) {
-    frontier_ = std::max(frontier_, lowest);
+  } else {
+    // All silent: none holds the others back, as if they had fallen idle one after the other.
+    frontier_ = std::max(frontier_, any ? lowest : highest);
   }
   return frontier_;
 }

@@ -9,8 +9,8 @@ namespace {
 
 std::string Script(const std::string& options, const std::string& more = "") {
   return fmt::format(R"(
-CREATE TABLE orders (id STRING NOT NULL, quantity INT, at TIMESTAMP(3),
-  WATERMARK FOR at AS at - INTERVAL '5' SECOND,
+CREATE TABLE orders (id STRING NOT NULL, quantity INT, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND,
   CONSTRAINT quantity_positive CHECK (quantity > 0)
 ) WITH ('connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = 'x', 'format' = 'json',
         'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'{});
@@ -21,11 +21,11 @@ CREATE TABLE per_window (ws TIMESTAMP(3), c BIGINT, s BIGINT) WITH ('connector' 
 }
 
 constexpr const char* kTumble =
-    "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(at), "
+    "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), "
     "INTERVAL '10' SECOND)) GROUP BY window_start, window_end;";
 
 std::string Order(const std::string& id, const std::string& second, int quantity = 1) {
-  return fmt::format(R"({{"id":"{}","quantity":{},"at":"2026-03-01 10:00:{}"}})", id, quantity, second);
+  return fmt::format(R"({{"id":"{}","quantity":{},"ts":"2026-03-01 10:00:{}"}})", id, quantity, second);
 }
 
 TEST(LateRows, AreKeptWithTheirBytesAndDoNotDependOnEpochs) {
@@ -53,7 +53,7 @@ TEST(LateRows, CountInThoseHoppingWindowsThatAreStillOpen) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql",
         Script("", "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(HOP(TABLE orders, "
-                   "DESCRIPTOR(at), INTERVAL '10' SECOND, INTERVAL '20' SECOND)) GROUP BY window_start, window_end;"));
+                   "DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '20' SECOND)) GROUP BY window_start, window_end;"));
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
@@ -88,9 +88,9 @@ TEST(BadRows, GoToTheDeadLettersOneByOne) {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
     Append(*runtime, "orders", 0,
-           {Order("good", "01"), "{\"id\":\"cut", "[1,2]", "", R"({"id":null,"quantity":1,"at":"2026-03-01 10:00:02"})",
-            R"({"id":"t","quantity":"many","at":"2026-03-01 10:00:02"})", Order("negative", "02", -1),
-            R"({"id":"no time","quantity":1})", R"({"id":"far","quantity":1,"at":"9999-01-01 00:00:00"})",
+           {Order("good", "01"), "{\"id\":\"cut", "[1,2]", "", R"({"id":null,"quantity":1,"ts":"2026-03-01 10:00:02"})",
+            R"({"id":"t","quantity":"many","ts":"2026-03-01 10:00:02"})", Order("negative", "02", -1),
+            R"({"id":"no time","quantity":1})", R"({"id":"far","quantity":1,"ts":"9999-01-01 00:00:00"})",
             std::string("\xff\xfe\x00 bytes", 8), Order("good too", "03")});
   }
   auto runtime = RunToEnd(directory.path());
@@ -144,11 +144,11 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
     const char* message;
   };
   const Refusal refusals[] = {
-      {"INSERT INTO per_window SELECT at, COUNT(*), SUM(quantity) FROM orders GROUP BY at;", ":", "needs a key"},
-      {"INSERT INTO per_window SELECT at, 1, 2 FROM orders\nORDER BY at;", ":12:1", "ORDER BY"},
-      {"INSERT INTO per_window SELECT a.at, 1, 2 FROM orders a\nJOIN orders b ON a.id = b.id;", ":12:1", "JOIN"},
-      {"INSERT INTO per_window SELECT at, 1 FROM orders;", ":", "takes 3"},
-      {"INSERT INTO per_window SELECT at, 1, quantitty FROM orders;", ":11:", "quantitty"},
+      {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":", "needs a key"},
+      {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY ts;", ":10:1", "ORDER BY"},
+      {"INSERT INTO per_window SELECT a.ts, 1, 2 FROM orders a\nJOIN orders b ON a.id = b.id;", ":10:1", "JOIN"},
+      {"INSERT INTO per_window SELECT ts, 1 FROM orders;", ":", "takes 3"},
+      {"INSERT INTO per_window SELECT ts, 1, quantitty FROM orders;", ":9:", "quantitty"},
       {"INSERT INTO per_window SELECT id, 1, 1 FROM orders;", ":", "but the query gives"},
   };
   for (const Refusal& refusal : refusals) {

@@ -162,7 +162,10 @@ Status DecisionLog::ForgetUpTo(model::Epoch epoch) {
   // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.
   if (last_epoch_ > epoch) return Status::Ok();
   file_.reset();
-  for (const std::string& path : paths_) MR_RETURN_IF_ERROR(files_->Remove(path));
+  for (const std::string& path : paths_) {
+    Status removed = files_->Remove(path);
+    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
+  }
   paths_.clear();
   size_ = 0;
   return Status::Ok();
