@@ -48,7 +48,7 @@ if [ -x ui/test/run.sh ]; then
   suite "page" timeout 900 ui/test/run.sh --out "$out/page"
 fi
 if [ "${FUZZ_SECONDS:-60}" != 0 ]; then
-  suite "fuzz" timeout 1500 scripts/fuzz.sh
+  suite "fuzz" timeout 2700 scripts/fuzz.sh
 fi
 echo
 echo "$passed passed, $failed failed"
