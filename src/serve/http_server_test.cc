@@ -45,7 +45,7 @@ class HttpServerTest : public testing::Test {
       Response head;
       head.content_type = "text/event-stream";
       std::lock_guard lock(mutex_);
-      stream_ = responder.StartStream(std::move(head));
+      std::atomic_store(&stream_, responder.StartStream(std::move(head)));
     });
     router.Add(Method::kPost, "/api/act", [](const Request&, const Responder& responder) {
       responder.Send(Result<std::string>(std::string("{}")));
@@ -293,6 +293,11 @@ TEST_F(HttpServerTest, StreamsUntilTheClientFallsBehind) {
   RawClient client(port(), 4096);
   client.Write("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
   ASSERT_TRUE(client.ReadUntil("\r\n\r\n"));
+  // The head can arrive before the handler has stored its end of the stream.
+  for (int i = 0; i < 1000 && !std::atomic_load(&stream_); i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_TRUE(stream_);
   ASSERT_TRUE(stream_->Write(std::make_shared<const std::string>("first\n")));
   EXPECT_TRUE(client.ReadUntil("first\n"));
   auto block = std::make_shared<const std::string>(100'000, 'x');
