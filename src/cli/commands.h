@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
-namespace millrace::cli {
+#include "base/version.h"
 
-constexpr const char* kVersion = "0.1.0";
+namespace millrace::cli {
 
 struct InitOptions {
   std::string directory = ".";

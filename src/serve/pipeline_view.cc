@@ -7,12 +7,11 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "base/version.h"
 
 namespace millrace::serve {
 
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 struct Node {
   std::string id;
@@ -244,7 +243,7 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       "out\":{}}},"
       "\"ledger\":{{\"in\":{},\"used\":{},\"out\":{},\"filtered\":{},\"late\":{},\"dead_lettered\":"
       "{},"
-      "\"in_state\":{},\"missing\":0}},\"error\":{}}}",
+      "\"in_state\":{},\"missing\":null}},\"error\":{}}}",
       JsonQuote(name), PageState(s), JsonQuote(job->compiled().sql), JsonQuote(job->explain()),
       s.guarantee, s.epoch, s.checkpoint_epoch, rates.Rate("job:" + name + ":in"),
       rates.Rate("job:" + name + ":out"), s.lag_rows, TimeJson(s.frontier), s.latency_p50_ms,

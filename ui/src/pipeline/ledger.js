@@ -41,7 +41,9 @@ export function Ledger({ ledger, stage }) {
       </tbody>
     </table>
     <p class="ledger-sum">${
-      missing === 0
+      ledger.missing === null
+        ? "Counted per job: an aggregation makes one row of many, so these need not add up."
+        : missing === 0
         ? html`<${Shape} state="running" />Closed: every row is accounted for.`
         : html`<${Shape} state="failing" />${
             missing > 0
