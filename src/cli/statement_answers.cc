@@ -17,9 +17,7 @@ namespace {
 
 // All columns with their types, computed ones too, in SELECT * order.
 Result<model::Schema> ColumnsOf(const sql::Table& table) {
-  MR_ASSIGN_OR_RETURN(auto planner, duck::Planner::Create());
-  MR_RETURN_IF_ERROR(sql::RegisterFlinkFunctions(planner->database()));
-  MR_RETURN_IF_ERROR(sql::UseFlinkArithmetic(planner->connection()));
+  MR_ASSIGN_OR_RETURN(auto planner, sql::NewFlinkPlanner());
   MR_ASSIGN_OR_RETURN(job::BoundTable bound, job::BindTable(table, *planner));
   return bound.scan.schema;
 }

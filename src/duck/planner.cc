@@ -6,13 +6,16 @@
 #include <duckdb/execution/column_binding_resolver.hpp>
 #include <duckdb/function/table_function.hpp>
 #include <duckdb/main/client_context.hpp>
+#include <duckdb/main/client_context_state.hpp>
 #include <duckdb/optimizer/optimizer.hpp>
 #include <duckdb/parser/parsed_data/create_table_function_info.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/logical_get.hpp>
 #include <duckdb/planner/planner.hpp>
+#include <functional>
 #include <map>
+#include <mutex>
 
 #include "base/strings.h"
 #include "duck/door.h"
@@ -28,25 +31,24 @@ constexpr const char* kDisabledOptimizers =
     "late_materialization,top_n_window_elimination,build_side_probe_side,join_order,in_clause,"
     "limit_pushdown,row_group_pruner,sampling_pushdown";
 
-using Tables = std::map<std::string, model::Schema>;
-
-struct ScanInfo : public duckdb::TableFunctionInfo {
-  explicit ScanInfo(const Tables* t) : tables(t) {}
-  const Tables* tables;
+// The streaming tables of one planner, found through its connection.
+struct Tables : public duckdb::ClientContextState {
+  std::map<std::string, model::Schema> schemas;
 };
+constexpr const char* kTablesState = "millrace_tables";
 
 struct ScanBindData : public duckdb::TableFunctionData {
   std::string table;
 };
 
-duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext&,
+duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& client,
                                                   duckdb::TableFunctionBindInput& input,
                                                   duckdb::vector<duckdb::LogicalType>& types,
                                                   duckdb::vector<duckdb::string>& names) {
   auto data = duckdb::make_uniq<ScanBindData>();
   data->table = input.inputs[0].ToString();
-  const Tables& tables = *input.info->Cast<ScanInfo>().tables;
-  for (const model::Column& column : tables.at(data->table).columns) {
+  auto tables = client.registered_state->GetOrCreate<Tables>(kTablesState);
+  for (const model::Column& column : tables->schemas.at(data->table).columns) {
     types.push_back(column.type);
     names.push_back(column.name);
   }
@@ -57,6 +59,36 @@ void NeverScan(duckdb::ClientContext&, duckdb::TableFunctionInput&, duckdb::Data
   output.SetCardinality(0);
 }
 
+// The DuckDB that all planners of this process are connections to: it holds no data, and starting
+// one for each would cost 10 ms a job. Lives as long as the process.
+struct PlannerDatabase {
+  std::mutex mutex;
+  duckdb::DuckDB* database = nullptr;
+};
+
+PlannerDatabase& TheDatabase() {
+  static auto* the = new PlannerDatabase();
+  return *the;
+}
+
+Result<duckdb::DuckDB*> StartDatabase() {
+  duckdb::DBConfig config;
+  config.options.maximum_threads = 1;
+  auto database = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+  MR_RETURN_IF_ERROR(RegisterFunctions(*database));
+  duckdb::TableFunction scan(kScanFunction, {duckdb::LogicalType::VARCHAR}, NeverScan, BindScan);
+  scan.projection_pushdown = true;
+  duckdb::CreateTableFunctionInfo info(scan);
+  duckdb::Connection connection(*database);
+  connection.BeginTransaction();
+  duckdb::Catalog::GetSystemCatalog(*connection.context)
+      .CreateTableFunction(*connection.context, info);
+  connection.Commit();
+  auto set = connection.Query(fmt::format("SET disabled_optimizers='{}'", kDisabledOptimizers));
+  if (set->HasError()) return FromDuckError(set->GetErrorObject());
+  return database.release();
+}
+
 }  // namespace
 
 const std::string& ScannedTable(const duckdb::FunctionData& bind_data) {
@@ -64,36 +96,13 @@ const std::string& ScannedTable(const duckdb::FunctionData& bind_data) {
 }
 
 struct Planner::Impl {
-  Tables tables;  // outlives the database, whose scan function points at it
-  std::unique_ptr<duckdb::DuckDB> database;
   std::unique_ptr<duckdb::Connection> connection;
+  duckdb::shared_ptr<Tables> tables;
 
   Status Run(const std::string& statement) {
     return AtTheDoor([&]() -> Status {
       auto result = connection->Query(statement);
       return result->HasError() ? FromDuckError(result->GetErrorObject()) : Status::Ok();
-    });
-  }
-
-  Status Start() {
-    return AtTheDoor([&]() -> Status {
-      duckdb::DBConfig config;
-      config.options.maximum_threads = 1;
-      database = std::make_unique<duckdb::DuckDB>(nullptr, &config);
-      connection = std::make_unique<duckdb::Connection>(*database);
-      MR_RETURN_IF_ERROR(RegisterFunctions(*database));
-      duckdb::TableFunction scan(kScanFunction, {duckdb::LogicalType::VARCHAR}, NeverScan,
-                                 BindScan);
-      scan.projection_pushdown = true;
-      scan.function_info = duckdb::make_shared_ptr<ScanInfo>(&tables);
-      duckdb::CreateTableFunctionInfo info(scan);
-      connection->BeginTransaction();
-      duckdb::Catalog::GetSystemCatalog(*connection->context)
-          .CreateTableFunction(*connection->context, info);
-      connection->Commit();
-      MR_RETURN_IF_ERROR(Run(fmt::format("SET disabled_optimizers='{}'", kDisabledOptimizers)));
-      MR_RETURN_IF_ERROR(Run("SET TimeZone='UTC'"));
-      return Status::Ok();
     });
   }
 };
@@ -103,7 +112,16 @@ Planner::~Planner() = default;
 
 Result<std::unique_ptr<Planner>> Planner::Create() {
   std::unique_ptr<Planner> planner(new Planner());
-  MR_RETURN_IF_ERROR(planner->impl_->Start());
+  PlannerDatabase& shared = TheDatabase();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  MR_RETURN_IF_ERROR(AtTheDoor([&]() -> Status {
+    if (!shared.database) {
+      MR_ASSIGN_OR_RETURN(shared.database, StartDatabase());
+    }
+    planner->impl_->connection = std::make_unique<duckdb::Connection>(*shared.database);
+    planner->impl_->tables = planner->context().registered_state->GetOrCreate<Tables>(kTablesState);
+    return planner->impl_->Run("SET TimeZone='UTC'");
+  }));
   return planner;
 }
 
@@ -116,7 +134,7 @@ duckdb::Connection& Planner::connection() {
 }
 
 duckdb::DuckDB& Planner::database() {
-  return *impl_->database;
+  return *TheDatabase().database;
 }
 
 Status Planner::Define(const std::string& statement) {
@@ -124,11 +142,11 @@ Status Planner::Define(const std::string& statement) {
 }
 
 Status Planner::DefineTable(const std::string& name, const model::Schema& schema) {
-  if (!impl_->tables.emplace(name, schema).second) {
+  if (!impl_->tables->schemas.emplace(name, schema).second) {
     return Status(Code::kAlreadyExists, fmt::format("table \"{}\" exists already", name));
   }
-  return impl_->Run(fmt::format("CREATE VIEW {} AS SELECT * FROM {}({})", QuoteIdentifier(name),
-                                kScanFunction, QuoteLiteral(name)));
+  return impl_->Run(fmt::format("CREATE TEMP VIEW {} AS SELECT * FROM {}({})",
+                                QuoteIdentifier(name), kScanFunction, QuoteLiteral(name)));
 }
 
 Status Planner::DefineView(const std::string& name, const std::vector<std::string>& columns,
@@ -138,33 +156,26 @@ Status Planner::DefineView(const std::string& name, const std::vector<std::strin
     list += (list.empty() ? "(" : ", ") + QuoteIdentifier(column);
   }
   if (!list.empty()) list += ")";
-  std::string head = fmt::format("CREATE OR REPLACE VIEW {}{} AS ", QuoteIdentifier(name), list);
+  std::string head =
+      fmt::format("CREATE OR REPLACE TEMP VIEW {}{} AS ", QuoteIdentifier(name), list);
   // Bound first by itself, so that error positions count from the query's own start.
-  MR_RETURN_IF_ERROR(PlanQuery(query).status());
+  MR_RETURN_IF_ERROR(DescribeQuery(query).status());
   return impl_->Run(head + query);
 }
 
-Result<Plan> Planner::PlanQuery(const std::string& query) {
+namespace {
+// Parses one query, binds it, and hands the binder's outcome to `use`, all in one transaction.
+Status WithBound(duckdb::Connection& connection, const std::string& query,
+                 const std::function<void(duckdb::Planner&)>& use) {
   try {
-    auto statements = impl_->connection->ExtractStatements(query);
-    if (statements.size() != 1) {
-      return Status(Code::kSyntax, "expected exactly one query");
-    }
-    Plan plan;
-    duckdb::ClientContext& client = *impl_->connection->context;
-    client.RunFunctionInTransaction([&]() {
-      duckdb::Planner binder(client);
+    auto statements = connection.ExtractStatements(query);
+    if (statements.size() != 1) return Status(Code::kSyntax, "expected exactly one query");
+    connection.context->RunFunctionInTransaction([&]() {
+      duckdb::Planner binder(*connection.context);
       binder.CreatePlan(std::move(statements[0]));
-      for (const auto& name : binder.names) plan.names.push_back(name);
-      duckdb::Optimizer optimizer(*binder.binder, client);
-      plan.root = optimizer.Optimize(std::move(binder.plan));
-      // Connection::ExtractPlan resolves references before types, and so trips over a UNION ALL
-      // whose unused columns were taken away; DuckDB's own execution does it in this order.
-      plan.root->ResolveOperatorTypes();
-      duckdb::ColumnBindingResolver resolver;
-      resolver.VisitOperator(*plan.root);
+      use(binder);
     });
-    return plan;
+    return Status::Ok();
   } catch (const std::exception& e) {
     duckdb::ErrorData error(e);
     Status status = FromDuckError(error);
@@ -176,13 +187,39 @@ Result<Plan> Planner::PlanQuery(const std::string& query) {
     return status;
   }
 }
+}  // namespace
+
+Result<Plan> Planner::PlanQuery(const std::string& query) {
+  Plan plan;
+  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+    for (const auto& name : binder.names) plan.names.push_back(name);
+    duckdb::Optimizer optimizer(*binder.binder, context());
+    plan.root = optimizer.Optimize(std::move(binder.plan));
+    // Connection::ExtractPlan resolves references before types, and so trips over a UNION ALL
+    // whose unused columns were taken away; DuckDB's own execution does it in this order.
+    plan.root->ResolveOperatorTypes();
+    duckdb::ColumnBindingResolver resolver;
+    resolver.VisitOperator(*plan.root);
+  }));
+  return plan;
+}
+
+Result<model::Schema> Planner::DescribeQuery(const std::string& query) {
+  model::Schema schema;
+  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+    for (size_t i = 0; i < binder.names.size(); i++) {
+      schema.columns.push_back({binder.names[i], binder.types[i], true});
+    }
+  }));
+  return schema;
+}
 
 Result<std::vector<duckdb::unique_ptr<duckdb::Expression>>> Planner::BindExpressions(
     const model::Schema& schema, const std::vector<std::string>& expressions) {
   std::vector<duckdb::unique_ptr<duckdb::Expression>> bound;
   if (expressions.empty()) return bound;
   constexpr const char* kScratch = "millrace scratch table";
-  impl_->tables[kScratch] = schema;
+  impl_->tables->schemas[kScratch] = schema;
   for (const std::string& text : expressions) {
     std::string query =
         fmt::format("SELECT ({}\n) FROM {}({})", text, kScanFunction, QuoteLiteral(kScratch));

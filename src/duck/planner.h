@@ -1,9 +1,10 @@
 // Planner: turns DuckDB SQL over streaming tables into DuckDB's optimised logical plan.
 //
-// Contract: one Planner per job; not thread-safe. It is a connection to an in-memory DuckDB that
-// holds no data, only the streaming tables as table functions (projection pushdown, no filter
-// pushdown, no statistics) and views. Optimisers that look at data or hide the shapes that stream/
-// recognises are off. Plans and expressions point into the planner: it must outlive them.
+// Contract: one Planner per job; not thread-safe. It is a connection to the process's in-memory
+// DuckDB without data, and sees only its own streaming tables (table functions: projection
+// pushdown, no filter pushdown, no statistics) and views. Optimisers that look at data or hide the
+// shapes that stream/ recognises are off. Plans and expressions point into the planner: it must
+// outlive them.
 #pragma once
 
 #include <duckdb.hpp>
@@ -44,6 +45,8 @@ class Planner {
   // Binds and optimises. Errors carry in span().column the byte offset in `query`, counted from 1,
   // and line 0; the caller maps it to the user's text.
   Result<Plan> PlanQuery(const std::string& query);
+  // Only binds: the names and types of the result. Errors as PlanQuery.
+  Result<model::Schema> DescribeQuery(const std::string& query);
   // Binds scalar expressions over a table's columns, without optimising the scan away: expression
   // i refers to column c of the table as BoundReference(c).
   Result<std::vector<duckdb::unique_ptr<duckdb::Expression>>> BindExpressions(
@@ -51,7 +54,7 @@ class Planner {
 
   duckdb::ClientContext& context();
   duckdb::Connection& connection();
-  duckdb::DuckDB& database();
+  duckdb::DuckDB& database();  // shared with the process's other planners
 
  private:
   Planner();

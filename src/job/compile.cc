@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <set>
+
 #include "base/strings.h"
 #include "base/units.h"
 #include "job/compiled_job.h"
 #include "job/scan_schema.h"
 #include "sql/functions.h"
+#include "sql/lexer.h"
 #include "sql/types.h"
 
 namespace millrace::job {
@@ -39,14 +42,34 @@ Status LocateRefusal(Status status, const sql::Fragment& query) {
   return std::move(status).WithDetail("").At(span);
 }
 
-Status DefineTables(const sql::Catalog& catalog, duck::Planner& planner,
-                    std::map<std::string, stream::ScanTable>& tables) {
-  for (const sql::Table* table : catalog.Tables()) {
-    MR_ASSIGN_OR_RETURN(BoundTable bound, BindTable(*table, planner));
-    MR_RETURN_IF_ERROR(planner.DefineTable(table->name, bound.scan.schema));
-    tables[table->name] = std::move(bound.scan);
+using BoundTables = std::map<std::string, BoundTable>;
+
+// Every name in a query, in lower case: at least those of the tables it reads.
+void AddNames(const std::string& query, std::set<std::string>& names) {
+  for (const sql::Token& token : sql::Lex(query, {}).tokens) {
+    if (token.IsName()) names.insert(ToLower(token.NameText()));
   }
-  for (const sql::View* view : catalog.Views()) {
+}
+
+// Makes the planner know the tables and views that `query` may read; all of them when it is null.
+// What it knows already (`bound`, `views`) is left out.
+Status DefineTables(const sql::Catalog& catalog, const std::string* query, duck::Planner& planner,
+                    BoundTables& bound, std::set<std::string>& views) {
+  std::set<std::string> wanted;
+  if (query) AddNames(*query, wanted);
+  auto skipped = [&](const std::string& name) { return query && !wanted.count(ToLower(name)); };
+  const auto& all_views = catalog.Views();
+  for (auto view = all_views.rbegin(); view != all_views.rend(); ++view) {  // users come after
+    if (!skipped((*view)->name)) AddNames((*view)->query.text, wanted);
+  }
+  for (const sql::Table* table : catalog.Tables()) {
+    if (skipped(table->name) || bound.count(table->name)) continue;
+    MR_ASSIGN_OR_RETURN(BoundTable made, BindTable(*table, planner));
+    MR_RETURN_IF_ERROR(planner.DefineTable(table->name, made.scan.schema));
+    bound.emplace(table->name, std::move(made));
+  }
+  for (const sql::View* view : all_views) {
+    if (skipped(view->name) || !views.insert(view->name).second) continue;
     Status defined = planner.DefineView(view->name, view->columns, view->query.text);
     if (!defined.ok()) return Relocate(std::move(defined), view->query);
   }
@@ -69,18 +92,16 @@ Status CheckAssignable(const LogicalType& from, const LogicalType& to, const std
 }
 
 // The query with its columns renamed and cast to the sink's, by position as in Flink.
-Result<std::string> CastToSink(const duck::Plan& plan, const sql::Insert& insert,
+Result<std::string> CastToSink(const model::Schema& result, const sql::Insert& insert,
                                const sql::Table& sink, const std::string& query) {
   // Metadata columns of a sink are not written yet, so only physical columns take values.
   std::vector<std::string> targets = insert.columns;
   if (targets.empty()) targets = sink.schema.Names();
-  plan.root->ResolveOperatorTypes();
-  const auto& types = plan.root->types;
   SourceSpan at = sql::LocateIn(insert.query, 0);
-  if (types.size() != targets.size()) {
+  if (result.size() != targets.size()) {
     return Status(Code::kBind, fmt::format("the query gives {} columns, but table \"{}\" takes {}",
-                                           types.size(), sink.name, targets.size()))
-        .WithDetail("the query gives: " + Join(plan.names, ", "))
+                                           result.size(), sink.name, targets.size()))
+        .WithDetail("the query gives: " + Join(result.Names(), ", "))
         .WithHint("table \"" + sink.name + "\" has: " + Join(targets, ", "))
         .At(at);
   }
@@ -101,7 +122,8 @@ Result<std::string> CastToSink(const duck::Plan& plan, const sql::Insert& insert
           .At(insert.span);
     }
     const model::Column& column = sink.schema.columns[static_cast<size_t>(index)];
-    MR_RETURN_IF_ERROR(CheckAssignable(types[i], column.type, column.name, sink.name, at));
+    MR_RETURN_IF_ERROR(
+        CheckAssignable(result.columns[i].type, column.type, column.name, sink.name, at));
     select[static_cast<size_t>(index)] = fmt::format(
         "CAST(q.c{} AS {}) AS {}", i, column.type.ToString(), QuoteIdentifier(column.name));
   }
@@ -138,7 +160,9 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
 
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const std::map<std::string, stream::ScanTable>& tables) {
+                const BoundTables& bound) {
+  std::map<std::string, stream::ScanTable> tables;
+  for (const auto& [name, table] : bound) tables[name] = table.scan;
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables);
@@ -147,10 +171,12 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   return Status::Ok();
 }
 
-Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder) {
+Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
+                   BoundTables& bound) {
   for (const stream::SourceUse& use : job.plan.sources) {
     SourceTable source;
     source.table = catalog.FindTable(use.table);
+    source.bound = std::move(bound.at(use.table));
     auto binding = binder(*source.table);
     if (!binding.ok()) return binding.status();
     source.binding = std::move(*binding);
@@ -179,16 +205,19 @@ std::string Fingerprint(const CompiledJob& job) {
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
-Result<std::unique_ptr<CompiledJob>> NewJob(const sql::Catalog& catalog,
-                                            const JobSettings& settings,
-                                            std::map<std::string, stream::ScanTable>& tables) {
-  auto job = std::make_unique<CompiledJob>();
-  job->settings = settings;
-  MR_ASSIGN_OR_RETURN(job->planner, duck::Planner::Create());
-  MR_RETURN_IF_ERROR(sql::RegisterFlinkFunctions(job->planner->database()));
-  MR_RETURN_IF_ERROR(sql::UseFlinkArithmetic(job->planner->connection()));
-  MR_RETURN_IF_ERROR(DefineTables(catalog, *job->planner, tables));
-  return job;
+// Defines what `rewritten` reads, and binds it: the names and types of its result.
+Result<model::Schema> DefineAndDescribe(const sql::Catalog& catalog,
+                                        const sql::Rewritten& rewritten, duck::Planner& planner,
+                                        BoundTables& bound) {
+  std::set<std::string> views;
+  MR_RETURN_IF_ERROR(DefineTables(catalog, &rewritten.text, planner, bound, views));
+  auto described = planner.DescribeQuery(rewritten.text);
+  if (!described.ok()) {
+    // Once more with every table there, for the suggestions in the message.
+    MR_RETURN_IF_ERROR(DefineTables(catalog, nullptr, planner, bound, views));
+    return Relocate(planner.DescribeQuery(rewritten.text).status(), rewritten);
+  }
+  return described;
 }
 
 }  // namespace
@@ -198,8 +227,8 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
                                                    const std::string& sql,
                                                    const JobSettings& settings,
                                                    const Binder& binder) {
-  std::map<std::string, stream::ScanTable> tables;
-  MR_ASSIGN_OR_RETURN(auto job, NewJob(catalog, settings, tables));
+  auto job = std::make_unique<CompiledJob>();
+  job->settings = settings;
   job->sql = sql;
   MR_ASSIGN_OR_RETURN(job->sink, catalog.GetTable(insert.target));
   job->name = settings.name.empty() ? job->sink->name : settings.name;
@@ -227,12 +256,14 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   if (!options.ok()) return std::move(options).status().At(job->sink->span);
 
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(insert.query));
-  auto plain = job->planner->PlanQuery(rewritten.text);
-  if (!plain.ok()) return Relocate(plain.status(), rewritten);
-  MR_ASSIGN_OR_RETURN(std::string query, CastToSink(*plain, insert, *job->sink, rewritten.text));
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, tables));
+  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
+  BoundTables bound;
+  MR_ASSIGN_OR_RETURN(model::Schema result,
+                      DefineAndDescribe(catalog, rewritten, *job->planner, bound));
+  MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
-  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
   return job;
 }
@@ -241,13 +272,16 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
                                                    const sql::Select& select,
                                                    const JobSettings& settings,
                                                    const Binder& binder) {
-  std::map<std::string, stream::ScanTable> tables;
-  MR_ASSIGN_OR_RETURN(auto job, NewJob(catalog, settings, tables));
+  auto job = std::make_unique<CompiledJob>();
+  job->settings = settings;
   job->sql = select.query.text;
   job->name = settings.name.empty() ? "select" : settings.name;
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(select.query));
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, tables));
-  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder));
+  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
+  BoundTables bound;
+  MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound).status());
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
   return job;
 }

@@ -8,6 +8,7 @@
 
 #include "connectors/connector.h"
 #include "duck/planner.h"
+#include "job/scan_schema.h"
 #include "sql/catalog.h"
 #include "stream/job_plan.h"
 
@@ -44,6 +45,7 @@ using Binder = std::function<Result<Binding>(const sql::Table& table)>;
 
 struct SourceTable {
   const sql::Table* table = nullptr;
+  BoundTable bound;
   Binding binding;
   TableSettings settings;
 };

@@ -152,7 +152,7 @@ Status Job::Start() {
                                                       compiled.plan.sources[i], context,
                                                       options_.services, compiled.name));
     sources_.back()->Restore(*store_);
-    MR_RETURN_IF_ERROR(sources_.back()->Open(*compiled.planner));
+    MR_RETURN_IF_ERROR(sources_.back()->Open());
   }
   for (auto& op : compiled.plan.operators) MR_RETURN_IF_ERROR(op->Open(context, *store_));
   sink_end_ =

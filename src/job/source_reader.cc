@@ -105,9 +105,8 @@ SourceReader::SourceReader(int index, const SourceTable& table, stream::SourceUs
       job_(std::move(job)) {}
 SourceReader::~SourceReader() = default;
 
-Status SourceReader::Open(duck::Planner& planner) {
-  MR_ASSIGN_OR_RETURN(BoundTable bound, BindTable(*table_.table, planner));
-  MR_RETURN_IF_ERROR(BindColumns(std::move(bound)));
+Status SourceReader::Open() {
+  MR_RETURN_IF_ERROR(BindColumns(table_.bound));
   for (stream::Operator* consumer : use_.consumers) emitter_.Add(consumer, 0);
 
   connectors::TableContext table;
@@ -141,7 +140,7 @@ Status SourceReader::Open(duck::Planner& planner) {
   return RefreshSplits(0);
 }
 
-Status SourceReader::BindColumns(BoundTable bound) {
+Status SourceReader::BindColumns(const BoundTable& bound) {
   time_column_ = bound.scan.time_column;
   if (time_column_ >= 0) delay_us_ = table_.table->watermark->delay_us.value_or(0);
 
@@ -164,11 +163,13 @@ Status SourceReader::BindColumns(BoundTable bound) {
     int which = computed_of_column.at(column);
     if (computed_position.count(which)) continue;
     computed_position[which] = static_cast<int>(computed_.size());
-    computed_.push_back(std::move(bound.computed[static_cast<size_t>(which)]));
+    computed_.push_back(bound.computed[static_cast<size_t>(which)]->Copy());
     CollectReferences(*computed_.back(), base);
   }
-  for (auto& check : bound.checks) CollectReferences(*check, base);
-  checks_ = std::move(bound.checks);
+  for (const auto& check : bound.checks) {
+    CollectReferences(*check, base);
+    checks_.push_back(check->Copy());
+  }
   for (const sql::Check& check : table_.table->checks) {
     if (check.enforced) check_definitions_.push_back(&check);
   }
@@ -566,9 +567,8 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
   model::EventTime highest = model::kTimeMin;  // over all
   bool any = false;
   for (const SplitState& split : splits_) {
-    model::EventTime own = split.newest <= model::kTimeMin
-                               ? model::kTimeMin
-                               : split.newest - delay_us_ + kMillisecond;
+    model::EventTime own =
+        split.newest <= model::kTimeMin ? model::kTimeMin : split.newest - delay_us_ + kMillisecond;
     highest = std::max(highest, own);
     if (split.ended || split.idle) continue;
     any = true;

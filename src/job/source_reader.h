@@ -16,7 +16,6 @@
 #include "connectors/connector.h"
 #include "format/decoder.h"
 #include "job/compiled_job.h"
-#include "job/scan_schema.h"
 #include "state/decision_log.h"
 #include "state/state_store.h"
 #include "stream/operator.h"
@@ -49,7 +48,7 @@ class SourceReader {
                stream::OperatorContext context, connectors::Services services, std::string job);
   ~SourceReader();
 
-  Status Open(duck::Planner& planner);
+  Status Open();
   // Finds new splits; positions come from `restored` (a checkpoint) or the source's startup mode.
   Status RefreshSplits(int64_t now_monotonic_us);
 
@@ -75,7 +74,7 @@ class SourceReader {
  private:
   class Output;  // the connector's SourceOutput
   class Origin;  // finds a row's record again for a dead letter
-  Status BindColumns(BoundTable bound);
+  Status BindColumns(const BoundTable& bound);
   SplitState& Split(const std::string& id);
   void OnRecords(std::span<const model::Record> records);
   void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets);

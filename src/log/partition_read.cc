@@ -144,7 +144,7 @@ Result<int64_t> Partition::ReadSegment(
     reader = BatchReader(*file, entry.position, limit, block, scratch->buffer);
   }
 
-  while (from<to&& * budget_bytes> 0) {
+  while (*budget_bytes > 0 && from < to) {
     if (!reader.Holds(kBatchHeaderSize)) flush();
     MR_ASSIGN_OR_RETURN(header, reader.Header());
     if (!header) return damage(reader.position(), "no whole record batch");
@@ -163,7 +163,7 @@ Result<int64_t> Partition::ReadSegment(
     }
     RecordCursor cursor(batch, *header);
     model::Record record;
-    while (!header->control() && from<to&& * budget_bytes> 0 && cursor.Next(&record)) {
+    while (!header->control() && *budget_bytes > 0 && from < to && cursor.Next(&record)) {
       if (record.offset < from) continue;
       if (record.offset >= to) break;
       records.push_back(record);

@@ -68,18 +68,44 @@ Status Runtime::CreateTopics() {
   return Status::Ok();
 }
 
+Result<std::unique_ptr<job::Job>> Runtime::OpenJob(const JobStatement& statement) {
+  MR_ASSIGN_OR_RETURN(auto compiled, project_->Compile(statement));
+  job::JobOptions options;
+  options.state_directory = project_->data_directory() + "/state/" + compiled->name;
+  options.services.log = log_.get();
+  options.services.warehouse = warehouse_.get();
+  options.services.clock = env::Clock::System();
+  options.services.base_dir = project_->directory();
+  options.on_commit = [this](const std::string& table) { Announce(table); };
+  return job::Job::Open(std::move(compiled), std::move(options));
+}
+
+// Side by side: opening a job is mostly waiting for the disk.
 Status Runtime::OpenJobs() {
-  for (const JobStatement& statement : project_->jobs()) {
-    MR_ASSIGN_OR_RETURN(auto compiled, project_->Compile(statement));
-    job::JobOptions options;
-    options.state_directory = project_->data_directory() + "/state/" + compiled->name;
-    options.services.log = log_.get();
-    options.services.warehouse = warehouse_.get();
-    options.services.clock = env::Clock::System();
-    options.services.base_dir = project_->directory();
-    options.on_commit = [this](const std::string& table) { Announce(table); };
-    MR_ASSIGN_OR_RETURN(auto opened, job::Job::Open(std::move(compiled), std::move(options)));
-    jobs_.push_back(std::move(opened));
+  const std::vector<JobStatement>& statements = project_->jobs();
+  std::vector<Status> faults(statements.size());
+  jobs_.resize(statements.size());
+  std::atomic<size_t> next{0};
+  auto open_some = [&] {
+    for (size_t i = next++; i < statements.size(); i = next++) {
+      auto opened = OpenJob(statements[i]);
+      if (opened.ok()) {
+        jobs_[i] = std::move(*opened);
+      } else {
+        faults[i] = opened.status();
+      }
+    }
+  };
+  std::vector<std::thread> workers;
+  for (size_t i = 1; i < std::min<size_t>(8, statements.size()); i++) {
+    workers.emplace_back(open_some);
+  }
+  open_some();
+  for (std::thread& worker : workers) worker.join();
+  for (Status& fault : faults) {
+    if (fault.ok()) continue;
+    jobs_.clear();  // some are not there
+    return std::move(fault);
   }
   return Status::Ok();
 }

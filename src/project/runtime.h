@@ -51,6 +51,7 @@ class Runtime {
   Runtime() = default;
   Status OpenStores();
   Status CreateTopics();
+  Result<std::unique_ptr<job::Job>> OpenJob(const JobStatement& statement);
   Status OpenJobs();
   Status RegisterSystemTables();
   void Announce(const std::string& table);

@@ -46,9 +46,7 @@ struct Checks {
 
 Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project& project) {
   auto schemas = std::make_unique<TopicSchemas>();
-  MR_ASSIGN_OR_RETURN(schemas->planner_, duck::Planner::Create());
-  MR_RETURN_IF_ERROR(sql::RegisterFlinkFunctions(schemas->planner_->database()));
-  MR_RETURN_IF_ERROR(sql::UseFlinkArithmetic(schemas->planner_->connection()));
+  MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner());
   for (const sql::Table* table : project.catalog().Tables()) {
     std::string topic = table->Option("topic");
     if (table->Option("connector") != "kafka" || topic.empty() || schemas->schemas_.count(topic))

@@ -2,12 +2,14 @@
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/common/enums/database_modification_type.hpp>
 #include <duckdb/catalog/catalog_entry/scalar_function_catalog_entry.hpp>
+#include <duckdb/main/database_manager.hpp>
 #include <duckdb/parser/parsed_data/create_info.hpp>
 #include <duckdb/parser/parsed_data/create_macro_info.hpp>
 #include <duckdb/parser/parsed_data/create_scalar_function_info.hpp>
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/statement/create_statement.hpp>
 #include <duckdb/transaction/meta_transaction.hpp>
+#include <mutex>
 
 #include "duck/door.h"
 #include "sql/functions.h"
@@ -109,15 +111,22 @@ Status UseFlinkArithmetic(duckdb::Connection& connection) {
       if (result->HasError()) result->ThrowError();
       return result;
     };
-    run(std::string("ATTACH IF NOT EXISTS ':memory:' AS ") + kArithmeticDatabase);
     auto& context = *connection.context;
+    bool attached = false;
     context.RunFunctionInTransaction([&]() {
-      auto& catalog = duckdb::Catalog::GetCatalog(context, kArithmeticDatabase);
-      // Below SQL nobody else tells the transaction which database it writes to.
-      duckdb::MetaTransaction::Get(context).ModifyDatabase(
-          catalog.GetAttached(), duckdb::DatabaseModificationType::CREATE_CATALOG_ENTRY);
-      Register(context, catalog, Division(context));
+      auto& databases = duckdb::DatabaseManager::Get(context);
+      attached = databases.GetDatabase(context, kArithmeticDatabase) != nullptr;
     });
+    if (!attached) {
+      run(std::string("ATTACH ':memory:' AS ") + kArithmeticDatabase);
+      context.RunFunctionInTransaction([&]() {
+        auto& catalog = duckdb::Catalog::GetCatalog(context, kArithmeticDatabase);
+        // Below SQL nobody else tells the transaction which database it writes to.
+        duckdb::MetaTransaction::Get(context).ModifyDatabase(
+            catalog.GetAttached(), duckdb::DatabaseModificationType::CREATE_CATALOG_ENTRY);
+        Register(context, catalog, Division(context));
+      });
+    }
     auto current = run("SELECT current_database(), current_schema(), "
                        "current_setting('search_path')");
     std::string path = current->GetValue(2, 0).ToString();
@@ -128,6 +137,19 @@ Status UseFlinkArithmetic(duckdb::Connection& connection) {
     run("SET search_path = '" + path + "," + kArithmeticDatabase + ".main'");
     return Status::Ok();
   });
+}
+
+Result<std::unique_ptr<duck::Planner>> NewFlinkPlanner() {
+  MR_ASSIGN_OR_RETURN(auto planner, duck::Planner::Create());
+  static std::mutex mutex;
+  static bool registered = false;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!registered) {
+    MR_RETURN_IF_ERROR(RegisterFlinkFunctions(planner->database()));
+    registered = true;
+  }
+  MR_RETURN_IF_ERROR(UseFlinkArithmetic(planner->connection()));
+  return planner;
 }
 
 }  // namespace millrace::sql

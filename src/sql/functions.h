@@ -1,14 +1,16 @@
-// Flink's functions in DuckDB's terms: one row per function whose name, arguments or meaning differ,
-// and the macros (mr_…) that some of them become.
+// Flink's functions in DuckDB's terms: one row per function whose name, arguments or meaning
+// differ, and the macros (mr_…) that some of them become.
 //
 // A function that is in neither list passes through unchanged.
 #pragma once
 
 #include <duckdb.hpp>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "duck/planner.h"
 
 namespace millrace::sql {
 
@@ -27,13 +29,17 @@ std::vector<const FunctionRule*> FindFunctionRules(std::string_view upper_name);
 // CREATE MACRO statements for the macros that rules use, in an order in which they can be run.
 const std::vector<std::string_view>& MacroStatements();
 
-// Creates the macros and mr_cut (TRUNC for numbers, the value itself for the rest) in the database's
-// system catalog, where every connection sees them. mr_now() must be there already. Repeatable.
+// Creates the macros and mr_cut (TRUNC for numbers, the value itself for the rest) in the
+// database's system catalog, where every connection sees them. mr_now() must be there already.
+// Repeatable.
 Status RegisterFlinkFunctions(duckdb::DuckDB& database);
 
 // From now on "/" between two integers cuts on this connection, as in Flink, where DuckDB would
 // answer with a DOUBLE. Attaches an in-memory database named "millrace_flink" and puts it on the
 // connection's search path before the built-in functions. Repeatable.
 Status UseFlinkArithmetic(duckdb::Connection& connection);
+
+// A planner for the Flink dialect: all of the above is there. May be called from any thread.
+Result<std::unique_ptr<duck::Planner>> NewFlinkPlanner();
 
 }  // namespace millrace::sql
