@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo test test-asan test-tsan fuzz bench lint clean
+.PHONY: help setup build demo test test-asan test-tsan fuzz bench lint clang-tidy clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ bench: ## print the tables of bench/
 
 lint: ## layers, sizes, self-contained headers, formatting rules
 	@python3 tools/tidy
+
+clang-tidy: ## clang-tidy over the files changed since main, or FILES="…"
+	@scripts/setup.sh
+	@scripts/clang_tidy.sh $(FILES)
 
 clean: ## remove the build (keeps .deps)
 	@rm -rf build

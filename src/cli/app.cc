@@ -54,6 +54,10 @@ class CommandLine {
   CommandLine() {
     app_.name("millrace");
     app_.set_version_flag("--version", std::string("millrace ") + kVersion);
+    app_.add_option("--data-dir", data_directory_,
+                    "Where log, state and warehouse live; default: .millrace in the project")
+        ->type_name("DIR")
+        ->envname("MILLRACE_DATA_DIR");
     app_.require_subcommand(1);
     app_.footer(kFooter);
     app_.get_formatter()->column_width(34);
@@ -70,6 +74,7 @@ class CommandLine {
                 Command command) {
     CLI::App* sub = app_.add_subcommand(name, summary)->group(group);
     sub->footer(footer);
+    sub->fallthrough();
     sub->callback([this, command = std::move(command)] { chosen_ = command; });
     return sub;
   }
@@ -105,6 +110,7 @@ class CommandLine {
       "Millrace: a whole data pipeline in one program: events in, streaming SQL, results "
       "and a live page out."};
   AllOptions options_;
+  std::string data_directory_;
   Command chosen_;
 };
 
@@ -351,6 +357,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return Complain(error, argc, argv);
   }
+  if (!data_directory_.empty()) setenv("MILLRACE_DATA_DIR", data_directory_.c_str(), 1);
   return chosen_();
 }
 

@@ -55,14 +55,14 @@ TEST(SqlAnswer, KeepsDigitsAndNulls) {
       R"j({"columns":[{"name":"a","type":"DECIMAL(20,2)"},{"name":"b","type":"VARCHAR"},)j"
       R"j({"name":"c","type":"INTEGER[]"}],"rows":[[123456789012345678.50,"x\"y",[1, 2]],)j"
       R"j([null,"",null]],"elapsed_ms":1})j");
-ASSERT_TRUE(answer.ok()) << answer.status().ToString();
-EXPECT_EQ(AnswerAsTable(*answer),
-          "                    a  b    c\n---------------------  ---  ------\n"
-          "123456789012345678.50  x\"y  [1, 2]\n                 NULL       NULL\n(2 rows)\n");
-EXPECT_EQ(AnswerAsCsv(*answer), "a,b,c\n123456789012345678.50,\"x\"\"y\",\"[1, 2]\"\n,\"\",\n");
-EXPECT_EQ(AnswerAsJson(*answer),
-          "{\"a\":123456789012345678.50,\"b\":\"x\\\"y\",\"c\":[1, 2]}\n"
-          "{\"a\":null,\"b\":\"\",\"c\":null}\n");
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(AnswerAsTable(*answer),
+            "                    a  b    c\n---------------------  ---  ------\n"
+            "123456789012345678.50  x\"y  [1, 2]\n                 NULL       NULL\n(2 rows)\n");
+  EXPECT_EQ(AnswerAsCsv(*answer), "a,b,c\n123456789012345678.50,\"x\"\"y\",\"[1, 2]\"\n,\"\",\n");
+  EXPECT_EQ(AnswerAsJson(*answer),
+            "{\"a\":123456789012345678.50,\"b\":\"x\\\"y\",\"c\":[1, 2]}\n"
+            "{\"a\":null,\"b\":\"\",\"c\":null}\n");
 }
 
 TEST(SqlAnswer, EmptyAndTruncatedAndBroken) {

@@ -47,10 +47,10 @@ Status SelectFromWarehouse(project::Runtime& runtime, const sql::Fragment& query
 Status SelectFromStreams(project::Runtime& runtime, const sql::Select& select, int64_t rows_max,
                          const std::atomic<bool>& stop) {
   const project::Project& project = runtime.project();
-  MR_ASSIGN_OR_RETURN(auto compiled, job::CompileSelect(project.catalog(), select, {},
-                                                        [&](const sql::Table& table) {
-                                                          return project.Bind(table);
-                                                        }));
+  MR_ASSIGN_OR_RETURN(
+      auto compiled,
+      job::CompileSelect(project.catalog(), select, project.settings(),
+                         [&](const sql::Table& table) { return project.Bind(table); }));
   RowPrinter printer(compiled->plan.names,
                      compiled->plan.changelog != stream::ChangelogKind::kAppend);
   std::atomic<bool> enough{false};

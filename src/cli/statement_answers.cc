@@ -114,7 +114,8 @@ Result<std::string> ExplainStatement(const project::Project& project,
   auto binder = [&](const sql::Table& table) { return project.Bind(table); };
   std::vector<sql::Insert> inserts;
   if (const auto* select = statement.As<sql::Select>()) {
-    MR_ASSIGN_OR_RETURN(auto compiled, job::CompileSelect(project.catalog(), *select, {}, binder));
+    MR_ASSIGN_OR_RETURN(auto compiled,
+                        job::CompileSelect(project.catalog(), *select, project.settings(), binder));
     return compiled->Explain();
   }
   if (const auto* insert = statement.As<sql::Insert>()) inserts.push_back(*insert);
@@ -126,8 +127,9 @@ Result<std::string> ExplainStatement(const project::Project& project,
   }
   std::string out;
   for (const sql::Insert& insert : inserts) {
-    MR_ASSIGN_OR_RETURN(auto compiled, job::CompileInsert(project.catalog(), insert,
-                                                          statement.text.text, {}, binder));
+    MR_ASSIGN_OR_RETURN(auto compiled,
+                        job::CompileInsert(project.catalog(), insert, statement.text.text,
+                                           project.settings(), binder));
     out += (out.empty() ? "" : "\n") + compiled->Explain();
   }
   return out;

@@ -5,6 +5,7 @@
 #include <duckdb/parser/statement/explain_statement.hpp>
 #include <filesystem>
 
+#include "base/strings.h"
 #include "duck/door.h"
 #include "env/clock.h"
 
@@ -100,6 +101,15 @@ Result<std::unique_ptr<Warehouse>> Warehouse::Open(const std::string& path,
     warehouse->database_ =
         std::make_unique<duckdb::DuckDB>(in_memory ? nullptr : path.c_str(), &config);
     warehouse->writer_ = std::make_unique<duckdb::Connection>(*warehouse->database_);
+    if (!options.readable_directories.empty()) {
+      std::vector<std::string> quoted;
+      for (const std::string& directory : options.readable_directories) {
+        quoted.push_back(QuoteLiteral(std::filesystem::absolute(directory).string()));
+      }
+      MR_RETURN_IF_ERROR(Execute(*warehouse->writer_, "SET allowed_directories = [" +
+                                                          Join(quoted, ", ") +
+                                                          "]; SET enable_external_access = false"));
+    }
     return warehouse;
   } catch (const std::exception& e) {
     return FromOpenError(path, e);

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "duck/query_result.h"
@@ -24,6 +25,8 @@ struct WarehouseOptions {
   int threads = 2;
   int64_t memory_limit_bytes = 512LL << 20;  // larger work goes to a temporary directory
   bool read_only = false;                    // opens the file without the right to change it
+  // Files that queries may read (read_csv, read_parquet …) lie below these; empty: any file.
+  std::vector<std::string> readable_directories = {};
 };
 
 struct QueryOptions {

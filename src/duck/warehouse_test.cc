@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace millrace::duck {
@@ -150,6 +151,29 @@ TEST(Warehouse, FileSurvivesReopen) {
   EXPECT_FALSE(Warehouse::Open(directory.string()).ok());
   warehouse->reset();
   std::filesystem::remove_all(directory);
+}
+
+TEST(Warehouse, QueriesReadOnlyAllowedDirectories) {
+  const auto root = std::filesystem::temp_directory_path() /
+                    ("millrace_warehouse_files_" + std::to_string(getpid()));
+  std::filesystem::create_directories(root / "project");
+  std::filesystem::create_directories(root / "elsewhere");
+  std::ofstream(root / "project" / "a.csv") << "x\n1\n";
+  std::ofstream(root / "elsewhere" / "a.csv") << "x\n2\n";
+  WarehouseOptions options;
+  options.readable_directories = {(root / "project").string()};
+  auto warehouse = Warehouse::Open((root / "project" / "w.duckdb").string(), options);
+  ASSERT_TRUE(warehouse.ok()) << warehouse.status().ToString();
+  auto read = [&](const std::string& path) {
+    return (*warehouse)->Query("SELECT x FROM read_csv('" + (root / path).string() + "')").ok();
+  };
+  EXPECT_TRUE(read("project/a.csv"));
+  EXPECT_FALSE(read("elsewhere/a.csv"));
+  EXPECT_FALSE(read("project/../elsewhere/a.csv"));
+  EXPECT_FALSE((*warehouse)->Query("SET enable_external_access = true").ok());
+  EXPECT_TRUE((*warehouse)->Query("CREATE TABLE t AS SELECT 7 AS x; CHECKPOINT").ok());
+  warehouse->reset();
+  std::filesystem::remove_all(root);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ constexpr const char* kFingerprintKey = "fingerprint";
 constexpr const char* kCountersKey = "counters";
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kIdleWait = 50'000;
+constexpr int64_t kIdleAfter = 2'000'000;
 }  // namespace
 
 const char* JobStateName(JobState state) {
@@ -236,7 +237,8 @@ Status Job::Run() {
       continue;
     }
     if (!*decided) {
-      Publish(JobState::kIdle);
+      // A pause between two events is not yet idleness.
+      Publish(now - last_epoch_start_us_ < kIdleAfter ? JobState::kRunning : JobState::kIdle);
       WaitForInput(seen);
       continue;
     }

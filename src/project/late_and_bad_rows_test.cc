@@ -17,54 +17,69 @@ CREATE TABLE orders (id STRING NOT NULL, quantity INT, ts TIMESTAMP(3),
 CREATE TABLE per_window (ws TIMESTAMP(3), c BIGINT, s BIGINT) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y',
   'table-name' = 'per_window');
 {}
-)", options, more);
+)",
+                     options, more);
 }
 
 constexpr const char* kTumble =
-    "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), "
+    "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(TUMBLE(TABLE "
+    "orders, DESCRIPTOR(ts), "
     "INTERVAL '10' SECOND)) GROUP BY window_start, window_end;";
 
 std::string Order(const std::string& id, const std::string& second, int quantity = 1) {
-  return fmt::format(R"({{"id":"{}","quantity":{},"ts":"2026-03-01 10:00:{}"}})", id, quantity, second);
+  return fmt::format(R"({{"id":"{}","quantity":{},"ts":"2026-03-01 10:00:{}"}})", id, quantity,
+                     second);
 }
 
 TEST(LateRows, AreKeptWithTheirBytesAndDoNotDependOnEpochs) {
-  for (const char* epochs : {"", "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n"}) {
+  for (const char* epochs :
+       {"", "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n"}) {
     TempDirectory directory;
     Write(directory.path() + "/sql/a.sql", epochs + Script("", kTumble));
     {
       auto runtime = Open(directory.path(), false);
       ASSERT_NE(runtime, nullptr);
       // The row at :16 moves the frontier to :11.001, so [00, 10) is closed for what comes after.
-      Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "09"), Order("c", "16"), Order("late", "03"),
-                                     Order("in time", "12"), Order("d", "31")});
+      Append(*runtime, "orders", 0,
+             {Order("a", "01"), Order("b", "09"), Order("c", "16"), Order("late", "03"),
+              Order("in time", "12"), Order("d", "31")});
     }
     auto runtime = RunToEnd(directory.path());
     ASSERT_NE(runtime, nullptr);
     EXPECT_EQ(Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window"),
-              (std::vector<std::string>{"2026-03-01 10:00:00|2|", "2026-03-01 10:00:10|2|", "2026-03-01 10:00:30|1|"}));
-    EXPECT_EQ(Rows(*runtime, "SELECT kind, topic, \"partition\", \"offset\", value FROM millrace.dead_letters"),
-              (std::vector<std::string>{"late|orders|0|3|" + Order("late", "03") + "|"}));
-    EXPECT_EQ(Rows(*runtime, "SELECT rows_in, rows_late FROM millrace.jobs"), std::vector<std::string>{"6|1|"});
+              (std::vector<std::string>{"2026-03-01 10:00:00|2|", "2026-03-01 10:00:10|2|",
+                                        "2026-03-01 10:00:30|1|"}));
+    EXPECT_EQ(
+        Rows(*runtime,
+             "SELECT kind, topic, \"partition\", \"offset\", value FROM millrace.dead_letters"),
+        (std::vector<std::string>{"late|orders|0|3|" + Order("late", "03") + "|"}));
+    EXPECT_EQ(Rows(*runtime, "SELECT rows_in, rows_late FROM millrace.jobs"),
+              std::vector<std::string>{"6|1|"});
   }
 }
 
 TEST(LateRows, CountInThoseHoppingWindowsThatAreStillOpen) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql",
-        Script("", "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(HOP(TABLE orders, "
-                   "DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '20' SECOND)) GROUP BY window_start, window_end;"));
+        Script("",
+               "INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM "
+               "TABLE(HOP(TABLE orders, "
+               "DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '20' SECOND)) GROUP BY "
+               "window_start, window_end;"));
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
     // At frontier :11.001 the window [-10, 10) is closed, [00, 20) is not.
-    Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "16"), Order("late for one", "02")});
+    Append(*runtime, "orders", 0,
+           {Order("a", "01"), Order("b", "16"), Order("late for one", "02")});
   }
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
   EXPECT_EQ(Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window"),
-            (std::vector<std::string>{"2026-03-01 09:59:50|1|", "2026-03-01 10:00:00|3|", "2026-03-01 10:00:10|1|"}));
-  EXPECT_EQ(Rows(*runtime, "SELECT kind FROM millrace.dead_letters"), std::vector<std::string>{"late|"});
+            (std::vector<std::string>{"2026-03-01 09:59:50|1|", "2026-03-01 10:00:00|3|",
+                                      "2026-03-01 10:00:10|1|"}));
+  EXPECT_EQ(Rows(*runtime, "SELECT kind FROM millrace.dead_letters"),
+            std::vector<std::string>{"late|"});
 }
 
 TEST(LateRows, AreOnlyCountedWhereTheTableSaysDrop) {
@@ -77,7 +92,8 @@ TEST(LateRows, AreOnlyCountedWhereTheTableSaysDrop) {
   }
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
-  EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM millrace.dead_letters"), std::vector<std::string>{"0|"});
+  EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM millrace.dead_letters"),
+            std::vector<std::string>{"0|"});
   EXPECT_EQ(Rows(*runtime, "SELECT rows_late FROM millrace.jobs"), std::vector<std::string>{"1|"});
 }
 
@@ -88,34 +104,42 @@ TEST(BadRows, GoToTheDeadLettersOneByOne) {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
     Append(*runtime, "orders", 0,
-           {Order("good", "01"), "{\"id\":\"cut", "[1,2]", "", R"({"id":null,"quantity":1,"ts":"2026-03-01 10:00:02"})",
-            R"({"id":"t","quantity":"many","ts":"2026-03-01 10:00:02"})", Order("negative", "02", -1),
-            R"({"id":"no time","quantity":1})", R"({"id":"far","quantity":1,"ts":"9999-01-01 00:00:00"})",
+           {Order("good", "01"), "{\"id\":\"cut", "[1,2]", "",
+            R"({"id":null,"quantity":1,"ts":"2026-03-01 10:00:02"})",
+            R"({"id":"t","quantity":"many","ts":"2026-03-01 10:00:02"})",
+            Order("negative", "02", -1), R"({"id":"no time","quantity":1})",
+            R"({"id":"far","quantity":1,"ts":"9999-01-01 00:00:00"})",
             std::string("\xff\xfe\x00 bytes", 8), Order("good too", "03")});
   }
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
   EXPECT_EQ(Rows(*runtime, "SELECT c, s FROM per_window"), std::vector<std::string>{"2|2|"});
-  EXPECT_EQ(Rows(*runtime, "SELECT \"offset\", kind FROM millrace.dead_letters"),
-            (std::vector<std::string>{"1|malformed|", "2|malformed|", "3|malformed|", "4|null|", "5|type|", "6|constraint|",
-                                      "7|time|", "8|time|", "9|malformed|"}));
-  EXPECT_EQ(Rows(*runtime, "SELECT rows_in, rows_dead_lettered FROM millrace.jobs"), std::vector<std::string>{"11|9|"});
+  EXPECT_EQ(
+      Rows(*runtime, "SELECT \"offset\", kind FROM millrace.dead_letters"),
+      (std::vector<std::string>{"1|malformed|", "2|malformed|", "3|malformed|", "4|null|",
+                                "5|type|", "6|constraint|", "7|time|", "8|time|", "9|malformed|"}));
+  EXPECT_EQ(Rows(*runtime, "SELECT rows_in, rows_dead_lettered FROM millrace.jobs"),
+            std::vector<std::string>{"11|9|"});
 }
 
 TEST(BadRows, AFailingExpressionTakesOnlyItsRow) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql",
-        Script("", "CREATE TABLE numbers (n INT) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', 'table-name' = "
-                   "'numbers');\nINSERT INTO numbers SELECT CAST(id AS INT) FROM orders;"));
+        Script("",
+               "CREATE TABLE numbers (n INT) WITH ('connector' = 'jdbc', 'url' = "
+               "'jdbc:postgresql://x/y', 'table-name' = "
+               "'numbers');\nINSERT INTO numbers SELECT CAST(id AS INT) FROM orders;"));
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
-    Append(*runtime, "orders", 0, {Order("1", "01"), Order("not a number", "02"), Order("3", "03")});
+    Append(*runtime, "orders", 0,
+           {Order("1", "01"), Order("not a number", "02"), Order("3", "03")});
   }
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
   EXPECT_EQ(Rows(*runtime, "SELECT n FROM numbers"), (std::vector<std::string>{"1|", "3|"}));
-  EXPECT_EQ(Rows(*runtime, "SELECT stage, kind FROM millrace.dead_letters"), std::vector<std::string>{"transform|type|"});
+  EXPECT_EQ(Rows(*runtime, "SELECT stage, kind FROM millrace.dead_letters"),
+            std::vector<std::string>{"transform|type|"});
 }
 
 TEST(IdlePartitions, NoLongerHoldTheWatermark) {
@@ -132,7 +156,8 @@ TEST(IdlePartitions, NoLongerHoldTheWatermark) {
   for (int i = 0; i < 200 && rows.empty(); i++) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     auto table = runtime->warehouse().Query("SELECT ws FROM per_window");
-    if (table.ok() && table->row_count() > 0) rows = Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window");
+    if (table.ok() && table->row_count() > 0)
+      rows = Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window");
   }
   EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
 }
@@ -144,9 +169,11 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
     const char* message;
   };
   const Refusal refusals[] = {
-      {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":", "needs a key"},
+      {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":",
+       "needs a key"},
       {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY ts;", ":10:1", "ORDER BY"},
-      {"INSERT INTO per_window SELECT a.ts, 1, 2 FROM orders a\nJOIN orders b ON a.id = b.id;", ":10:1", "JOIN"},
+      {"INSERT INTO per_window SELECT a.ts, 1, 2 FROM orders a\nJOIN orders b ON a.id = b.id;",
+       ":10:1", "JOIN"},
       {"INSERT INTO per_window SELECT ts, 1 FROM orders;", ":", "takes 3"},
       {"INSERT INTO per_window SELECT ts, 1, quantitty FROM orders;", ":9:", "quantitty"},
       {"INSERT INTO per_window SELECT id, 1, 1 FROM orders;", ":", "but the query gives"},
@@ -159,7 +186,8 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
     ASSERT_TRUE(faults.empty()) << faults[0].ToString();
     faults = project->Validate();
     ASSERT_EQ(faults.size(), 1u) << refusal.insert;
-    EXPECT_NE(faults[0].ToString().find(refusal.message), std::string::npos) << faults[0].ToString();
+    EXPECT_NE(faults[0].ToString().find(refusal.message), std::string::npos)
+        << faults[0].ToString();
     EXPECT_NE(faults[0].ToString().find(refusal.place), std::string::npos) << faults[0].ToString();
     EXPECT_FALSE(faults[0].hint().empty()) << faults[0].ToString();
   }

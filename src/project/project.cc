@@ -136,6 +136,11 @@ void Project::LoadScript(const std::string& path, std::vector<Status>& faults) {
   }
 }
 
+std::string Project::data_directory() const {
+  const char* given = std::getenv("MILLRACE_DATA_DIR");
+  return given && *given ? given : directory_ + "/.millrace";
+}
+
 bool Project::IsEmbedded(const std::string& connector) const {
   auto target = config_.targets.find(config_.target);
   if (target == config_.targets.end()) return false;

@@ -86,7 +86,10 @@ class Project {
     return others_;
   }  // SELECT, EXPLAIN, SHOW, DESCRIBE
   const std::string& directory() const { return directory_; }
-  std::string data_directory() const { return directory_ + "/.millrace"; }
+  // Where log, state and warehouse live: $MILLRACE_DATA_DIR, else `.millrace` in the project.
+  std::string data_directory() const;
+  // What the scripts' SETs amount to at their end: for statements given by hand.
+  const job::JobSettings& settings() const { return settings_; }
 
  private:
   Project() = default;

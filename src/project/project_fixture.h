@@ -81,7 +81,8 @@ inline std::unique_ptr<Runtime> RunToEnd(const std::string& directory) {
   return runtime;
 }
 
-inline void Append(Runtime& runtime, const std::string& topic, int partition, const std::vector<std::string>& values) {
+inline void Append(Runtime& runtime, const std::string& topic, int partition,
+                   const std::vector<std::string>& values) {
   for (const std::string& value : values) {
     log::NewRecord record;
     record.value = value;

@@ -17,7 +17,7 @@ Result<std::unique_ptr<Runtime>> Runtime::Open(std::unique_ptr<Project> project,
   std::unique_ptr<Runtime> runtime(new Runtime());
   runtime->project_ = std::move(project);
   runtime->started_ms_ = env::Clock::System()->WallMicros() / 1000;
-  MR_RETURN_IF_ERROR(runtime->OpenStores());
+  MR_RETURN_IF_ERROR(runtime->OpenStores(with_jobs));
   MR_RETURN_IF_ERROR(runtime->CreateTopics());
   if (with_jobs) MR_RETURN_IF_ERROR(runtime->OpenJobs());
   MR_RETURN_IF_ERROR(runtime->RegisterSystemTables());
@@ -29,7 +29,7 @@ Runtime::~Runtime() {
   jobs_.clear();  // they use log and warehouse
 }
 
-Status Runtime::OpenStores() {
+Status Runtime::OpenStores(bool serving) {
   std::string data = project_->data_directory();
   MR_RETURN_IF_ERROR(env::FileSystem::Real()->CreateDirectories(data + "/log"));
   log::LogOptions log_options;
@@ -38,6 +38,8 @@ Status Runtime::OpenStores() {
   duck::WarehouseOptions options;
   options.memory_limit_bytes = project_->config().warehouse_memory_bytes;
   options.threads = project_->config().warehouse_threads;
+  // Whoever may ask over HTTP must not read the machine's files.
+  if (serving) options.readable_directories = {project_->directory()};
   MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(data + "/warehouse.duckdb", options));
   // The functions that rewritten Flink SQL uses, so that a query can be asked as a batch too.
   duckdb::DuckDB database(warehouse_->instance());

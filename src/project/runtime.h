@@ -49,7 +49,7 @@ class Runtime {
 
  private:
   Runtime() = default;
-  Status OpenStores();
+  Status OpenStores(bool serving);
   Status CreateTopics();
   Result<std::unique_ptr<job::Job>> OpenJob(const JobStatement& statement);
   Status OpenJobs();

@@ -80,11 +80,16 @@ const Case kCases[] = {
      "views UNION ALL SELECT 'cart', event_time FROM carts) GROUP BY ALL"},
     // Columns of the union that nothing reads, twice: DuckDB takes them away below the UNION ALL.
     {"pruned_union", "ws TIMESTAMP(3), url STRING, v BIGINT, a BIGINT",
-     "SELECT window_start, url, v, a FROM (SELECT window_start, url, n, COUNT(DISTINCT CASE WHEN kind = 'v' THEN user_id "
-     "END) AS v, COUNT(DISTINCT CASE WHEN kind = 'a' THEN user_id END) AS a FROM TABLE(TUMBLE(TABLE wide_union, "
-     "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) WHERE url IS NOT NULL GROUP BY window_start, window_end, url, n)",
-     "SELECT mr_window_start(event_time, 10000000, 0), url, count(DISTINCT CASE WHEN kind = 'v' THEN user_id END), "
-     "count(DISTINCT CASE WHEN kind = 'a' THEN user_id END) FROM (SELECT 'v' AS kind, * FROM views WHERE n <> 5 UNION ALL "
+     "SELECT window_start, url, v, a FROM (SELECT window_start, url, n, COUNT(DISTINCT CASE WHEN "
+     "kind = 'v' THEN user_id "
+     "END) AS v, COUNT(DISTINCT CASE WHEN kind = 'a' THEN user_id END) AS a FROM "
+     "TABLE(TUMBLE(TABLE wide_union, "
+     "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) WHERE url IS NOT NULL GROUP BY window_start, "
+     "window_end, url, n)",
+     "SELECT mr_window_start(event_time, 10000000, 0), url, count(DISTINCT CASE WHEN kind = 'v' "
+     "THEN user_id END), "
+     "count(DISTINCT CASE WHEN kind = 'a' THEN user_id END) FROM (SELECT 'v' AS kind, * FROM views "
+     "WHERE n <> 5 UNION ALL "
      "SELECT 'a', * FROM views) WHERE url IS NOT NULL GROUP BY 1, url, n"},
     {"updating", "url STRING, c BIGINT, u BIGINT, lo INT, PRIMARY KEY (url) NOT ENFORCED",
      "SELECT COALESCE(url, '?'), COUNT(*), COUNT(DISTINCT user_id), MIN(n) FROM views GROUP BY "
