@@ -8,6 +8,19 @@
 
 namespace millrace::format {
 
+DecoderOptions DecoderOptionsOf(const std::map<std::string, std::string>& with) {
+  DecoderOptions options;
+  for (const char* key : {"format", "value.format"}) {
+    auto found = with.find(key);
+    if (found != with.end() && options.format.empty()) options.format = found->second;
+  }
+  for (const auto& [key, value] : with) {
+    const std::string name = key.starts_with("value.") ? key.substr(6) : key;
+    if (name.starts_with(options.format + ".")) options.options[name] = value;
+  }
+  return options;
+}
+
 Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) {
   MR_ASSIGN_OR_RETURN(const FormatSpec* spec, FindFormat(options.format));
   MR_ASSIGN_OR_RETURN(FormatOptions parsed, ParseFormatOptions(*spec, options.options));

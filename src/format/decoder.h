@@ -21,10 +21,10 @@
 namespace millrace::format {
 
 struct DecoderOptions {
-  std::string format;                         // "json", "csv"
-  model::Schema schema;                       // all physical columns of the table, in order
-  std::vector<size_t> projection;             // columns wanted, as indexes into schema, output order
-  std::map<std::string, std::string> options; // the table's WITH options of this format ("json.…")
+  std::string format;              // "json", "csv"
+  model::Schema schema;            // all physical columns of the table, in order
+  std::vector<size_t> projection;  // columns wanted, as indexes into schema, output order
+  std::map<std::string, std::string> options;  // the table's WITH options of this format ("json.…")
 };
 
 class Decoder {
@@ -37,6 +37,10 @@ class Decoder {
   virtual void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
                       std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) = 0;
 };
+
+// The format that a table's WITH clause names ('format' or 'value.format'; "" when neither does)
+// and the options for it; schema and projection are the caller's to fill in.
+DecoderOptions DecoderOptionsOf(const std::map<std::string, std::string>& with);
 
 // Errors: kUnknownOption for a format or an option nobody knows (with the list), kBadOption,
 // kUnsupported for a column type that the format cannot carry.

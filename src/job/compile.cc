@@ -165,9 +165,17 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   for (const auto& [name, table] : bound) tables[name] = table.scan;
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
-  auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables);
+  const auto shards = static_cast<size_t>(job.settings.shards);
+  auto built =
+      stream::BuildJobPlan(*plan, job.planner->context(), tables, {.index = 0, .count = shards});
   if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
   job.plan = std::move(*built);
+  for (size_t shard = 1; shard < shards; shard++) {
+    MR_ASSIGN_OR_RETURN(stream::JobPlan copy,
+                        stream::BuildJobPlan(*plan, job.planner->context(), tables,
+                                             {.index = shard, .count = shards}));
+    job.more_shards.push_back(std::move(copy));
+  }
   return Status::Ok();
 }
 
@@ -290,6 +298,7 @@ std::string CompiledJob::Explain() const {
   std::string out = fmt::format("Job \"{}\"\n", name);
   bool exactly_once =
       !sink || sink_binding.connector->spec.guarantee == connectors::Guarantee::kExactlyOnce;
+  if (settings.shards > 1) out += fmt::format("  shards: {}\n", settings.shards);
   out += fmt::format("  delivery: {}\n", exactly_once ? "exactly once" : "at least once");
   if (sink) {
     out +=

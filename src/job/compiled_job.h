@@ -20,6 +20,7 @@ struct JobSettings {
   int64_t epoch_interval_us = 5'000;    // millrace.epoch.interval: least time between starts
   int64_t epoch_bytes_max = 8LL << 20;  // millrace.epoch.bytes: input of an epoch
   int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
+  int64_t shards = 1;                   // parallelism.default
   std::string name;                     // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean
@@ -56,8 +57,9 @@ struct CompiledJob {
   JobSettings settings;
   std::unique_ptr<duck::Planner> planner;  // outlives the plan
   stream::JobPlan plan;
-  std::vector<SourceTable> sources;  // as plan.sources
-  const sql::Table* sink = nullptr;  // null: SELECT, rows go to the caller
+  std::vector<stream::JobPlan> more_shards;  // further copies of the plan, for shards 1, 2, …
+  std::vector<SourceTable> sources;          // as plan.sources
+  const sql::Table* sink = nullptr;          // null: SELECT, rows go to the caller
   Binding sink_binding;
   // Equal for two compilations exactly when one can go on with the other's state.
   std::string fingerprint;

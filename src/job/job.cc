@@ -22,6 +22,8 @@ constexpr const char* kCountersKey = "counters";
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;
+// An epoch of fewer offsets (records, or bytes of a file) is done before a thread has woken up.
+constexpr int64_t kOffsetsWorthThreads = 2'000;
 }  // namespace
 
 const char* JobStateName(JobState state) {
@@ -57,7 +59,8 @@ class Job::Letters : public stream::DeadLetterSink {
   int64_t clock_ms = 0;
 };
 
-// The last operator: hands rows to the connector's sink, unless the sink has this epoch already.
+// The last operator of a shard: hands rows to the connector's sink, which all shards share, unless
+// the sink has this epoch already.
 class Job::SinkEnd : public stream::Operator {
  public:
   SinkEnd(uint32_t id, Job& job) : Operator(id), job_(job) {}
@@ -65,10 +68,12 @@ class Job::SinkEnd : public stream::Operator {
     auto rows = static_cast<int64_t>(batch.size());
     rows_out += rows;
     if (!job_.sink_) {
+      std::lock_guard<std::mutex> lock(job_.sink_mutex_);
       if (job_.options_.on_rows) job_.options_.on_rows(*batch.rows, batch.weights);
       return;
     }
     if (replayed || !failure.ok()) return;
+    std::lock_guard<std::mutex> lock(job_.sink_mutex_);
     written += rows;
     std::vector<int32_t> weights;
     connectors::SinkBatch out;
@@ -95,7 +100,8 @@ Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
       options_(std::move(options)),
       explain_(compiled_->Explain()),
       clock_(options_.services.clock ? options_.services.clock : env::Clock::System()),
-      letters_(std::make_unique<Letters>()) {
+      letters_(1 + compiled_->more_shards.size()) {
+  for (auto& letters : letters_) letters = std::make_unique<Letters>();
   options_.services.clock = clock_;
   status_.name = compiled_->name;
   if (compiled_->sink) status_.sink_table = compiled_->sink->name;
@@ -141,36 +147,53 @@ Status Job::Start() {
                         options_.state_directory, status_.sink_table));
   }
 
-  stream::OperatorContext context;
-  context.client = &compiled.planner->context();
-  context.dead_letters = letters_.get();
-  context.job = compiled.name;
-  for (const SourceTable& source : compiled.sources) {
-    context.drop_late.push_back(source.settings.drop_late);
-  }
-  for (size_t i = 0; i < compiled.sources.size(); i++) {
-    sources_.push_back(std::make_unique<SourceReader>(static_cast<int>(i), compiled.sources[i],
-                                                      compiled.plan.sources[i], context,
-                                                      options_.services, compiled.name));
-    sources_.back()->Restore(*store_);
-    MR_RETURN_IF_ERROR(sources_.back()->Open());
-  }
-  for (auto& op : compiled.plan.operators) MR_RETURN_IF_ERROR(op->Open(context, *store_));
-  sink_end_ =
-      std::make_unique<SinkEnd>(static_cast<uint32_t>(compiled.plan.operators.size() + 1), *this);
-  compiled.plan.output->emitter().Add(sink_end_.get(), 0);
-  store_->Scan(state::kJobEntries, kCountersKey, [&](std::string_view, std::string_view value) {
-    std::memcpy(&sink_end_->rows_out, value.data(), 8);
-  });
-  frontiers_.assign(sources_.size(), model::kTimeMin);
-  for (size_t i = 0; i < sources_.size(); i++) frontiers_[i] = sources_[i]->frontier();
-
+  MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
   if (stored.empty() && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
+  return Status::Ok();
+}
+
+Status Job::OpenPlans() {
+  CompiledJob& compiled = *compiled_;
+  std::vector<stream::JobPlan*> plans = {&compiled.plan};
+  for (stream::JobPlan& plan : compiled.more_shards) plans.push_back(&plan);
+  shards_ = std::make_unique<ShardRunner>(plans);
+  std::vector<stream::OperatorContext> contexts(plans.size());
+  for (size_t s = 0; s < plans.size(); s++) {
+    contexts[s].client = &compiled.planner->context();
+    contexts[s].dead_letters = letters_[s].get();
+    contexts[s].job = compiled.name;
+    for (const SourceTable& source : compiled.sources) {
+      contexts[s].drop_late.push_back(source.settings.drop_late);
+    }
+  }
+  for (size_t i = 0; i < compiled.sources.size(); i++) {
+    std::vector<std::unique_ptr<SourceLane>> lanes;
+    for (size_t s = 0; s < plans.size(); s++) {
+      lanes.push_back(std::make_unique<SourceLane>(static_cast<int>(i), compiled.sources[i],
+                                                   plans[s]->sources[i], contexts[s],
+                                                   options_.services, compiled.name));
+    }
+    sources_.push_back(
+        std::make_unique<SourceReader>(static_cast<int>(i), compiled.sources[i], std::move(lanes)));
+    sources_.back()->Restore(*store_);
+    MR_RETURN_IF_ERROR(sources_.back()->Open());
+    frontiers_.push_back(sources_.back()->frontier());
+  }
+  for (size_t s = 0; s < plans.size(); s++) {
+    stream::JobPlan& plan = *plans[s];
+    for (auto& op : plan.operators) MR_RETURN_IF_ERROR(op->Open(contexts[s], *store_));
+    sink_ends_.push_back(
+        std::make_unique<SinkEnd>(static_cast<uint32_t>(plan.operators.size() + 1), *this));
+    plan.output->emitter().Add(sink_ends_.back().get(), 0);
+  }
+  store_->Scan(state::kJobEntries, kCountersKey, [&](std::string_view, std::string_view value) {
+    std::memcpy(&sink_ends_[0]->rows_out, value.data(), 8);
+  });
   return Status::Ok();
 }
 
@@ -335,34 +358,51 @@ Result<bool> Job::DecideNext(state::Decision& decision) {
 
 Status Job::RunEpoch(const state::Decision& decision) {
   duck::SetEpochClock(compiled_->planner->context(), decision.clock_us);
-  letters_->clock_ms = decision.clock_us / 1000;
-  sink_end_->replayed = decision.epoch <= sink_committed_;
-  for (const state::SplitRange& range : decision.ranges) {
-    SourceReader& source = *sources_[static_cast<size_t>(range.source)];
-    MR_RETURN_IF_ERROR(source.Read(range, decision.clock_us));
+  for (auto& letters : letters_) letters->clock_ms = decision.clock_us / 1000;
+  for (auto& end : sink_ends_) end->replayed = decision.epoch <= sink_committed_;
+  int64_t offsets = 0;
+  for (const state::SplitRange& range : decision.ranges) offsets += range.to - range.from;
+  const bool side_by_side = offsets >= kOffsetsWorthThreads;
+  for (auto& source : sources_) source->Prepare(decision);
+  auto read_own_splits = [&](size_t shard) -> Status {
+    for (const state::SplitRange& range : decision.ranges) {
+      SourceReader& source = *sources_[static_cast<size_t>(range.source)];
+      if (source.OwnerOf(range.split) != shard) continue;
+      MR_RETURN_IF_ERROR(source.Read(range, decision.clock_us));
+    }
+    return Status::Ok();
+  };
+  MR_RETURN_IF_ERROR(shards_->ForEach(read_own_splits, side_by_side));
+  bool moved = false;
+  for (size_t i = 0; i < sources_.size(); i++) {
+    model::EventTime before = frontiers_[i];
+    frontiers_[i] = std::max(before, sources_[i]->Advance(decision));
+    moved |= frontiers_[i] != before;
   }
-  return duck::AtTheDoor([&]() -> Status {
-    bool moved = false;
-    for (size_t i = 0; i < sources_.size(); i++) {
-      model::EventTime before = frontiers_[i];
-      frontiers_[i] = std::max(before, sources_[i]->Advance(decision));
-      moved |= frontiers_[i] != before;
-    }
-    if (moved) {
-      for (auto& op : compiled_->plan.operators) op->OnWatermark(frontiers_);
-    }
-    for (auto& op : compiled_->plan.operators) op->OnEpochEnd();
-    epoch_ = decision.epoch;
-    return sink_end_->failure;
-  });
+  MR_RETURN_IF_ERROR(shards_->FinishEpoch(frontiers_, moved, side_by_side));
+  epoch_ = decision.epoch;
+  for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
+  return Status::Ok();
+}
+
+int64_t Job::RowsWritten() const {
+  int64_t rows = 0;
+  for (const auto& end : sink_ends_) rows += end->written;
+  return rows;
+}
+
+int64_t Job::RowsOut() const {
+  int64_t rows = 0;
+  for (const auto& end : sink_ends_) rows += end->rows_out;
+  return rows;
 }
 
 Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
   MR_RETURN_IF_ERROR(CommitLetters(epoch));
-  if (!sink_ || sink_end_->written == 0) return Status::Ok();
+  if (!sink_ || RowsWritten() == 0) return Status::Ok();
   if (sink_->GathersEpochs() && !flush && !sink_->WantsCommit()) return Status::Ok();
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Commit(epoch); }));
-  sink_end_->written = 0;
+  for (auto& end : sink_ends_) end->written = 0;
   sink_committed_ = epoch;
   {
     std::lock_guard<std::mutex> lock(status_mutex_);
@@ -373,9 +413,12 @@ Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
 }
 
 Status Job::CommitLetters(model::Epoch epoch) {
-  if (letters_->pending.empty()) return Status::Ok();
-  std::vector<model::DeadLetter> letters = std::move(letters_->pending);
-  letters_->pending.clear();
+  std::vector<model::DeadLetter> letters;
+  for (auto& shard : letters_) {
+    std::move(shard->pending.begin(), shard->pending.end(), std::back_inserter(letters));
+    shard->pending.clear();
+  }
+  if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
       spdlog::warn("dead letter {}", letter.ToJson());
@@ -402,7 +445,7 @@ Status Job::CommitLetters(model::Epoch epoch) {
 Status Job::Checkpoint() {
   // Rows that a sink gathers over several epochs must be out before the decisions that made them
   // are forgotten.
-  if (sink_ && sink_->GathersEpochs() && sink_end_->written > 0) {
+  if (sink_ && sink_->GathersEpochs() && RowsWritten() > 0) {
     if (!sink_->WantsCommit() && !stop_) return Status::Ok();
     MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
   }
@@ -413,13 +456,15 @@ Status Job::Checkpoint() {
 }
 
 Status Job::Save() {
+  const int64_t rows_out = RowsOut();
   return WithRetry([&] {
     return store_->Checkpoint(epoch_, [&](state::StateWriter& writer) {
-      for (auto& op : compiled_->plan.operators) op->Snapshot(writer);
+      for (size_t s = 0; s < shards_->size(); s++) {
+        for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
+      }
       for (auto& source : sources_) source->Save(writer);
       writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
-      writer.Put(state::kJobEntries, kCountersKey,
-                 {reinterpret_cast<const char*>(&sink_end_->rows_out), 8});
+      writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
     });
   });
 }
@@ -511,14 +556,16 @@ void Job::Publish(JobState state) {
     next.sources.push_back(std::move(status));
   }
   if (!timed) next.frontier = model::kTimeMin;
-  for (const auto& op : compiled_->plan.operators) {
-    next.rows_late += op->stats().rows_late;
-    next.rows_filtered += op->stats().rows_filtered;
-    next.rows_dead_lettered += op->stats().rows_failed;
-    next.state_rows += op->stats().state_rows;
-    next.state_bytes += op->stats().state_bytes;
+  for (size_t s = 0; s < shards_->size(); s++) {
+    for (const auto& op : shards_->plan(s).operators) {
+      next.rows_late += op->stats().rows_late;
+      next.rows_filtered += op->stats().rows_filtered;
+      next.rows_dead_lettered += op->stats().rows_failed;
+      next.state_rows += op->stats().state_rows;
+      next.state_bytes += op->stats().state_bytes;
+    }
   }
-  next.rows_out = sink_end_->rows_out;
+  next.rows_out = RowsOut();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());
   if (!sorted.empty()) {
     std::sort(sorted.begin(), sorted.end());

@@ -10,9 +10,9 @@
 // the sink already has, go on. Since an epoch is a pure function of state and decision, every row
 // reaches the sink exactly once (given an exactly-once sink).
 //
-// Contract: one thread (Run's caller) does all the work; status() and RequestStop() may be called
-// from any thread. Errors with a retry hint are retried with backoff, for ever, while status()
-// says "failing"; other errors end the job.
+// Contract: Run's caller does the work, with a thread for each further shard; status() and
+// RequestStop() may be called from any thread. Errors with a retry hint are retried with backoff,
+// for ever, while status() says "failing"; other errors end the job.
 #pragma once
 
 #include <atomic>
@@ -25,6 +25,7 @@
 
 #include "env/files.h"
 #include "job/compiled_job.h"
+#include "job/shard_runner.h"
 #include "job/source_reader.h"
 #include "state/decision_log.h"
 #include "state/state_store.h"
@@ -112,6 +113,7 @@ class Job {
   class Letters;
   Job(std::unique_ptr<CompiledJob> compiled, JobOptions options);
   Status Start();
+  Status OpenPlans();
   Status OpenSink();
   Status OpenDeadLetters();
   Status Recover();
@@ -128,18 +130,22 @@ class Job {
   void Sleep(int64_t micros);
   void WaitForInput(uint64_t seen_commits);
   bool AllEnded() const;
+  int64_t RowsWritten() const;  // to the sink, since the last commit
+  int64_t RowsOut() const;      // since the job began
 
   std::unique_ptr<CompiledJob> compiled_;
   JobOptions options_;
   std::string explain_;
   env::Clock* clock_;
-  std::unique_ptr<Letters> letters_;
+  std::vector<std::unique_ptr<Letters>> letters_;  // by shard
   std::unique_ptr<state::StateStore> store_;
   std::unique_ptr<state::DecisionLog> decisions_;
   std::vector<std::unique_ptr<SourceReader>> sources_;
   std::unique_ptr<connectors::Sink> sink_;
   std::unique_ptr<connectors::Sink> letter_sink_;
-  std::unique_ptr<SinkEnd> sink_end_;
+  std::mutex sink_mutex_;                            // shards write to the one sink
+  std::vector<std::unique_ptr<SinkEnd>> sink_ends_;  // by shard
+  std::unique_ptr<ShardRunner> shards_;              // its threads end before what they use
   stream::Frontiers frontiers_;
   model::Epoch epoch_ = 0;
   model::Epoch sink_committed_ = 0;

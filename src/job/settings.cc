@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "base/strings.h"
 #include "base/units.h"
 #include "job/compiled_job.h"
@@ -7,6 +9,8 @@
 namespace millrace::job {
 
 namespace {
+
+constexpr int64_t kShardsMax = 256;
 
 Result<int64_t> Duration(const std::string& key, const std::string& value) {
   auto parsed = ParseDurationMicros(value);
@@ -29,6 +33,13 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     MR_ASSIGN_OR_RETURN(settings.epoch_bytes_max, ParseBytes(value));
     if (settings.epoch_bytes_max < 1) {
       return Status(Code::kBadOption, "\"millrace.epoch.bytes\" must be at least 1");
+    }
+  } else if (key == "parallelism.default") {
+    char* end = nullptr;
+    settings.shards = std::strtoll(value.c_str(), &end, 10);
+    if (value.empty() || *end != '\0' || settings.shards < 1 || settings.shards > kShardsMax) {
+      return Status(Code::kBadOption,
+                    fmt::format("\"parallelism.default\" is a number from 1 to {}", kShardsMax));
     }
   } else if (key.rfind("millrace.", 0) == 0) {
     return Status(Code::kUnknownOption, fmt::format("there is no setting \"{}\"", key))

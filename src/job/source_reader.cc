@@ -1,238 +1,44 @@
 #include "job/source_reader.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
-#include <duckdb/common/error_data.hpp>
-#include <duckdb/common/types/timestamp.hpp>
-#include <duckdb/execution/expression_executor.hpp>
-#include <duckdb/planner/expression/bound_reference_expression.hpp>
-#include <duckdb/planner/expression_iterator.hpp>
-#include <set>
 
-#include "base/units.h"
-#include "duck/door.h"
-#include "stream/row_text.h"
+#include "base/check.h"
 
 namespace millrace::job {
-
-using duckdb::idx_t;
-using model::RowErrorKind;
 
 namespace {
 
 constexpr int64_t kMillisecond = 1000;
 
-void CollectReferences(const duckdb::Expression& e, std::set<size_t>& columns) {
-  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-    columns.insert(e.Cast<duckdb::BoundReferenceExpression>().index);
-  }
-  duckdb::ExpressionIterator::EnumerateChildren(
-      e, [&](const duckdb::Expression& child) { CollectReferences(child, columns); });
-}
-
-void RenumberReferences(duckdb::Expression& e, const std::map<size_t, size_t>& positions) {
-  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-    auto& reference = e.Cast<duckdb::BoundReferenceExpression>();
-    reference.index = positions.at(reference.index);
-  }
-  duckdb::ExpressionIterator::EnumerateChildren(
-      e, [&](duckdb::Expression& child) { RenumberReferences(child, positions); });
+std::string SplitKey(int source, const std::string& split) {
+  return fmt::format("split/{:06}/{}", source, split);
 }
 
 }  // namespace
 
-// The records (or typed rows) of the block in hand. Row r of the base chunk came from record
-// row_record[r].
-class SourceReader::Origin : public stream::RowOrigin {
- public:
-  const SourceReader* reader = nullptr;
-  std::span<const model::Record> records;
-  std::span<const model::Offset> offsets;
-  std::vector<uint32_t> row_record;
-  duckdb::DataChunk* rows = nullptr;
-
-  uint32_t RecordOf(uint32_t row) const { return row_record.empty() ? row : row_record[row]; }
-
-  void DescribeRecord(uint32_t record, model::DeadLetter& letter) const {
-    letter.table = reader->table_name();
-    letter.topic = reader->topic_.empty() ? reader->reading_->id : reader->topic_;
-    letter.time_ms = reader->clock_us_ / kMillisecond;
-    bool numeric = !reader->reading_->id.empty() &&
-                   reader->reading_->id.find_first_not_of("0123456789") == std::string::npos;
-    if (numeric && reader->reading_->id.size() < 9)
-      letter.partition = std::stoi(reader->reading_->id);
-    if (!records.empty()) {
-      letter.offset = records[record].offset;
-      letter.payload = std::string(records[record].value);
-    } else {
-      letter.offset = offsets[record];
-      if (rows) letter.payload = stream::RowText(*rows, record);
-    }
-  }
-  void Describe(uint32_t row, model::DeadLetter& letter) const override {
-    DescribeRecord(RecordOf(row), letter);
-  }
-};
-
-class SourceReader::Output : public connectors::SourceOutput {
- public:
-  explicit Output(SourceReader& reader) : reader_(reader) {}
-  void OnRecords(std::span<const model::Record> records) override {
-    while (!records.empty()) {
-      size_t count = std::min<size_t>(records.size(), STANDARD_VECTOR_SIZE);
-      reader_.OnRecords(records.first(count));
-      records = records.subspan(count);
-    }
-  }
-  void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets) override {
-    reader_.OnRows(rows, offsets);
-  }
-
- private:
-  SourceReader& reader_;
-};
-
-SourceReader::SourceReader(int index, const SourceTable& table, stream::SourceUse& use,
-                           stream::OperatorContext context, connectors::Services services,
-                           std::string job)
-    : index_(index),
-      table_(table),
-      use_(use),
-      context_(std::move(context)),
-      services_(std::move(services)),
-      job_(std::move(job)) {}
-SourceReader::~SourceReader() = default;
+SourceReader::SourceReader(int index, const SourceTable& table,
+                           std::vector<std::unique_ptr<SourceLane>> lanes)
+    : index_(index), table_(table), lanes_(std::move(lanes)) {}
 
 Status SourceReader::Open() {
-  MR_RETURN_IF_ERROR(BindColumns(table_.bound));
-  for (stream::Operator* consumer : use_.consumers) emitter_.Add(consumer, 0);
-
-  connectors::TableContext table;
-  table.name = table_.table->name;
-  table.schema = table_.table->schema;
-  table.primary_key = table_.table->primary_key;
-  table.partitioned_by = table_.table->partitioned_by;
-  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(table_.binding.connector->spec,
-                                                              table_.binding.options));
-  table.job = job_;
-  table.services = services_;
-  if (auto topic = table_.binding.options.find("topic"); topic != table_.binding.options.end()) {
-    topic_ = topic->second;
-  }
-  MR_ASSIGN_OR_RETURN(source_, table_.binding.connector->new_source(table));
-  MR_RETURN_IF_ERROR(source_->Open(physical_));
-
-  auto format = table_.binding.options.find("format");
-  if (format == table_.binding.options.end()) format = table_.binding.options.find("value.format");
-  if (format != table_.binding.options.end() && format->second != "parquet") {
-    format::DecoderOptions options;
-    options.format = format->second;
-    options.schema = table_.table->schema;
-    options.projection = physical_;
-    for (const auto& [key, value] : table_.binding.options) {
-      std::string name = key.rfind("value.", 0) == 0 ? key.substr(6) : key;
-      if (name.rfind(options.format + ".", 0) == 0) options.options[name] = value;
-    }
-    MR_ASSIGN_OR_RETURN(decoder_, format::NewDecoder(options));
-  }
+  for (auto& lane : lanes_) MR_RETURN_IF_ERROR(lane->Open());
   return RefreshSplits(0);
 }
 
-Status SourceReader::BindColumns(const BoundTable& bound) {
-  time_column_ = bound.scan.time_column;
-  if (time_column_ >= 0) delay_us_ = table_.table->watermark->delay_us.value_or(0);
-
-  // Which computed columns are wanted: those in use, and the event time.
-  std::map<size_t, int> computed_of_column;  // scan column -> index into bound.computed
-  int next_computed = 0;
-  for (size_t c = 0; c < bound.base_column.size(); c++) {
-    if (bound.base_column[c] < 0) computed_of_column[c] = next_computed++;
+size_t SourceReader::OwnerOf(const std::string& split) const {
+  // Neighbours (partition 0, 1; part-0.jsonl, part-1.jsonl) go to different shards.
+  size_t end = split.find_last_of("0123456789");
+  if (end == std::string::npos) return XXH3_64bits(split.data(), split.size()) % lanes_.size();
+  size_t number = 0;
+  size_t begin = split.find_last_not_of("0123456789", end);
+  for (size_t i = begin == std::string::npos ? 0 : begin + 1; i <= end; i++) {
+    number = number * 10 + static_cast<size_t>(split[i] - '0');
   }
-  std::vector<size_t> wanted = use_.columns;
-  if (time_column_ >= 0) wanted.push_back(static_cast<size_t>(time_column_));
-
-  std::set<size_t> base;  // BaseSchema indexes that are needed
-  std::map<int, int> computed_position;
-  for (size_t column : wanted) {
-    if (bound.base_column[column] >= 0) {
-      base.insert(static_cast<size_t>(bound.base_column[column]));
-      continue;
-    }
-    int which = computed_of_column.at(column);
-    if (computed_position.count(which)) continue;
-    computed_position[which] = static_cast<int>(computed_.size());
-    computed_.push_back(bound.computed[static_cast<size_t>(which)]->Copy());
-    CollectReferences(*computed_.back(), base);
-  }
-  for (const auto& check : bound.checks) {
-    CollectReferences(*check, base);
-    checks_.push_back(check->Copy());
-  }
-  for (const sql::Check& check : table_.table->checks) {
-    if (check.enforced) check_definitions_.push_back(&check);
-  }
-
-  const size_t physical_columns = table_.table->schema.size();
-  std::map<size_t, size_t> positions;
-  for (size_t column : base) {  // ascending: physical first, then metadata
-    positions[column] = base_types_.size();
-    if (column < physical_columns) {
-      physical_.push_back(column);
-      base_types_.push_back(table_.table->schema.columns[column].type);
-    } else {
-      const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
-      if (meta.key != "offset" && meta.key != "partition" && meta.key != "timestamp" &&
-          meta.key != "topic") {
-        return Status(Code::kUnsupported,
-                      fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
-                                  table_.table->name))
-            .WithHint("there is: \"topic\", \"partition\", \"offset\", \"timestamp\"")
-            .At(meta.span);
-      }
-      metadata_.emplace_back(base_types_.size(), meta.key);
-      base_types_.push_back(meta.type);
-    }
-  }
-  auto place = [&](size_t column) {
-    OutputColumn out;
-    if (bound.base_column[column] >= 0) {
-      out.base = static_cast<int>(positions.at(static_cast<size_t>(bound.base_column[column])));
-    } else {
-      out.computed = computed_position.at(computed_of_column.at(column));
-    }
-    return out;
-  };
-  duckdb::vector<duckdb::LogicalType> output_types;
-  for (size_t column : use_.columns) {
-    outputs_.push_back(place(column));
-    output_types.push_back(bound.scan.schema.columns[column].type);
-  }
-  if (time_column_ >= 0) time_ = place(static_cast<size_t>(time_column_));
-
-  duckdb::vector<duckdb::LogicalType> computed_types;
-  compute_ = std::make_unique<duckdb::ExpressionExecutor>(*context_.client);
-  for (auto& e : computed_) {
-    RenumberReferences(*e, positions);
-    compute_->AddExpression(*e);
-    computed_types.push_back(e->return_type);
-  }
-  if (!computed_.empty()) {
-    computed_rows_.Initialize(duckdb::Allocator::DefaultAllocator(), computed_types);
-  }
-  check_ = std::make_unique<duckdb::ExpressionExecutor>(*context_.client);
-  for (auto& e : checks_) {
-    RenumberReferences(*e, positions);
-    check_->AddExpression(*e);
-  }
-  if (base_types_.empty()) {  // only the number of rows matters
-    physical_.push_back(0);
-    base_types_.push_back(table_.table->schema.columns[0].type);
-  }
-  base_.Initialize(duckdb::Allocator::DefaultAllocator(), base_types_);
-  output_.InitializeEmpty(output_types);
-  return Status::Ok();
+  return number % lanes_.size();
 }
 
 SplitState& SourceReader::Split(const std::string& id) {
@@ -248,7 +54,10 @@ SplitState& SourceReader::Split(const std::string& id) {
 }
 
 Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
-  MR_ASSIGN_OR_RETURN(std::vector<connectors::Split> found, source_->Splits());
+  MR_ASSIGN_OR_RETURN(std::vector<connectors::Split> found, source().Splits());
+  for (size_t s = 1; s < lanes_.size(); s++) {
+    MR_RETURN_IF_ERROR(lanes_[s]->source().Splits().status());
+  }
   const bool first_time = splits_.empty() && !has_checkpoint_;
   for (const connectors::Split& split : found) {
     bool known = std::any_of(splits_.begin(), splits_.end(),
@@ -259,7 +68,7 @@ Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
     state.last_data_monotonic_us = now_monotonic_us;
     // The startup mode is for the splits of a new job; one that appears later is read whole.
     if (!restored && first_time) {
-      MR_ASSIGN_OR_RETURN(state.next, source_->Start(split));
+      MR_ASSIGN_OR_RETURN(state.next, source().Start(split));
     }
   }
   return Status::Ok();
@@ -272,7 +81,7 @@ Status SourceReader::Decide(int64_t budget_bytes, int64_t now_us, state::Decisio
   for (SplitState& split : splits_) {
     if (split.ended) continue;
     MR_ASSIGN_OR_RETURN(connectors::Source::Ready ready,
-                        source_->Poll({split.id}, split.next, share));
+                        source().Poll({split.id}, split.next, share));
     split.behind = ready.behind;
     if (ready.to > split.next || ready.end) {
       decision.ranges.push_back({index_, split.id, split.next, ready.to, ready.end});
@@ -288,275 +97,36 @@ Status SourceReader::Decide(int64_t budget_bytes, int64_t now_us, state::Decisio
   return Status::Ok();
 }
 
+void SourceReader::Prepare(const state::Decision& decision) {
+  for (const state::SplitRange& range : decision.ranges) {
+    if (range.source == index_) Split(range.split);
+  }
+}
+
 Status SourceReader::Read(const state::SplitRange& range, int64_t clock_us) {
-  reading_ = &Split(range.split);
-  clock_us_ = clock_us;
-  failure_ = Status::Ok();
-  Output output(*this);
-  if (range.to > range.from) {
-    Status read = duck::AtTheDoor(
-        [&]() -> Status { return source_->Read({range.split}, range.from, range.to, output); });
-    MR_RETURN_IF_ERROR(read);
-    MR_RETURN_IF_ERROR(failure_);
-  }
-  reading_->next = range.to;
-  reading_->ended = range.end;
-  return Status::Ok();
+  auto split = std::find_if(splits_.begin(), splits_.end(),
+                            [&](const SplitState& s) { return s.id == range.split; });
+  MR_CHECK(split != splits_.end(), "the decision was prepared");
+  return lanes_[OwnerOf(range.split)]->Read(*split, range, clock_us, frontier_);
 }
 
-void SourceReader::OnRecords(std::span<const model::Record> records) {
-  counters_.rows_in += static_cast<int64_t>(records.size());
-  Origin origin;
-  origin.reader = this;
-  origin.records = records;
-  std::vector<model::RowError> errors;
-  base_.Reset();
-  if (!decoder_) {
-    failure_ = Status(Code::kBadOption, fmt::format("table \"{}\" has no 'format'", table_name()))
-                   .At(table_.table->span);
-    return;
+SourceCounters SourceReader::counters() const {
+  SourceCounters sum;
+  for (const auto& lane : lanes_) {
+    sum.rows_in += lane->counters().rows_in;
+    sum.dead_lettered += lane->counters().dead_lettered;
+    sum.dropped += lane->counters().dropped;
   }
-  if (metadata_.empty()) {
-    decoder_->Decode(records, base_, origin.row_record, errors);
-  } else {
-    duckdb::DataChunk physical;
-    physical.InitializeEmpty(
-        {base_types_.begin(), base_types_.begin() + static_cast<std::ptrdiff_t>(physical_.size())});
-    for (size_t c = 0; c < physical_.size(); c++) physical.data[c].Reference(base_.data[c]);
-    decoder_->Decode(records, physical, origin.row_record, errors);
-    for (size_t c = 0; c < physical_.size(); c++) base_.data[c].Reference(physical.data[c]);
-    base_.SetCardinality(physical.size());
-    FillMetadata(base_, records, origin.row_record);
-  }
-  for (const model::RowError& error : errors) {
-    model::DeadLetter letter;
-    origin.DescribeRecord(error.record_index, letter);
-    letter.stage = "decode";
-    letter.job = job_;
-    letter.kind = error.kind;
-    letter.column = error.column;
-    letter.reason = error.message;
-    counters_.dead_lettered++;
-    context_.dead_letters->Add(std::move(letter));
-  }
-  Deliver(base_, origin);
+  return sum;
 }
 
-void SourceReader::OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets) {
-  counters_.rows_in += static_cast<int64_t>(rows.size());
-  Origin origin;
-  origin.reader = this;
-  origin.offsets = offsets;
-  origin.rows = &rows;
-  Deliver(rows, origin);
-}
-
-void SourceReader::FillMetadata(duckdb::DataChunk& base, std::span<const model::Record> records,
-                                const std::vector<uint32_t>& row_record) {
-  for (const auto& [position, key] : metadata_) {
-    for (idx_t row = 0; row < base.size(); row++) {
-      const model::Record& record = records[row_record[row]];
-      duckdb::Value value;
-      if (key == "offset") {
-        value = duckdb::Value::BIGINT(record.offset);
-      } else if (key == "partition") {
-        value = duckdb::Value(reading_->id);
-      } else if (key == "timestamp") {
-        value = duckdb::Value::TIMESTAMP(duckdb::timestamp_t(record.timestamp_ms * kMillisecond));
-      } else {
-        value = duckdb::Value(topic_);
-      }
-      base.data[position].SetValue(row, value.DefaultCastAs(base_types_[position]));
-    }
-  }
-}
-
-// Checks, event time and computed columns, then on to the consumers.
-void SourceReader::Deliver(duckdb::DataChunk& base, const Origin& origin) {
-  if (base.size() == 0) return;
-  duckdb::DataChunk kept;
-  kept.InitializeEmpty(base.GetTypes());
-  std::vector<uint32_t> from;  // row of `base` for each row of `kept`; empty: the same
-  KeepRows(base, kept, from, origin);
-  if (kept.size() > 0) Compute(kept, from, origin);
-  if (kept.size() == 0) return;
-
-  stream::Batch batch;
-  batch.origin = &origin;
-  for (size_t c = 0; c < outputs_.size(); c++) {
-    const OutputColumn& column = outputs_[c];
-    output_.data[c].Reference(column.base >= 0
-                                  ? kept.data[static_cast<size_t>(column.base)]
-                                  : computed_rows_.data[static_cast<size_t>(column.computed)]);
-  }
-  output_.SetCardinality(kept.size());
-  batch.rows = &output_;
-  if (time_column_ >= 0) {
-    duckdb::Vector& time = time_.base >= 0
-                               ? kept.data[static_cast<size_t>(time_.base)]
-                               : computed_rows_.data[static_cast<size_t>(time_.computed)];
-    duckdb::UnifiedVectorFormat format;
-    time.ToUnifiedFormat(kept.size(), format);
-    const auto* times = reinterpret_cast<const int64_t*>(format.data);
-    int64_t newest_allowed = clock_us_ + table_.settings.max_time_ahead_us;
-    std::vector<uint32_t> refused;
-    for (uint32_t row = 0; row < kept.size(); row++) {
-      idx_t at = format.sel->get_index(row);
-      if (!format.validity.RowIsValid(at) || times[at] > newest_allowed ||
-          times[at] <= model::kTimeMin) {
-        refused.push_back(row);
-        continue;
-      }
-      model::EventTime reached =
-          reading_->newest <= model::kTimeMin
-              ? frontier_
-              : std::max(frontier_, reading_->newest - delay_us_ + kMillisecond);
-      if (times[at] < reached) {
-        uint32_t source_row = from.empty() ? row : from[row];
-        batch.late.push_back({row, source_row, index_, reached});
-      }
-      reading_->newest = std::max(reading_->newest, times[at]);
-    }
-    if (!refused.empty()) {
-      // Rare: say why, and send the rest on by itself.
-      duckdb::SelectionVector rest(STANDARD_VECTOR_SIZE);
-      idx_t count = 0;
-      size_t next = 0;
-      std::vector<stream::LateCandidate> late;
-      size_t candidate = 0;
-      for (uint32_t row = 0; row < kept.size(); row++) {
-        while (candidate < batch.late.size() && batch.late[candidate].row < row) candidate++;
-        if (next < refused.size() && refused[next] == row) {
-          next++;
-          idx_t at = format.sel->get_index(row);
-          bool null = !format.validity.RowIsValid(at);
-          uint32_t source_row = from.empty() ? row : from[row];
-          Bury(origin, source_row, RowErrorKind::kTime, table_.table->watermark->column[0],
-               null ? "event time is NULL"
-                    : fmt::format("event time {} is more than {} ahead of the clock",
-                                  duckdb::Timestamp::ToString(duckdb::timestamp_t(times[at])),
-                                  FormatDurationMicros(table_.settings.max_time_ahead_us)),
-               "event time");
-          continue;
-        }
-        if (candidate < batch.late.size() && batch.late[candidate].row == row) {
-          late.push_back(batch.late[candidate]);
-          late.back().row = static_cast<uint32_t>(count);
-        }
-        rest.set_index(count++, row);
-      }
-      batch.late = std::move(late);
-      output_.Slice(rest, count);
-      output_.SetCardinality(count);
-    }
-  }
-  if (output_.size() > 0) emitter_.Emit(batch);
-}
-
-// `kept` becomes the rows of `base` that satisfy every CHECK (NULL passes, as in the standard).
-void SourceReader::KeepRows(duckdb::DataChunk& base, duckdb::DataChunk& kept,
-                            std::vector<uint32_t>& from, const Origin& origin) {
-  kept.Reference(base);
-  if (checks_.empty()) return;
-  std::vector<uint8_t> broken(base.size(), 0);
-  bool any = false;
-  for (idx_t c = 0; c < checks_.size(); c++) {
-    const sql::Check& check = *check_definitions_[c];
-    duckdb::Vector holds(duckdb::LogicalType::BOOLEAN);
-    check_->SetChunk(&base);
-    check_->ExecuteExpression(c, holds);
-    duckdb::UnifiedVectorFormat format;
-    holds.ToUnifiedFormat(base.size(), format);
-    for (uint32_t row = 0; row < base.size(); row++) {
-      idx_t at = format.sel->get_index(row);
-      if (broken[row] || !format.validity.RowIsValid(at)) continue;
-      if (reinterpret_cast<const bool*>(format.data)[at]) continue;
-      std::string reason =
-          fmt::format("constraint \"{}\" is violated: {}", check.name, check.flink.text);
-      switch (check.action) {
-        case sql::ViolationAction::kWarn:
-          continue;
-        case sql::ViolationAction::kDrop:
-          counters_.dropped++;
-          break;
-        case sql::ViolationAction::kFail:
-          failure_ = Status(Code::kFailedPrecondition,
-                            fmt::format("table \"{}\": {}", table_name(), reason))
-                         .WithHint("the constraint says ON VIOLATION FAIL")
-                         .At(check.span);
-          break;
-        case sql::ViolationAction::kDeadLetter:
-          Bury(origin, row, RowErrorKind::kConstraint, "", reason, "check");
-          break;
-      }
-      broken[row] = 1;
-      any = true;
-    }
-  }
-  if (!any) return;
-  duckdb::SelectionVector rest(STANDARD_VECTOR_SIZE);
-  for (uint32_t row = 0; row < base.size(); row++) {
-    if (broken[row]) continue;
-    rest.set_index(from.size(), row);
-    from.push_back(row);
-  }
-  kept.Slice(base, rest, from.size());
-  kept.SetCardinality(from.size());
-}
-
-// Fills computed_rows_; rows on which an expression fails leave `kept`.
-void SourceReader::Compute(duckdb::DataChunk& kept, std::vector<uint32_t>& from,
-                           const Origin& origin) {
-  if (computed_.empty()) return;
-  computed_rows_.Reset();
-  try {
-    compute_->Execute(kept, computed_rows_);
-    return;
-  } catch (const std::exception&) {
-    // Some row is at fault: find out which, one by one.
-  }
-  duckdb::SelectionVector good(STANDARD_VECTOR_SIZE);
-  duckdb::SelectionVector one(1);
-  std::vector<uint32_t> good_from;
-  for (uint32_t row = 0; row < kept.size(); row++) {
-    one.set_index(0, row);
-    duckdb::DataChunk single;
-    single.InitializeEmpty(kept.GetTypes());
-    single.Slice(kept, one, 1);
-    single.SetCardinality(1);
-    uint32_t source_row = from.empty() ? row : from[row];
-    try {
-      computed_rows_.Reset();
-      compute_->Execute(single, computed_rows_);
-      good.set_index(good_from.size(), row);
-      good_from.push_back(source_row);
-    } catch (const std::exception& e) {
-      Bury(origin, source_row, RowErrorKind::kType, "", duckdb::ErrorData(e).RawMessage(),
-           "computed column");
-    }
-  }
-  from = good_from;
-  kept.Slice(good, good_from.size());
-  kept.SetCardinality(good_from.size());
-  computed_rows_.Reset();
-  if (kept.size() > 0) compute_->Execute(kept, computed_rows_);
-}
-
-void SourceReader::Bury(const Origin& origin, uint32_t row, RowErrorKind kind,
-                        const std::string& column, const std::string& reason, const char* stage) {
-  model::DeadLetter letter;
-  origin.Describe(row, letter);
-  letter.stage = stage;
-  letter.job = job_;
-  letter.kind = kind;
-  letter.column = column;
-  letter.reason = reason;
-  counters_.dead_lettered++;
-  context_.dead_letters->Add(std::move(letter));
+model::EventTime SourceReader::Reached(const SplitState& split) const {
+  if (split.newest <= model::kTimeMin) return model::kTimeMin;
+  return split.newest - table_.table->watermark->delay_us.value_or(0) + kMillisecond;
 }
 
 model::EventTime SourceReader::Advance(const state::Decision& decision) {
-  if (time_column_ < 0) {
+  if (!has_event_time()) {
     return Ended() ? model::kTimeMax : model::kTimeMin;
   }
   for (SplitState& split : splits_) split.idle = false;
@@ -567,8 +137,7 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
   model::EventTime highest = model::kTimeMin;  // over all
   bool any = false;
   for (const SplitState& split : splits_) {
-    model::EventTime own =
-        split.newest <= model::kTimeMin ? model::kTimeMin : split.newest - delay_us_ + kMillisecond;
+    model::EventTime own = Reached(split);
     highest = std::max(highest, own);
     if (split.ended || split.idle) continue;
     any = true;
@@ -588,12 +157,6 @@ bool SourceReader::Ended() const {
          std::all_of(splits_.begin(), splits_.end(), [](const SplitState& s) { return s.ended; });
 }
 
-namespace {
-std::string SplitKey(int source, const std::string& split) {
-  return fmt::format("split/{:06}/{}", source, split);
-}
-}  // namespace
-
 void SourceReader::Save(state::StateWriter& writer) const {
   for (const SplitState& split : splits_) {
     std::string value(17, '\0');
@@ -604,7 +167,8 @@ void SourceReader::Save(state::StateWriter& writer) const {
   }
   std::string value(32, '\0');
   std::memcpy(value.data(), &frontier_, 8);
-  std::memcpy(value.data() + 8, &counters_, sizeof counters_);
+  SourceCounters sum = counters();
+  std::memcpy(value.data() + 8, &sum, sizeof sum);
   writer.Put(state::kJobEntries, fmt::format("source/{:06}", index_), value);
 }
 
@@ -623,7 +187,7 @@ void SourceReader::Restore(const state::StateReader& state) {
   state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
              [&](std::string_view, std::string_view value) {
                std::memcpy(&frontier_, value.data(), 8);
-               std::memcpy(&counters_, value.data() + 8, sizeof counters_);
+               std::memcpy(&lanes_[0]->counters(), value.data() + 8, sizeof(SourceCounters));
              });
 }
 

@@ -135,7 +135,7 @@ CREATE VIEW converted AS SELECT v.user_id, v.event_time FROM views v JOIN carts 
   AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND;
 )";
 
-enum class Way { kStraight, kTinyEpochs, kRestarts };
+enum class Way { kStraight, kTinyEpochs, kRestarts, kShards, kShardRestarts };
 
 // Events per partition in an order that is never more than 4 s behind the newest.
 void Produce(log::Log& log, const std::string& topic, int partitions, int events,
@@ -185,6 +185,9 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
   script += kViews;
   if (way == Way::kTinyEpochs)
     script += "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
+  if (way == Way::kShards || way == Way::kShardRestarts) {
+    script += "SET 'parallelism.default' = '3';\n";
+  }
   for (const Case& c : kCases) {
     script += fmt::format(
         "CREATE TABLE out_{} ({}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', "
@@ -199,11 +202,12 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
-    int events = seed == 0 ? 0 : way == Way::kTinyEpochs ? 60 : 200;
+    int events = way == Way::kTinyEpochs ? 60 : way == Way::kShards ? 2'500 : 200;
+    if (seed == 0) events = 0;
     Produce(runtime->log(), "views", partitions, events, random);
     Produce(runtime->log(), "carts", 2, events, random);
   }
-  if (way == Way::kRestarts) {
+  if (way == Way::kRestarts || way == Way::kShardRestarts) {
     for (int i = 0; i < 4; i++) {
       auto runtime = Open(directory.path(), true);
       ASSERT_NE(runtime, nullptr);
@@ -232,7 +236,8 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
 INSTANTIATE_TEST_SUITE_P(Seeds, StreamOracle,
                          ::testing::Combine(::testing::Range(0, 4),
                                             ::testing::Values(Way::kStraight, Way::kTinyEpochs,
-                                                              Way::kRestarts)));
+                                                              Way::kRestarts, Way::kShards,
+                                                              Way::kShardRestarts)));
 
 }  // namespace
 }  // namespace millrace::project

@@ -112,14 +112,9 @@ Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& sc
 Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehouse& warehouse) {
   for (const sql::Table* table : project.catalog().Tables()) {
     if (table->Option("connector") != "kafka" || table->Option("topic").empty()) continue;
-    format::DecoderOptions options;
-    options.format = table->Option("format");
-    if (options.format.empty()) options.format = table->Option("value.format");
+    format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());
     if (options.format.empty()) continue;
     options.schema = table->schema;
-    for (const auto& [key, value] : table->OptionValues()) {
-      if (key.rfind(options.format + ".", 0) == 0) options.options[key] = value;
-    }
     MR_RETURN_IF_ERROR(
         Register(log, warehouse, "main", table->name, table->Option("topic"), std::move(options)));
   }

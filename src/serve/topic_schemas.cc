@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <duckdb/execution/expression_executor.hpp>
 #include <mutex>
 
-#include "job/scan_schema.h"
+#include "format/decoder.h"
+#include "job/row_checks.h"
 #include "sql/functions.h"
 
 namespace millrace::serve {
@@ -15,31 +15,23 @@ namespace {
 // The CHECK constraints of a table over its physical columns. Rows whose constraint says DROP or
 // WARN pass here: what happens to them is the reading job's to count.
 struct Checks {
-  std::mutex mutex;
-  std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;
-  std::vector<const sql::Check*> definitions;
-  std::unique_ptr<duckdb::ExpressionExecutor> executor;
+  Checks(duckdb::ClientContext& client,
+         std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions,
+         std::vector<const sql::Check*> definitions)
+      : checks(client, std::move(expressions), std::move(definitions)) {}
 
   void Run(duckdb::DataChunk& rows, std::vector<std::pair<uint32_t, model::RowError>>& errors) {
     std::lock_guard<std::mutex> lock(mutex);
-    for (duckdb::idx_t c = 0; c < expressions.size(); c++) {
-      duckdb::Vector holds(duckdb::LogicalType::BOOLEAN);
-      executor->SetChunk(&rows);
-      executor->ExecuteExpression(c, holds);
-      duckdb::UnifiedVectorFormat format;
-      holds.ToUnifiedFormat(rows.size(), format);
-      for (uint32_t row = 0; row < rows.size(); row++) {
-        duckdb::idx_t at = format.sel->get_index(row);
-        if (!format.validity.RowIsValid(at) || reinterpret_cast<const bool*>(format.data)[at])
-          continue;
-        model::RowError error;
-        error.kind = model::RowErrorKind::kConstraint;
-        error.message = fmt::format("constraint \"{}\" is violated: {}", definitions[c]->name,
-                                    definitions[c]->flink.text);
-        errors.emplace_back(row, std::move(error));
-      }
-    }
+    checks.Run(rows, [&](uint32_t row, const sql::Check& check) {
+      model::RowError error;
+      error.kind = model::RowErrorKind::kConstraint;
+      error.message = job::RowChecks::Reason(check);
+      errors.emplace_back(row, std::move(error));
+    });
   }
+
+  std::mutex mutex;
+  job::RowChecks checks;
 };
 
 }  // namespace
@@ -54,15 +46,14 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
     auto schema = std::make_shared<TopicSchema>();
     schema->table = table->name;
     schema->schema = table->schema;
-    schema->format =
-        table->Option("format").empty() ? table->Option("value.format") : table->Option("format");
-    for (const auto& [key, value] : table->OptionValues()) {
-      if (key.rfind(schema->format + ".", 0) == 0) schema->format_options[key] = value;
-    }
+    format::DecoderOptions format = format::DecoderOptionsOf(table->OptionValues());
+    schema->format = format.format;
+    schema->format_options = format.options;
     auto settings = project.config().topics.find(topic);
     if (settings != project.config().topics.end()) schema->key_column = settings->second.key;
     if (schema->key_column.empty()) schema->key_column = table->Option("key.fields");
-    auto checks = std::make_shared<Checks>();
+    std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;
+    std::vector<const sql::Check*> definitions;
     for (const sql::Check& check : table->checks) {
       bool refuses = check.action == sql::ViolationAction::kDeadLetter ||
                      check.action == sql::ViolationAction::kFail;
@@ -71,12 +62,12 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
           table->schema, {fmt::format("CAST(({}) AS BOOLEAN)", check.expression.text)});
       // A check over metadata columns cannot be made before the record is in the log.
       if (!bound.ok()) continue;
-      checks->expressions.push_back(std::move((*bound)[0]));
-      checks->definitions.push_back(&check);
+      expressions.push_back(std::move((*bound)[0]));
+      definitions.push_back(&check);
     }
-    if (!checks->expressions.empty()) {
-      checks->executor = std::make_unique<duckdb::ExpressionExecutor>(schemas->planner_->context());
-      for (auto& e : checks->expressions) checks->executor->AddExpression(*e);
+    if (!expressions.empty()) {
+      auto checks = std::make_shared<Checks>(schemas->planner_->context(), std::move(expressions),
+                                             std::move(definitions));
       schema->check_constraints = [checks](auto& rows, auto& errors) { checks->Run(rows, errors); };
     }
     schemas->schemas_[topic] = std::move(schema);

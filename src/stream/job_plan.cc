@@ -32,9 +32,9 @@ Status Refuse(const std::string& clause, const std::string& why, const std::stri
 }
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
-                             const std::map<std::string, ScanTable>& tables) {
+                             const std::map<std::string, ScanTable>& tables, Shard shard) {
   return duck::AtTheDoor(
-      [&]() -> Result<JobPlan> { return JobPlanBuilder(context, tables).Build(plan); });
+      [&]() -> Result<JobPlan> { return JobPlanBuilder(context, tables, shard).Build(plan); });
 }
 
 duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
@@ -50,7 +50,37 @@ Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
   plan_.types = result.types();
   plan_.names = plan.names;
   plan_.changelog = result.changelog;
+  FindStages();
   return std::move(plan_);
+}
+
+void JobPlanBuilder::FindStages() {
+  std::map<const Operator*, size_t> place;
+  for (size_t i = 0; i < plan_.operators.size(); i++) place[plan_.operators[i].get()] = i;
+  plan_.stages.assign(plan_.operators.size(), 0);
+  for (size_t i = 0; i < plan_.operators.size(); i++) {
+    Operator& op = *plan_.operators[i];
+    size_t next_stage = plan_.stages[i];
+    for (JobPlan::ExchangePoint& point : plan_.exchanges) {
+      if (point.exchange != &op) continue;
+      point.stage = plan_.stages[i];
+      next_stage++;
+    }
+    for (const Operator* next : op.emitter().Targets()) {
+      size_t& stage = plan_.stages[place.at(next)];
+      stage = std::max(stage, next_stage);
+    }
+  }
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::Partition(Stream stream, std::vector<idx_t> keys) {
+  if (shard_.count == 1) return stream;
+  auto* exchange = Add<Exchange>(stream.types(), std::move(keys), shard_.count);
+  stream.from->emitter().Add(exchange, 0);
+  plan_.exchanges.push_back({exchange});
+  stream.from = exchange;
+  stream.open = nullptr;
+  return stream;
 }
 
 // All scans of a table share one source that delivers the columns any of them wants.
@@ -337,6 +367,13 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
                      stream.columns[static_cast<size_t>(pane)].window != WindowRole::kEnd);
     if (usable && better) pane = static_cast<int>(g);
   }
+
+  // The window alone spreads the work too; but groups that share all else belong together.
+  std::vector<idx_t> keys;
+  for (size_t g = 0; g < group_count; g++) {
+    if (static_cast<int>(g) != pane || group_count == 1) keys.push_back(g);
+  }
+  stream = Partition(std::move(stream), std::move(keys));
 
   Stream result;
   result.columns.assign(stream.columns.begin(),

@@ -12,6 +12,7 @@
 
 #include "duck/planner.h"
 #include "model/schema.h"
+#include "stream/exchange.h"
 #include "stream/operator.h"
 
 namespace millrace::stream {
@@ -31,6 +32,12 @@ struct SourceUse {
 
 enum class ChangelogKind { kAppend, kRetract };
 
+// Which copy of the plan to make, of how many: see stream/exchange.h.
+struct Shard {
+  size_t index = 0;
+  size_t count = 1;
+};
+
 struct JobPlan {
   std::vector<SourceUse> sources;
   std::vector<std::unique_ptr<Operator>> operators;  // inputs before their consumers
@@ -38,9 +45,18 @@ struct JobPlan {
   duckdb::vector<duckdb::LogicalType> types;         // of the result
   std::vector<std::string> names;
   ChangelogKind changelog = ChangelogKind::kAppend;
+
+  // For each operator how many exchanges lie at most between it and a source.
+  std::vector<size_t> stages;
+  // Of a sharded plan: where rows change shards, in the order of `operators`.
+  struct ExchangePoint {
+    Exchange* exchange = nullptr;
+    size_t stage = 0;  // of the exchange; those who read it have a later one
+  };
+  std::vector<ExchangePoint> exchanges;
 };
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
-                             const std::map<std::string, ScanTable>& tables);
+                             const std::map<std::string, ScanTable>& tables, Shard shard = {});
 
 }  // namespace millrace::stream

@@ -17,8 +17,9 @@ namespace millrace::stream {
 
 class JobPlanBuilder {
  public:
-  JobPlanBuilder(duckdb::ClientContext& context, const std::map<std::string, ScanTable>& tables)
-      : context_(context), tables_(tables) {}
+  JobPlanBuilder(duckdb::ClientContext& context, const std::map<std::string, ScanTable>& tables,
+                 Shard shard)
+      : context_(context), tables_(tables), shard_(shard) {}
 
   Result<JobPlan> Build(const duck::Plan& plan);
 
@@ -52,10 +53,13 @@ class JobPlanBuilder {
   Stream KeepColumns(Stream stream, const duckdb::vector<duckdb::idx_t>& columns);
   Result<Stream> Aggregate(Stream input, Expressions groups,
                            std::vector<duckdb::unique_ptr<duckdb::BoundAggregateExpression>> calls);
-  // Makes an operator. Ids count from 1: 0 is the job's own part of the state.
+  // Sends every row to the shard that owns its key: what stands before each operator with state.
+  Stream Partition(Stream stream, std::vector<duckdb::idx_t> keys);
+  void FindStages();
+  // Makes an operator. Ids count from 1 (0 is the job's own part of the state), by shard.
   template <typename Op, typename... Args>
   Op* Add(Args&&... args) {
-    auto id = static_cast<uint32_t>(plan_.operators.size() + 1);
+    auto id = static_cast<uint32_t>((shard_.index << 20) + plan_.operators.size() + 1);
     plan_.operators.push_back(std::make_unique<Op>(id, std::forward<Args>(args)...));
     return static_cast<Op*>(plan_.operators.back().get());
   }
@@ -63,6 +67,7 @@ class JobPlanBuilder {
 
   duckdb::ClientContext& context_;
   const std::map<std::string, ScanTable>& tables_;
+  const Shard shard_;
   JobPlan plan_;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
 };

@@ -179,6 +179,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
     side.frontier = sides[i].columns[side.time].frontier;
     side.time_name = sides[i].columns[side.time].name;
     side.keeps_unmatched = outer[i];
+    sides[i] = Partition(std::move(sides[i]), keys[i]);
   }
   size_t right_start = plan.sides[0].types.size();
   for (const JoinCondition* condition : rest) {

@@ -8,6 +8,12 @@ void Emitter::Emit(const Batch& batch) {
   for (const Target& target : targets_) target.next->Process(target.port, batch);
 }
 
+std::vector<const Operator*> Emitter::Targets() const {
+  std::vector<const Operator*> operators;
+  for (const Target& target : targets_) operators.push_back(target.next);
+  return operators;
+}
+
 Status Operator::Open(const OperatorContext& context, const state::StateReader& state) {
   (void)state;
   context_ = context;

@@ -34,6 +34,7 @@ class Emitter {
  public:
   void Add(Operator* next, int port) { targets_.push_back({next, port}); }
   void Emit(const Batch& batch);
+  std::vector<const Operator*> Targets() const;
   int64_t rows() const { return rows_; }  // emitted since the job started
 
  private:

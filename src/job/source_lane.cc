@@ -1,0 +1,485 @@
+#include "job/source_lane.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <duckdb/common/error_data.hpp>
+#include <duckdb/common/types/timestamp.hpp>
+#include <duckdb/execution/expression_executor.hpp>
+#include <duckdb/planner/expression/bound_reference_expression.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <set>
+
+#include "base/units.h"
+#include "duck/door.h"
+#include "stream/row_text.h"
+
+namespace millrace::job {
+
+using duckdb::idx_t;
+using model::RowErrorKind;
+
+namespace {
+
+constexpr int64_t kMillisecond = 1000;
+
+void CollectReferences(const duckdb::Expression& e, std::set<size_t>& columns) {
+  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
+    columns.insert(e.Cast<duckdb::BoundReferenceExpression>().index);
+  }
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](const duckdb::Expression& child) { CollectReferences(child, columns); });
+}
+
+void RenumberReferences(duckdb::Expression& e, const std::map<size_t, size_t>& positions) {
+  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
+    auto& reference = e.Cast<duckdb::BoundReferenceExpression>();
+    reference.index = positions.at(reference.index);
+  }
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](duckdb::Expression& child) { RenumberReferences(child, positions); });
+}
+
+}  // namespace
+
+// The records (or typed rows) of the block in hand. Row r of the base chunk came from record
+// row_record[r].
+class SourceLane::Origin : public stream::RowOrigin {
+ public:
+  const SourceLane* lane = nullptr;
+  std::span<const model::Record> records;
+  std::span<const model::Offset> offsets;
+  std::vector<uint32_t> row_record;
+  duckdb::DataChunk* rows = nullptr;
+
+  uint32_t RecordOf(uint32_t row) const { return row_record.empty() ? row : row_record[row]; }
+
+  void DescribeRecord(uint32_t record, model::DeadLetter& letter) const {
+    letter.table = lane->table_.table->name;
+    letter.topic = lane->topic_.empty() ? lane->reading_->id : lane->topic_;
+    letter.time_ms = lane->clock_us_ / kMillisecond;
+    bool numeric = !lane->reading_->id.empty() &&
+                   lane->reading_->id.find_first_not_of("0123456789") == std::string::npos;
+    if (numeric && lane->reading_->id.size() < 9) letter.partition = std::stoi(lane->reading_->id);
+    if (!records.empty()) {
+      letter.offset = records[record].offset;
+      letter.payload = std::string(records[record].value);
+    } else {
+      letter.offset = offsets[record];
+      if (rows) letter.payload = stream::RowText(*rows, record);
+    }
+  }
+  void Describe(uint32_t row, model::DeadLetter& letter) const override {
+    DescribeRecord(RecordOf(row), letter);
+  }
+};
+
+class SourceLane::Output : public connectors::SourceOutput {
+ public:
+  explicit Output(SourceLane& lane) : lane_(lane) {}
+  void OnRecords(std::span<const model::Record> records) override {
+    while (!records.empty()) {
+      size_t count = std::min<size_t>(records.size(), STANDARD_VECTOR_SIZE);
+      lane_.OnRecords(records.first(count));
+      records = records.subspan(count);
+    }
+  }
+  void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets) override {
+    lane_.OnRows(rows, offsets);
+  }
+
+ private:
+  SourceLane& lane_;
+};
+
+// Row r of `kept` is row from[r] of the base chunk (r itself when `from` is empty).
+struct SourceLane::Rows {
+  const Origin& origin;
+  duckdb::DataChunk kept;
+  std::vector<uint32_t> from = {};
+
+  uint32_t BaseRow(uint32_t row) const { return from.empty() ? row : from[row]; }
+};
+
+SourceLane::SourceLane(int source, const SourceTable& table, stream::SourceUse& use,
+                       stream::OperatorContext context, connectors::Services services,
+                       std::string job)
+    : index_(source),
+      table_(table),
+      use_(use),
+      context_(std::move(context)),
+      services_(std::move(services)),
+      job_(std::move(job)) {}
+SourceLane::~SourceLane() = default;
+
+Status SourceLane::Open() {
+  MR_RETURN_IF_ERROR(BindColumns(table_.bound));
+  for (stream::Operator* consumer : use_.consumers) emitter_.Add(consumer, 0);
+
+  connectors::TableContext table;
+  table.name = table_.table->name;
+  table.schema = table_.table->schema;
+  table.primary_key = table_.table->primary_key;
+  table.partitioned_by = table_.table->partitioned_by;
+  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(table_.binding.connector->spec,
+                                                              table_.binding.options));
+  table.job = job_;
+  table.services = services_;
+  if (auto topic = table_.binding.options.find("topic"); topic != table_.binding.options.end()) {
+    topic_ = topic->second;
+  }
+  MR_ASSIGN_OR_RETURN(source_, table_.binding.connector->new_source(table));
+  MR_RETURN_IF_ERROR(source_->Open(physical_));
+  return NewDecoder();
+}
+
+Status SourceLane::NewDecoder() {
+  format::DecoderOptions options = format::DecoderOptionsOf(table_.binding.options);
+  if (options.format.empty() || options.format == "parquet") return Status::Ok();
+  options.schema = table_.table->schema;
+  options.projection = physical_;
+  MR_ASSIGN_OR_RETURN(decoder_, format::NewDecoder(options));
+  return Status::Ok();
+}
+
+Status SourceLane::BindColumns(const BoundTable& bound) {
+  const int time_column = bound.scan.time_column;
+  has_time_ = time_column >= 0;
+  if (has_time_) delay_us_ = table_.table->watermark->delay_us.value_or(0);
+
+  // Which computed columns are wanted: those in use, and the event time.
+  std::map<size_t, int> computed_of_column;  // scan column -> index into bound.computed
+  int next_computed = 0;
+  for (size_t c = 0; c < bound.base_column.size(); c++) {
+    if (bound.base_column[c] < 0) computed_of_column[c] = next_computed++;
+  }
+  std::vector<size_t> wanted = use_.columns;
+  if (has_time_) wanted.push_back(static_cast<size_t>(time_column));
+
+  std::set<size_t> base;  // BaseSchema indexes that are needed
+  std::map<int, int> computed_position;
+  for (size_t column : wanted) {
+    if (bound.base_column[column] >= 0) {
+      base.insert(static_cast<size_t>(bound.base_column[column]));
+      continue;
+    }
+    int which = computed_of_column.at(column);
+    if (computed_position.count(which)) continue;
+    computed_position[which] = static_cast<int>(computed_.size());
+    computed_.push_back(bound.computed[static_cast<size_t>(which)]->Copy());
+    CollectReferences(*computed_.back(), base);
+  }
+  std::vector<duckdb::unique_ptr<duckdb::Expression>> checks;
+  for (const auto& check : bound.checks) {
+    CollectReferences(*check, base);
+    checks.push_back(check->Copy());
+  }
+  std::vector<const sql::Check*> definitions;
+  for (const sql::Check& check : table_.table->checks) {
+    if (check.enforced) definitions.push_back(&check);
+  }
+
+  const size_t physical_columns = table_.table->schema.size();
+  std::map<size_t, size_t> positions;
+  for (size_t column : base) {  // ascending: physical first, then metadata
+    positions[column] = base_types_.size();
+    if (column < physical_columns) {
+      physical_.push_back(column);
+      base_types_.push_back(table_.table->schema.columns[column].type);
+    } else {
+      const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
+      if (meta.key != "offset" && meta.key != "partition" && meta.key != "timestamp" &&
+          meta.key != "topic") {
+        return Status(Code::kUnsupported,
+                      fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
+                                  table_.table->name))
+            .WithHint("there is: \"topic\", \"partition\", \"offset\", \"timestamp\"")
+            .At(meta.span);
+      }
+      metadata_.emplace_back(base_types_.size(), meta.key);
+      base_types_.push_back(meta.type);
+    }
+  }
+  auto place = [&](size_t column) {
+    OutputColumn out;
+    if (bound.base_column[column] >= 0) {
+      out.base = static_cast<int>(positions.at(static_cast<size_t>(bound.base_column[column])));
+    } else {
+      out.computed = computed_position.at(computed_of_column.at(column));
+    }
+    return out;
+  };
+  duckdb::vector<duckdb::LogicalType> output_types;
+  for (size_t column : use_.columns) {
+    outputs_.push_back(place(column));
+    output_types.push_back(bound.scan.schema.columns[column].type);
+  }
+  if (has_time_) time_ = place(static_cast<size_t>(time_column));
+
+  duckdb::vector<duckdb::LogicalType> computed_types;
+  compute_ = std::make_unique<duckdb::ExpressionExecutor>(*context_.client);
+  for (auto& e : computed_) {
+    RenumberReferences(*e, positions);
+    compute_->AddExpression(*e);
+    computed_types.push_back(e->return_type);
+  }
+  if (!computed_.empty()) {
+    computed_rows_.Initialize(duckdb::Allocator::DefaultAllocator(), computed_types);
+  }
+  for (auto& e : checks) RenumberReferences(*e, positions);
+  checks_ = std::make_unique<RowChecks>(*context_.client, std::move(checks), definitions);
+  if (base_types_.empty()) {  // only the number of rows matters
+    physical_.push_back(0);
+    base_types_.push_back(table_.table->schema.columns[0].type);
+  }
+  base_.Initialize(duckdb::Allocator::DefaultAllocator(), base_types_);
+  output_.InitializeEmpty(output_types);
+  return Status::Ok();
+}
+
+Status SourceLane::Read(SplitState& split, const state::SplitRange& range, int64_t clock_us,
+                        model::EventTime frontier) {
+  reading_ = &split;
+  clock_us_ = clock_us;
+  frontier_ = frontier;
+  failure_ = Status::Ok();
+  Output output(*this);
+  if (range.to > range.from) {
+    Status read = duck::AtTheDoor(
+        [&]() -> Status { return source_->Read({range.split}, range.from, range.to, output); });
+    MR_RETURN_IF_ERROR(read);
+    MR_RETURN_IF_ERROR(failure_);
+  }
+  split.next = range.to;
+  split.ended = range.end;
+  return Status::Ok();
+}
+
+void SourceLane::OnRecords(std::span<const model::Record> records) {
+  counters_.rows_in += static_cast<int64_t>(records.size());
+  Origin origin;
+  origin.lane = this;
+  origin.records = records;
+  std::vector<model::RowError> errors;
+  base_.Reset();
+  if (!decoder_) {
+    failure_ =
+        Status(Code::kBadOption, fmt::format("table \"{}\" has no 'format'", table_.table->name))
+            .At(table_.table->span);
+    return;
+  }
+  if (metadata_.empty()) {
+    decoder_->Decode(records, base_, origin.row_record, errors);
+  } else {
+    duckdb::DataChunk physical;
+    physical.InitializeEmpty(
+        {base_types_.begin(), base_types_.begin() + static_cast<std::ptrdiff_t>(physical_.size())});
+    for (size_t c = 0; c < physical_.size(); c++) physical.data[c].Reference(base_.data[c]);
+    decoder_->Decode(records, physical, origin.row_record, errors);
+    for (size_t c = 0; c < physical_.size(); c++) base_.data[c].Reference(physical.data[c]);
+    base_.SetCardinality(physical.size());
+    FillMetadata(base_, records, origin.row_record);
+  }
+  for (const model::RowError& error : errors) {
+    model::DeadLetter letter;
+    origin.DescribeRecord(error.record_index, letter);
+    letter.stage = "decode";
+    letter.job = job_;
+    letter.kind = error.kind;
+    letter.column = error.column;
+    letter.reason = error.message;
+    counters_.dead_lettered++;
+    context_.dead_letters->Add(std::move(letter));
+  }
+  Deliver(base_, origin);
+}
+
+void SourceLane::OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets) {
+  counters_.rows_in += static_cast<int64_t>(rows.size());
+  Origin origin;
+  origin.lane = this;
+  origin.offsets = offsets;
+  origin.rows = &rows;
+  Deliver(rows, origin);
+}
+
+void SourceLane::FillMetadata(duckdb::DataChunk& base, std::span<const model::Record> records,
+                              const std::vector<uint32_t>& row_record) {
+  for (const auto& [position, key] : metadata_) {
+    for (idx_t row = 0; row < base.size(); row++) {
+      const model::Record& record = records[row_record[row]];
+      duckdb::Value value;
+      if (key == "offset") {
+        value = duckdb::Value::BIGINT(record.offset);
+      } else if (key == "partition") {
+        value = duckdb::Value(reading_->id);
+      } else if (key == "timestamp") {
+        value = duckdb::Value::TIMESTAMP(duckdb::timestamp_t(record.timestamp_ms * kMillisecond));
+      } else {
+        value = duckdb::Value(topic_);
+      }
+      base.data[position].SetValue(row, value.DefaultCastAs(base_types_[position]));
+    }
+  }
+}
+
+void SourceLane::Deliver(duckdb::DataChunk& base, const Origin& origin) {
+  if (base.size() == 0) return;
+  Rows rows{origin, {}};
+  rows.kept.InitializeEmpty(base.GetTypes());
+  rows.kept.Reference(base);
+  KeepChecked(rows);
+  if (rows.kept.size() > 0) Compute(rows);
+  if (rows.kept.size() == 0) return;
+
+  stream::Batch batch;
+  batch.origin = &origin;
+  for (size_t c = 0; c < outputs_.size(); c++) {
+    const OutputColumn& column = outputs_[c];
+    output_.data[c].Reference(column.base >= 0
+                                  ? rows.kept.data[static_cast<size_t>(column.base)]
+                                  : computed_rows_.data[static_cast<size_t>(column.computed)]);
+  }
+  output_.SetCardinality(rows.kept.size());
+  batch.rows = &output_;
+  if (has_time_) JudgeTimes(rows, batch);
+  if (output_.size() > 0) emitter_.Emit(batch);
+}
+
+// Marks late candidates, moves the split's newest time, and takes out rows without a usable time.
+void SourceLane::JudgeTimes(Rows& rows, stream::Batch& batch) {
+  const idx_t count = rows.kept.size();
+  duckdb::Vector& time = time_.base >= 0 ? rows.kept.data[static_cast<size_t>(time_.base)]
+                                         : computed_rows_.data[static_cast<size_t>(time_.computed)];
+  duckdb::UnifiedVectorFormat format;
+  time.ToUnifiedFormat(count, format);
+  const auto* times = reinterpret_cast<const int64_t*>(format.data);
+  const int64_t newest_allowed = clock_us_ + table_.settings.max_time_ahead_us;
+  std::vector<uint32_t> refused;
+  for (uint32_t row = 0; row < count; row++) {
+    idx_t at = format.sel->get_index(row);
+    if (!format.validity.RowIsValid(at) || times[at] > newest_allowed ||
+        times[at] <= model::kTimeMin) {
+      bool null = !format.validity.RowIsValid(at);
+      Bury(rows.origin, rows.BaseRow(row), RowErrorKind::kTime, table_.table->watermark->column[0],
+           null ? "event time is NULL"
+                : fmt::format("event time {} is more than {} ahead of the clock",
+                              duckdb::Timestamp::ToString(duckdb::timestamp_t(times[at])),
+                              FormatDurationMicros(table_.settings.max_time_ahead_us)),
+           "event time");
+      refused.push_back(row);
+      continue;
+    }
+    model::EventTime reached =
+        reading_->newest <= model::kTimeMin
+            ? frontier_
+            : std::max(frontier_, reading_->newest - delay_us_ + kMillisecond);
+    if (times[at] < reached) batch.late.push_back({row, rows.BaseRow(row), index_, reached});
+    reading_->newest = std::max(reading_->newest, times[at]);
+  }
+  if (!refused.empty()) RemoveRefused(rows, refused, batch);
+}
+
+void SourceLane::RemoveRefused(const Rows& rows, const std::vector<uint32_t>& refused,
+                               stream::Batch& batch) {
+  duckdb::SelectionVector rest(STANDARD_VECTOR_SIZE);
+  std::vector<uint32_t> place(rows.kept.size());  // of each row that stays, in the result
+  idx_t count = 0;
+  size_t next = 0;
+  for (uint32_t row = 0; row < rows.kept.size(); row++) {
+    if (next < refused.size() && refused[next] == row) {
+      next++;
+      continue;
+    }
+    place[row] = static_cast<uint32_t>(count);
+    rest.set_index(count++, row);
+  }
+  for (stream::LateCandidate& late : batch.late) late.row = place[late.row];
+  output_.Slice(rest, count);
+  output_.SetCardinality(count);
+}
+
+// Leaves the rows that satisfy every CHECK.
+void SourceLane::KeepChecked(Rows& rows) {
+  if (checks_->empty()) return;
+  std::vector<uint8_t> broken(rows.kept.size(), 0);
+  bool any = false;
+  checks_->Run(rows.kept, [&](uint32_t row, const sql::Check& check) {
+    if (broken[row] || check.action == sql::ViolationAction::kWarn) return;
+    broken[row] = 1;
+    any = true;
+    if (check.action == sql::ViolationAction::kDrop) {
+      counters_.dropped++;
+    } else if (check.action == sql::ViolationAction::kFail) {
+      failure_ =
+          Status(Code::kFailedPrecondition,
+                 fmt::format("table \"{}\": {}", table_.table->name, RowChecks::Reason(check)))
+              .WithHint("the constraint says ON VIOLATION FAIL")
+              .At(check.span);
+    } else {
+      Bury(rows.origin, row, RowErrorKind::kConstraint, "", RowChecks::Reason(check), "check");
+    }
+  });
+  if (!any) return;
+  duckdb::SelectionVector rest(STANDARD_VECTOR_SIZE);
+  for (uint32_t row = 0; row < broken.size(); row++) {
+    if (broken[row]) continue;
+    rest.set_index(rows.from.size(), row);
+    rows.from.push_back(row);
+  }
+  rows.kept.Slice(rest, rows.from.size());
+  rows.kept.SetCardinality(rows.from.size());
+}
+
+// Fills computed_rows_; rows on which an expression fails leave `kept`.
+void SourceLane::Compute(Rows& rows) {
+  if (computed_.empty()) return;
+  duckdb::DataChunk& kept = rows.kept;
+  computed_rows_.Reset();
+  try {
+    compute_->Execute(kept, computed_rows_);
+    return;
+  } catch (const std::exception&) {
+    // Some row is at fault: find out which, one by one.
+  }
+  duckdb::SelectionVector good(STANDARD_VECTOR_SIZE);
+  duckdb::SelectionVector one(1);
+  std::vector<uint32_t> good_from;
+  for (uint32_t row = 0; row < kept.size(); row++) {
+    one.set_index(0, row);
+    duckdb::DataChunk single;
+    single.InitializeEmpty(kept.GetTypes());
+    single.Slice(kept, one, 1);
+    single.SetCardinality(1);
+    uint32_t source_row = rows.BaseRow(row);
+    try {
+      computed_rows_.Reset();
+      compute_->Execute(single, computed_rows_);
+      good.set_index(good_from.size(), row);
+      good_from.push_back(source_row);
+    } catch (const std::exception& e) {
+      Bury(rows.origin, source_row, RowErrorKind::kType, "", duckdb::ErrorData(e).RawMessage(),
+           "computed column");
+    }
+  }
+  rows.from = good_from;
+  kept.Slice(good, good_from.size());
+  kept.SetCardinality(good_from.size());
+  computed_rows_.Reset();
+  if (kept.size() > 0) compute_->Execute(kept, computed_rows_);
+}
+
+void SourceLane::Bury(const Origin& origin, uint32_t row, RowErrorKind kind,
+                      const std::string& column, const std::string& reason, const char* stage) {
+  model::DeadLetter letter;
+  origin.Describe(row, letter);
+  letter.stage = stage;
+  letter.job = job_;
+  letter.kind = kind;
+  letter.column = column;
+  letter.reason = reason;
+  counters_.dead_lettered++;
+  context_.dead_letters->Add(std::move(letter));
+}
+
+}  // namespace millrace::job

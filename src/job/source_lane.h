@@ -1,0 +1,115 @@
+// SourceLane: from one range of a split to batches for the operators: read, decode, check, compute,
+// judge event time. A table has one lane per shard of the job; lanes share nothing but the table.
+//
+//   connector ─records─► decoder ─► CHECKs ─► computed columns ─► event time ─► consumers
+//                 └ bad ones: dead letters at the step that refuses them
+//
+// A row whose time is before the frontier that its own split had reached is marked as a late
+// candidate: since that depends on the split's order alone, and not on how it was cut into epochs,
+// a replay (or a batch) judges it the same way.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connectors/connector.h"
+#include "format/decoder.h"
+#include "job/compiled_job.h"
+#include "job/row_checks.h"
+#include "state/decision_log.h"
+#include "stream/operator.h"
+
+namespace millrace::job {
+
+struct SplitState {
+  std::string id;
+  model::Offset next = 0;  // first offset not yet read
+  model::EventTime newest = model::kTimeMin;
+  bool ended = false;
+  bool idle = false;
+  int64_t behind = 0;                  // offsets not read yet, as of the last poll
+  int64_t last_data_monotonic_us = 0;  // not part of the state
+};
+
+struct SourceCounters {
+  int64_t rows_in = 0;        // records read
+  int64_t dead_lettered = 0;  // refused here
+  int64_t dropped = 0;  // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
+};
+
+class SourceLane {
+ public:
+  SourceLane(int source, const SourceTable& table, stream::SourceUse& use,
+             stream::OperatorContext context, connectors::Services services, std::string job);
+  ~SourceLane();
+
+  Status Open();
+  // Reads the range and hands its rows to the consumers. `frontier`: the table's, as of the last
+  // epoch. Moves split.next, split.newest and split.ended.
+  Status Read(SplitState& split, const state::SplitRange& range, int64_t clock_us,
+              model::EventTime frontier);
+
+  connectors::Source& source() { return *source_; }
+  SourceCounters& counters() { return counters_; }
+
+ private:
+  class Output;  // the connector's SourceOutput
+  class Origin;  // finds a row's record again for a dead letter
+  struct Rows;   // rows on their way through the lane
+  Status BindColumns(const BoundTable& bound);
+  Status NewDecoder();
+  void OnRecords(std::span<const model::Record> records);
+  void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets);
+  void FillMetadata(duckdb::DataChunk& base, std::span<const model::Record> records,
+                    const std::vector<uint32_t>& row_record);
+  void Deliver(duckdb::DataChunk& base, const Origin& origin);
+  void KeepChecked(Rows& rows);
+  void Compute(Rows& rows);
+  void JudgeTimes(Rows& rows, stream::Batch& batch);
+  void RemoveRefused(const Rows& rows, const std::vector<uint32_t>& refused, stream::Batch& batch);
+  void Bury(const Origin& origin, uint32_t row, model::RowErrorKind kind, const std::string& column,
+            const std::string& reason, const char* stage);
+
+  const int index_;
+  const SourceTable& table_;
+  stream::SourceUse& use_;
+  stream::OperatorContext context_;
+  connectors::Services services_;
+  std::string job_;
+  std::string topic_;
+
+  std::unique_ptr<connectors::Source> source_;
+  std::unique_ptr<format::Decoder> decoder_;  // null: the source delivers typed rows
+  stream::Emitter emitter_;
+
+  // Base columns that are decoded (physical) or filled in (metadata), and their position in the
+  // chunk; then what becomes of them.
+  std::vector<size_t> physical_;                          // schema indexes, in decoder order
+  std::vector<std::pair<size_t, std::string>> metadata_;  // position in the chunk, connector's key
+  duckdb::vector<duckdb::LogicalType> base_types_;
+  struct OutputColumn {
+    int base = -1;      // position in the base chunk, or
+    int computed = -1;  // index of the computed expression
+  };
+  std::vector<OutputColumn> outputs_;  // as use_.columns
+  OutputColumn time_;                  // where event time is
+  bool has_time_ = false;
+  int64_t delay_us_ = 0;
+  std::vector<duckdb::unique_ptr<duckdb::Expression>> computed_;
+  std::unique_ptr<duckdb::ExpressionExecutor> compute_;
+  std::unique_ptr<RowChecks> checks_;
+  duckdb::DataChunk base_;
+  duckdb::DataChunk computed_rows_;
+  duckdb::DataChunk output_;
+  SourceCounters counters_;
+
+  // Of the range being read.
+  SplitState* reading_ = nullptr;
+  int64_t clock_us_ = 0;
+  model::EventTime frontier_ = model::kTimeMin;
+  Status failure_;
+};
+
+}  // namespace millrace::job
