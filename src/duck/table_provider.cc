@@ -8,6 +8,9 @@
 #include <duckdb/main/extension/extension_loader.hpp>
 #include <duckdb/parser/expression/constant_expression.hpp>
 #include <duckdb/parser/expression/function_expression.hpp>
+#include <duckdb/parser/parser.hpp>
+#include <duckdb/parser/statement/select_statement.hpp>
+#include <duckdb/parser/tableref/subqueryref.hpp>
 #include <duckdb/parser/tableref/table_function_ref.hpp>
 #include <duckdb/storage/object_cache.hpp>
 #include <map>
@@ -142,7 +145,17 @@ duckdb::unique_ptr<duckdb::TableRef> Replace(
     duckdb::optional_ptr<duckdb::ReplacementScanData> data) {
   const std::string schema = input.schema_name.empty() ? kMainSchema : input.schema_name;
   const std::string key = Tables::Key(schema, input.table_name);
-  if (schema != kMainSchema || !data->Cast<ReplacementData>().tables->Find(key)) return nullptr;
+  if (schema != kMainSchema) return nullptr;
+  auto table = data->Cast<ReplacementData>().tables->Find(key);
+  if (!table) return nullptr;
+  if (!table->select.empty()) {
+    duckdb::Parser parser;
+    parser.ParseQuery("SELECT " + table->select + " FROM " + kFunction + "(" + QuoteLiteral(key) +
+                      ")");
+    auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
+        std::move(parser.statements[0]));
+    return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);
+  }
   auto ref = duckdb::make_uniq<duckdb::TableFunctionRef>();
   duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> arguments;
   arguments.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value(key)));

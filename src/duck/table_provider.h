@@ -33,6 +33,8 @@ struct VirtualTable {
   std::string schema;  // e.g. "millrace"; "main" for names without a schema
   std::string name;
   model::Schema columns;
+  // What `SELECT *` shows, as a select list over `columns`; "": those. Only for schema "main".
+  std::string select = {};
   // Begins a pass. `wanted`: indexes into `columns`, in the order of the output; empty for
   // count(*), where only the number of rows matters.
   std::function<Result<std::unique_ptr<TableScan>>(const std::vector<size_t>& wanted)> scan;

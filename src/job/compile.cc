@@ -208,8 +208,29 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
   return Status::Ok();
 }
 
+// What the state depends on, and nothing else: not the prose of EXPLAIN, not the connectors.
 std::string Fingerprint(const CompiledJob& job) {
-  std::string text = job.Explain();
+  std::string text = fmt::format("shards {}\n", job.settings.shards);
+  for (size_t i = 0; i < job.plan.sources.size(); i++) {
+    const stream::SourceUse& use = job.plan.sources[i];
+    text += fmt::format("source {}", use.table);
+    for (size_t c : use.columns) {
+      const model::Column& column = job.sources[i].bound.scan.schema.columns[c];
+      text += fmt::format(" {} {},", column.name, column.type.ToString());
+    }
+    if (const auto& watermark = job.sources[i].table->watermark) {
+      text +=
+          fmt::format(" watermark {} {}", watermark->column[0], watermark->delay_us.value_or(0));
+    }
+    text += "\n";
+  }
+  for (const auto& op : job.plan.operators) {
+    const stream::OperatorDescription d = op->Describe();
+    text += fmt::format("{} {} {} {}\n", op->id(), d.name, d.detail, d.changelog);
+  }
+  for (size_t i = 0; i < job.plan.names.size(); i++) {
+    text += fmt::format("{} {},", job.plan.names[i], job.plan.types[i].ToString());
+  }
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 

@@ -373,16 +373,28 @@ Status Job::RunEpoch(const state::Decision& decision) {
     return Status::Ok();
   };
   MR_RETURN_IF_ERROR(shards_->ForEach(read_own_splits, side_by_side));
-  bool moved = false;
-  for (size_t i = 0; i < sources_.size(); i++) {
-    model::EventTime before = frontiers_[i];
-    frontiers_[i] = std::max(before, sources_[i]->Advance(decision));
-    moved |= frontiers_[i] != before;
-  }
+  const bool moved = MoveFrontiers(decision);
   MR_RETURN_IF_ERROR(shards_->FinishEpoch(frontiers_, moved, side_by_side));
   epoch_ = decision.epoch;
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
   return Status::Ok();
+}
+
+bool Job::MoveFrontiers(const state::Decision& decision) {
+  const stream::Frontiers before = frontiers_;
+  model::EventTime awake = model::kTimeMin;  // the highest of the tables that may still send
+  for (size_t i = 0; i < sources_.size(); i++) {
+    frontiers_[i] = std::max(frontiers_[i], sources_[i]->Advance(decision));
+    bool ends_time = frontiers_[i] == model::kTimeMax;
+    if (!sources_[i]->WhollyIdle() && !ends_time) awake = std::max(awake, frontiers_[i]);
+  }
+  // A table that is idle as a whole holds no join or union back.
+  for (size_t i = 0; i < sources_.size(); i++) {
+    if (!sources_[i]->has_event_time() || !sources_[i]->WhollyIdle()) continue;
+    sources_[i]->RaiseFrontier(awake);
+    frontiers_[i] = std::max(frontiers_[i], awake);
+  }
+  return frontiers_ != before;
 }
 
 int64_t Job::RowsWritten() const {

@@ -119,6 +119,7 @@ class Job {
   Status Recover();
   Result<bool> DecideNext(state::Decision& decision);
   Status RunEpoch(const state::Decision& decision);
+  bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
   Status Checkpoint();

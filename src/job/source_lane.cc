@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "duck/door.h"
+#include "job/metadata_columns.h"
 #include "stream/row_text.h"
 
 namespace millrace::job {
@@ -188,8 +189,7 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
       base_types_.push_back(table_.table->schema.columns[column].type);
     } else {
       const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
-      if (meta.key != "offset" && meta.key != "partition" && meta.key != "timestamp" &&
-          meta.key != "topic") {
+      if (!IsMetadataKey(meta.key)) {
         return Status(Code::kUnsupported,
                       fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
                                   table_.table->name))
@@ -278,7 +278,9 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
     decoder_->Decode(records, physical, origin.row_record, errors);
     for (size_t c = 0; c < physical_.size(); c++) base_.data[c].Reference(physical.data[c]);
     base_.SetCardinality(physical.size());
-    FillMetadata(base_, records, origin.row_record);
+    for (const auto& [position, key] : metadata_) {
+      FillMetadata(key, records, origin.row_record, topic_, reading_->id, base_.data[position]);
+    }
   }
   for (const model::RowError& error : errors) {
     model::DeadLetter letter;
@@ -301,26 +303,6 @@ void SourceLane::OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> 
   origin.offsets = offsets;
   origin.rows = &rows;
   Deliver(rows, origin);
-}
-
-void SourceLane::FillMetadata(duckdb::DataChunk& base, std::span<const model::Record> records,
-                              const std::vector<uint32_t>& row_record) {
-  for (const auto& [position, key] : metadata_) {
-    for (idx_t row = 0; row < base.size(); row++) {
-      const model::Record& record = records[row_record[row]];
-      duckdb::Value value;
-      if (key == "offset") {
-        value = duckdb::Value::BIGINT(record.offset);
-      } else if (key == "partition") {
-        value = duckdb::Value(reading_->id);
-      } else if (key == "timestamp") {
-        value = duckdb::Value::TIMESTAMP(duckdb::timestamp_t(record.timestamp_ms * kMillisecond));
-      } else {
-        value = duckdb::Value(topic_);
-      }
-      base.data[position].SetValue(row, value.DefaultCastAs(base_types_[position]));
-    }
-  }
 }
 
 void SourceLane::Deliver(duckdb::DataChunk& base, const Origin& origin) {

@@ -62,8 +62,6 @@ class SourceLane {
   Status NewDecoder();
   void OnRecords(std::span<const model::Record> records);
   void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets);
-  void FillMetadata(duckdb::DataChunk& base, std::span<const model::Record> records,
-                    const std::vector<uint32_t>& row_record);
   void Deliver(duckdb::DataChunk& base, const Origin& origin);
   void KeepChecked(Rows& rows);
   void Compute(Rows& rows);

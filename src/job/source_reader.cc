@@ -157,6 +157,12 @@ bool SourceReader::Ended() const {
          std::all_of(splits_.begin(), splits_.end(), [](const SplitState& s) { return s.ended; });
 }
 
+bool SourceReader::WhollyIdle() const {
+  return !splits_.empty() && !Ended() &&
+         std::all_of(splits_.begin(), splits_.end(),
+                     [](const SplitState& s) { return s.ended || s.idle; });
+}
+
 void SourceReader::Save(state::StateWriter& writer) const {
   for (const SplitState& split : splits_) {
     std::string value(17, '\0');

@@ -9,6 +9,7 @@
 // splits that this shard owns.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,6 +41,10 @@ class SourceReader {
   model::EventTime Advance(const state::Decision& decision);
 
   bool Ended() const;  // all splits of a bounded source are read
+  // Whether no split may still send, as of the last Advance, though not all have ended.
+  bool WhollyIdle() const;
+  // Moves the frontier of a wholly idle table along with the others.
+  void RaiseFrontier(model::EventTime frontier) { frontier_ = std::max(frontier_, frontier); }
   void Save(state::StateWriter& writer) const;
   void Restore(const state::StateReader& state);
 

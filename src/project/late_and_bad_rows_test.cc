@@ -162,6 +162,48 @@ TEST(IdlePartitions, NoLongerHoldTheWatermark) {
   EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
 }
 
+TEST(IdlePartitions, AWhollySilentTableHoldsNoUnionBack) {
+  TempDirectory directory;
+  std::string script = Script(", 'scan.watermark.idle-timeout' = '50 ms'", R"(
+CREATE TABLE returns (quantity INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)
+  WITH ('connector' = 'kafka', 'topic' = 'returns', 'properties.bootstrap.servers' = 'x', 'format' = 'json',
+        'scan.watermark.idle-timeout' = '50 ms');
+CREATE VIEW movements AS SELECT quantity, ts FROM orders UNION ALL SELECT -quantity, ts FROM returns;
+INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(TUMBLE(TABLE movements, DESCRIPTOR(ts),
+  INTERVAL '10' SECOND)) GROUP BY window_start, window_end;)");
+  script.replace(script.find(", 'scan.bounded.mode' = 'latest-offset'"), 39, "");
+  Write(directory.path() + "/sql/a.sql", script);
+  auto runtime = Open(directory.path(), true);
+  ASSERT_NE(runtime, nullptr);
+  runtime->Start();
+  Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "16")});
+  std::vector<std::string> rows;
+  for (int i = 0; i < 200 && rows.empty(); i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    auto table = runtime->warehouse().Query("SELECT ws FROM per_window");
+    if (table.ok() && table->row_count() > 0)
+      rows = Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window");
+  }
+  EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
+}
+
+TEST(TopicTables, ShowComputedAndMetadataColumns) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql", R"(
+CREATE TABLE orders (id STRING, doubled AS quantity * 2, quantity INT, at_offset BIGINT METADATA FROM 'offset' VIRTUAL,
+  `partition` INT METADATA VIRTUAL) WITH ('connector' = 'kafka', 'topic' = 'orders',
+  'properties.bootstrap.servers' = 'x', 'format' = 'json');)");
+  Write(directory.path() + "/millrace.yml", "topics:\n  orders: {partitions: 2}\n");
+  auto runtime = Open(directory.path(), false);
+  ASSERT_NE(runtime, nullptr);
+  Append(*runtime, "orders", 0, {Order("a", "01", 3), "not json", Order("b", "02", 4)});
+  Append(*runtime, "orders", 1, {Order("c", "03", 5)});
+  EXPECT_EQ(Rows(*runtime, "SELECT * FROM orders"),
+            (std::vector<std::string>{"a|6|3|0|0|", "b|8|4|2|0|", "c|10|5|0|1|"}));
+  EXPECT_EQ(Rows(*runtime, "SELECT max(at_offset) FROM orders"), std::vector<std::string>{"2|"});
+  EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM orders"), std::vector<std::string>{"3|"});
+}
+
 TEST(Refusals, NameTheClauseAndItsPlace) {
   struct Refusal {
     const char* insert;

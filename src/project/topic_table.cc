@@ -5,6 +5,7 @@
 #include "duck/table_provider.h"
 #include "format/decoder.h"
 #include "job/job.h"
+#include "job/metadata_columns.h"
 
 namespace millrace::project {
 
@@ -12,16 +13,24 @@ namespace {
 
 constexpr int64_t kBlockBytes = 1 << 20;
 
+// What a pass reads: decoded columns, columns of the record's metadata, and where each goes.
+struct TopicColumns {
+  format::DecoderOptions decoded;                        // its projection: the columns wanted
+  duckdb::vector<duckdb::LogicalType> types;             // of the output
+  std::vector<size_t> decoded_places;                    // in the output, by projection index
+  std::vector<std::pair<size_t, std::string>> metadata;  // place in the output, key
+  bool rows_only = false;                                // count(*)
+};
+
 // One pass over all partitions of a topic, as far as it went when the pass began.
 class TopicScan : public duck::TableScan {
  public:
   TopicScan(log::Log& log, std::string topic, std::unique_ptr<format::Decoder> decoder,
-            duckdb::vector<duckdb::LogicalType> types, bool rows_only)
+            TopicColumns columns)
       : log_(log),
         topic_(std::move(topic)),
         decoder_(std::move(decoder)),
-        types_(std::move(types)),
-        rows_only_(rows_only) {}
+        columns_(std::move(columns)) {}
 
   Status Begin() {
     MR_ASSIGN_OR_RETURN(log::TopicInfo info, log_.Describe(topic_));
@@ -35,10 +44,13 @@ class TopicScan : public duck::TableScan {
   Status Next(duckdb::DataChunk& out) override {
     while (ready_.empty() && !ranges_.empty()) MR_RETURN_IF_ERROR(ReadBlock());
     if (ready_.empty()) return Status::Ok();
-    if (rows_only_) {
+    if (columns_.rows_only) {
       out.SetCardinality(ready_.front()->size());
     } else {
-      out.Reference(*ready_.front());
+      for (duckdb::idx_t c = 0; c < out.ColumnCount(); c++) {
+        out.data[c].Reference(ready_.front()->data[c]);
+      }
+      out.SetCardinality(ready_.front()->size());
     }
     current_ = std::move(ready_.front());  // lives until the next call
     ready_.pop_front();
@@ -61,10 +73,7 @@ class TopicScan : public duck::TableScan {
     auto visit = [&](std::span<const model::Record> records) {
       while (!records.empty()) {
         size_t count = std::min<size_t>(records.size(), STANDARD_VECTOR_SIZE);
-        auto chunk = std::make_unique<duckdb::DataChunk>();
-        chunk->Initialize(duckdb::Allocator::DefaultAllocator(), types_);
-        errors_.clear();
-        decoder_->Decode(records.first(count), *chunk, row_record_, errors_);
+        auto chunk = Decode(records.first(count), std::to_string(range.partition));
         if (chunk->size() > 0) ready_.push_back(std::move(chunk));
         records = records.subspan(count);
       }
@@ -74,11 +83,30 @@ class TopicScan : public duck::TableScan {
     return Status::Ok();
   }
 
+  std::unique_ptr<duckdb::DataChunk> Decode(std::span<const model::Record> records,
+                                            const std::string& partition) {
+    auto chunk = std::make_unique<duckdb::DataChunk>();
+    chunk->Initialize(duckdb::Allocator::DefaultAllocator(), columns_.types);
+    duckdb::DataChunk decoded;
+    duckdb::vector<duckdb::LogicalType> types;
+    for (size_t place : columns_.decoded_places) types.push_back(columns_.types[place]);
+    decoded.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+    errors_.clear();
+    decoder_->Decode(records, decoded, row_record_, errors_);
+    for (size_t i = 0; i < columns_.decoded_places.size(); i++) {
+      chunk->data[columns_.decoded_places[i]].Reference(decoded.data[i]);
+    }
+    for (const auto& [place, key] : columns_.metadata) {
+      job::FillMetadata(key, records, row_record_, topic_, partition, chunk->data[place]);
+    }
+    chunk->SetCardinality(decoded.size());
+    return chunk;
+  }
+
   log::Log& log_;
   std::string topic_;
   std::unique_ptr<format::Decoder> decoder_;
-  duckdb::vector<duckdb::LogicalType> types_;
-  bool rows_only_;
+  TopicColumns columns_;
   std::deque<Range> ranges_;
   std::deque<std::unique_ptr<duckdb::DataChunk>> ready_;
   std::unique_ptr<duckdb::DataChunk> current_;
@@ -86,21 +114,48 @@ class TopicScan : public duck::TableScan {
   std::vector<model::RowError> errors_;
 };
 
+// `format`: the physical columns and how to decode them; `metadata`: further columns by key.
+Result<TopicColumns> ChooseColumns(const format::DecoderOptions& format,
+                                   const std::vector<sql::MetadataColumn>& metadata,
+                                   const std::vector<size_t>& wanted) {
+  TopicColumns columns;
+  columns.decoded = format;
+  columns.rows_only = wanted.empty();
+  auto decode = [&](size_t column) {
+    columns.decoded.projection.push_back(column);
+    columns.decoded_places.push_back(columns.types.size());
+    columns.types.push_back(format.schema.columns[column].type);
+  };
+  for (size_t column : wanted) {
+    if (column < format.schema.size()) {
+      decode(column);
+      continue;
+    }
+    const sql::MetadataColumn& meta = metadata[column - format.schema.size()];
+    columns.metadata.emplace_back(columns.types.size(), meta.key);
+    columns.types.push_back(meta.type);
+  }
+  if (columns.decoded.projection.empty()) decode(0);  // which records are rows, it decides
+  return columns;
+}
+
 Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& schema,
-                const std::string& name, const std::string& topic, format::DecoderOptions options) {
+                const std::string& name, const std::string& topic,
+                const format::DecoderOptions& format,
+                const std::vector<sql::MetadataColumn>& metadata = {}, std::string select = "") {
   duck::VirtualTable table;
   table.schema = schema;
   table.name = name;
-  table.columns = options.schema;
-  table.scan = [&log, topic, options](
+  table.columns = format.schema;
+  for (const sql::MetadataColumn& meta : metadata) {
+    table.columns.columns.push_back({meta.name, meta.type, true});
+  }
+  table.select = std::move(select);
+  table.scan = [&log, topic, format, metadata](
                    const std::vector<size_t>& wanted) -> Result<std::unique_ptr<duck::TableScan>> {
-    format::DecoderOptions own = options;
-    own.projection = wanted.empty() ? std::vector<size_t>{0} : wanted;
-    duckdb::vector<duckdb::LogicalType> types;
-    for (size_t c : own.projection) types.push_back(own.schema.columns[c].type);
-    MR_ASSIGN_OR_RETURN(auto decoder, format::NewDecoder(own));
-    auto scan = std::make_unique<TopicScan>(log, topic, std::move(decoder), std::move(types),
-                                            wanted.empty());
+    MR_ASSIGN_OR_RETURN(TopicColumns columns, ChooseColumns(format, metadata, wanted));
+    MR_ASSIGN_OR_RETURN(auto decoder, format::NewDecoder(columns.decoded));
+    auto scan = std::make_unique<TopicScan>(log, topic, std::move(decoder), std::move(columns));
     MR_RETURN_IF_ERROR(scan->Begin());
     return std::unique_ptr<duck::TableScan>(std::move(scan));
   };
@@ -115,8 +170,9 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
     format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());
     if (options.format.empty()) continue;
     options.schema = table->schema;
-    MR_RETURN_IF_ERROR(
-        Register(log, warehouse, "main", table->name, table->Option("topic"), std::move(options)));
+    MR_RETURN_IF_ERROR(Register(
+        log, warehouse, "main", table->name, table->Option("topic"), options, table->metadata,
+        table->computed.empty() && table->metadata.empty() ? "" : table->SelectList()));
   }
   format::DecoderOptions letters;
   letters.format = "json";
@@ -128,8 +184,7 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
     letters.schema.columns.push_back(
         {column, number ? LogicalType::BIGINT : LogicalType::VARCHAR, true});
   }
-  return Register(log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic,
-                  std::move(letters));
+  return Register(log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic, letters);
 }
 
 }  // namespace millrace::project

@@ -1,0 +1,21 @@
+// Metadata columns: what a record tells of itself besides its value (`offset BIGINT METADATA`).
+#pragma once
+
+#include <duckdb.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/record.h"
+
+namespace millrace::job {
+
+// "topic", "partition", "offset", "timestamp": the keys that every record has.
+bool IsMetadataKey(const std::string& key);
+
+// Fills rows 0..row_record.size() of a column: row r comes from records[row_record[r]].
+void FillMetadata(const std::string& key, std::span<const model::Record> records,
+                  const std::vector<uint32_t>& row_record, const std::string& topic,
+                  const std::string& partition, duckdb::Vector& column);
+
+}  // namespace millrace::job
