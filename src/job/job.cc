@@ -383,12 +383,15 @@ Status Job::RunEpoch(const state::Decision& decision) {
 bool Job::MoveFrontiers(const state::Decision& decision) {
   const stream::Frontiers before = frontiers_;
   model::EventTime awake = model::kTimeMin;  // the highest of the tables that may still send
+  model::EventTime highest = model::kTimeMin;
   for (size_t i = 0; i < sources_.size(); i++) {
     frontiers_[i] = std::max(frontiers_[i], sources_[i]->Advance(decision));
-    bool ends_time = frontiers_[i] == model::kTimeMax;
-    if (!sources_[i]->WhollyIdle() && !ends_time) awake = std::max(awake, frontiers_[i]);
+    if (frontiers_[i] == model::kTimeMax) continue;
+    highest = std::max(highest, frontiers_[i]);
+    if (!sources_[i]->WhollyIdle()) awake = std::max(awake, frontiers_[i]);
   }
-  // A table that is idle as a whole holds no join or union back.
+  // A table that is idle as a whole holds no join or union back; when all are, none does.
+  if (awake == model::kTimeMin) awake = highest;
   for (size_t i = 0; i < sources_.size(); i++) {
     if (!sources_[i]->has_event_time() || !sources_[i]->WhollyIdle()) continue;
     sources_[i]->RaiseFrontier(awake);
