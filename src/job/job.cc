@@ -149,12 +149,27 @@ Status Job::Start() {
 
   MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());
+  if (stored.empty() && sink_committed_ > 0) return ResultsWithoutState();
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
   if (stored.empty() && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
   return Status::Ok();
+}
+
+// Epochs would count from 1 again, and the sink would take them for ones it has: rows would be
+// lost.
+Status Job::ResultsWithoutState() const {
+  return Status(
+             Code::kFailedPrecondition,
+             fmt::format("table \"{}\" holds results of job \"{}\" up to epoch {}, but the job's "
+                         "state is gone",
+                         status_.sink_table, compiled_->name, sink_committed_))
+      .WithHint(fmt::format("put {} back; or start over: empty the table and delete the job's row "
+                            "(job = '{}') from millrace_commits beside it; or give the job another "
+                            "name (SET 'pipeline.name')",
+                            options_.state_directory, compiled_->name));
 }
 
 Status Job::OpenPlans() {

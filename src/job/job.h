@@ -113,6 +113,7 @@ class Job {
   class Letters;
   Job(std::unique_ptr<CompiledJob> compiled, JobOptions options);
   Status Start();
+  Status ResultsWithoutState() const;
   Status OpenPlans();
   Status OpenSink();
   Status OpenDeadLetters();

@@ -187,6 +187,23 @@ INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(T
   EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
 }
 
+TEST(LostState, IsAnErrorWhileTheResultsAreStillThere) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql", Script("", kTumble));
+  {
+    auto runtime = Open(directory.path(), false);
+    ASSERT_NE(runtime, nullptr);
+    Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "31")});
+  }
+  ASSERT_NE(RunToEnd(directory.path()), nullptr);
+  std::filesystem::remove_all(directory.path() + "/.millrace/state");
+  std::vector<Status> faults;
+  auto again = Runtime::Open(Project::Load(directory.path(), "", faults), true);
+  ASSERT_FALSE(again.ok());
+  EXPECT_NE(again.status().message().find("the job's state is gone"), std::string::npos)
+      << again.status().ToString();
+}
+
 TEST(TopicTables, ShowComputedAndMetadataColumns) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql", R"(

@@ -141,6 +141,11 @@ std::string Project::data_directory() const {
   return given && *given ? given : directory_ + "/.millrace";
 }
 
+std::string Project::target_directory() const {
+  return config_.target == "dev" ? data_directory()
+                                 : data_directory() + "/targets/" + config_.target;
+}
+
 bool Project::IsEmbedded(const std::string& connector) const {
   auto target = config_.targets.find(config_.target);
   if (target == config_.targets.end()) return false;

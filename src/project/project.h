@@ -88,6 +88,8 @@ class Project {
   const std::string& directory() const { return directory_; }
   // Where log, state and warehouse live: $MILLRACE_DATA_DIR, else `.millrace` in the project.
   std::string data_directory() const;
+  // Where state and warehouse live: each target but "dev" has its own; the log is shared.
+  std::string target_directory() const;
   // What the scripts' SETs amount to at their end: for statements given by hand.
   const job::JobSettings& settings() const { return settings_; }
 

@@ -7,6 +7,7 @@
 
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "project/server_tables.h"
 #include "project/system_tables.h"
 #include "project/topic_table.h"
 #include "sql/functions.h"
@@ -40,7 +41,8 @@ Status Runtime::OpenStores(bool serving) {
   options.threads = project_->config().warehouse_threads;
   // Whoever may ask over HTTP must not read the machine's files.
   if (serving) options.readable_directories = {project_->directory()};
-  MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(data + "/warehouse.duckdb", options));
+  MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(
+                                      project_->target_directory() + "/warehouse.duckdb", options));
   // The functions that rewritten Flink SQL uses, so that a query can be asked as a batch too.
   duckdb::DuckDB database(warehouse_->instance());
   MR_RETURN_IF_ERROR(duck::RegisterFunctions(database));
@@ -73,7 +75,7 @@ Status Runtime::CreateTopics() {
 Result<std::unique_ptr<job::Job>> Runtime::OpenJob(const JobStatement& statement) {
   MR_ASSIGN_OR_RETURN(auto compiled, project_->Compile(statement));
   job::JobOptions options;
-  options.state_directory = project_->data_directory() + "/state/" + compiled->name;
+  options.state_directory = project_->target_directory() + "/state/" + compiled->name;
   options.services.log = log_.get();
   options.services.warehouse = warehouse_.get();
   options.services.clock = env::Clock::System();
@@ -160,6 +162,7 @@ job::Job* Runtime::FindJob(const std::string& name) const {
 
 Status Runtime::RegisterSystemTables() {
   MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, *log_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterServerTables(*project_, *warehouse_));
   return project::RegisterSystemTables(*this);
 }
 
