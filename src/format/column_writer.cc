@@ -62,12 +62,24 @@ ParseResult WriteDecimal(ColumnWriter& writer, idx_t row, std::string_view text)
 
 }  // namespace
 
-ColumnWriter::ColumnWriter(const ColumnType& type) : type_(&type) {
-  for (const ColumnType& child : type.children) children_.emplace_back(child);
+ColumnWriter::ColumnWriter(const ColumnType& type, const model::WantedFields& wanted)
+    : type_(&type) {
+  const bool picks = type.kind == ColumnKind::kStruct && !wanted.whole();
+  for (size_t i = 0; i < type.children.size(); i++) {
+    const auto field = wanted.fields.find(i);
+    const bool named = picks && field != wanted.fields.end();
+    children_.emplace_back(type.children[i], named ? field->second : model::WantedFields());
+    children_.back().skipped_ = picks && !named;
+  }
 }
 
 void ColumnWriter::Bind(duckdb::Vector& vector) {
   vector_ = &vector;
+  if (skipped_) {
+    vector.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
+    duckdb::ConstantVector::SetNull(vector, true);
+    return;
+  }
   data_ = duckdb::FlatVector::GetData(vector);
   validity_ = &duckdb::FlatVector::Validity(vector);
   heap_ = heap_end_ = nullptr;
@@ -99,6 +111,7 @@ void ColumnWriter::BindChildren() {
 }
 
 void ColumnWriter::Finish() {
+  if (skipped_) return;
   for (ColumnWriter& child : children_) child.Finish();
   if (type_->kind == ColumnKind::kList || type_->kind == ColumnKind::kMap) {
     duckdb::ListVector::SetListSize(*vector_, list_size_);
@@ -106,6 +119,7 @@ void ColumnWriter::Finish() {
 }
 
 void ColumnWriter::SetNull(idx_t row) {
+  if (skipped_) return;
   validity_->SetInvalid(row);
   switch (type_->kind) {
     case ColumnKind::kStruct:

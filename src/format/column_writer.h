@@ -14,15 +14,18 @@
 
 #include "format/column_type.h"
 #include "format/value_parser.h"
+#include "model/wanted_fields.h"
 
 namespace millrace::format {
 
 class ColumnWriter {
  public:
   // `type` must outlive the writer.
-  explicit ColumnWriter(const ColumnType& type);
+  explicit ColumnWriter(const ColumnType& type, const model::WantedFields& wanted = {});
 
   const ColumnType& type() const { return *type_; }
+  // A field that nobody reads: it is NULL in every row, and may not be written to.
+  bool skipped() const { return skipped_; }
 
   void Bind(duckdb::Vector& vector);
   void Finish();
@@ -82,6 +85,7 @@ class ColumnWriter {
   void BindChildren();
 
   const ColumnType* type_;
+  bool skipped_ = false;
   duckdb::Vector* vector_ = nullptr;
   duckdb::data_ptr_t data_ = nullptr;
   duckdb::ValidityMask* validity_ = nullptr;

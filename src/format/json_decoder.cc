@@ -72,8 +72,10 @@ Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& optio
     decoder->types_[i] = *std::move(type);
   }
   decoder->writers_.reserve(options.projection.size());
-  for (size_t column : options.projection) {
-    decoder->writers_.emplace_back(decoder->types_[column]);
+  for (size_t i = 0; i < options.projection.size(); i++) {
+    decoder->writers_.emplace_back(
+        decoder->types_[options.projection[i]],
+        options.wanted.empty() ? model::WantedFields() : options.wanted[i]);
   }
   decoder->fields_.reserve(columns.size());
   for (size_t i = 0; i < columns.size(); i++) {

@@ -218,6 +218,7 @@ bool JsonDecoder::WriteField(ColumnWriter& writer, idx_t row, size_t& position, 
   if (i == count) return tokens_.SkipValue() || Malformed("a value");
   position = i + 1;
   if (i < 64) seen |= uint64_t{1} << i;
+  if (writer.child(i).skipped()) return tokens_.SkipValue() || Malformed("a value");
   if (WriteValue(writer.child(i), row)) return true;
   fault_path_ = "." + type.field_names[i] + fault_path_;
   return false;

@@ -7,9 +7,10 @@
 #include <duckdb/common/error_data.hpp>
 #include <duckdb/common/types/timestamp.hpp>
 #include <duckdb/execution/expression_executor.hpp>
+#include <duckdb/function/scalar/struct_utils.hpp>
+#include <duckdb/planner/expression/bound_function_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
-#include <set>
 
 #include "base/units.h"
 #include "duck/door.h"
@@ -24,9 +25,30 @@ namespace {
 
 constexpr int64_t kMillisecond = 1000;
 
-void CollectReferences(const duckdb::Expression& e, std::set<size_t>& columns) {
+// Columns by their index in BaseSchema, each with what is read of it.
+using Wanted = std::map<size_t, model::WantedFields>;
+
+void Want(Wanted& columns, size_t column, const model::WantedFields& fields) {
+  auto [at, is_new] = columns.try_emplace(column, fields);
+  if (!is_new) at->second.Add(fields);
+}
+
+// Adds the columns that `e` reads; `fields` is what is read of the value of `e` itself.
+void CollectReferences(const duckdb::Expression& e, Wanted& columns,
+                       const model::WantedFields& fields = {}) {
   if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-    columns.insert(e.Cast<duckdb::BoundReferenceExpression>().index);
+    Want(columns, e.Cast<duckdb::BoundReferenceExpression>().index, fields);
+    return;
+  }
+  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION) {
+    const auto& call = e.Cast<duckdb::BoundFunctionExpression>();
+    const bool by_name = call.function.name == "struct_extract";
+    if ((by_name || call.function.name == "struct_extract_at") && call.bind_info) {
+      model::WantedFields of_row;
+      of_row.fields[call.bind_info->Cast<duckdb::StructExtractBindData>().index] = fields;
+      CollectReferences(*call.children[0], columns, of_row);
+      return;
+    }
   }
   duckdb::ExpressionIterator::EnumerateChildren(
       e, [&](const duckdb::Expression& child) { CollectReferences(child, columns); });
@@ -132,6 +154,7 @@ Status SourceReader::Open(duck::Planner& planner) {
     options.format = format->second;
     options.schema = table_.table->schema;
     options.projection = physical_;
+    options.wanted = wanted_;
     for (const auto& [key, value] : table_.binding.options) {
       std::string name = key.rfind("value.", 0) == 0 ? key.substr(6) : key;
       if (name.rfind(options.format + ".", 0) == 0) options.options[name] = value;
@@ -151,14 +174,15 @@ Status SourceReader::BindColumns(BoundTable bound) {
   for (size_t c = 0; c < bound.base_column.size(); c++) {
     if (bound.base_column[c] < 0) computed_of_column[c] = next_computed++;
   }
-  std::vector<size_t> wanted = use_.columns;
-  if (time_column_ >= 0) wanted.push_back(static_cast<size_t>(time_column_));
+  Wanted wanted;
+  for (size_t i = 0; i < use_.columns.size(); i++) wanted[use_.columns[i]] = use_.fields[i];
+  if (time_column_ >= 0) Want(wanted, static_cast<size_t>(time_column_), {});
 
-  std::set<size_t> base;  // BaseSchema indexes that are needed
+  Wanted base;
   std::map<int, int> computed_position;
-  for (size_t column : wanted) {
+  for (const auto& [column, fields] : wanted) {
     if (bound.base_column[column] >= 0) {
-      base.insert(static_cast<size_t>(bound.base_column[column]));
+      Want(base, static_cast<size_t>(bound.base_column[column]), fields);
       continue;
     }
     int which = computed_of_column.at(column);
@@ -175,10 +199,11 @@ Status SourceReader::BindColumns(BoundTable bound) {
 
   const size_t physical_columns = table_.table->schema.size();
   std::map<size_t, size_t> positions;
-  for (size_t column : base) {  // ascending: physical first, then metadata
+  for (const auto& [column, fields] : base) {  // ascending: physical first, then metadata
     positions[column] = base_types_.size();
     if (column < physical_columns) {
       physical_.push_back(column);
+      wanted_.push_back(fields);
       base_types_.push_back(table_.table->schema.columns[column].type);
     } else {
       const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
@@ -227,6 +252,7 @@ Status SourceReader::BindColumns(BoundTable bound) {
   }
   if (base_types_.empty()) {  // only the number of rows matters
     physical_.push_back(0);
+    wanted_.emplace_back();
     base_types_.push_back(table_.table->schema.columns[0].type);
   }
   base_.Initialize(duckdb::Allocator::DefaultAllocator(), base_types_);
