@@ -1,6 +1,7 @@
 #include "format/column_writer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/strings.h"
 
@@ -70,6 +71,7 @@ ColumnWriter::ColumnWriter(const ColumnType& type, const model::WantedFields& wa
     const bool named = picks && field != wanted.fields.end();
     children_.emplace_back(type.children[i], named ? field->second : model::WantedFields());
     children_.back().skipped_ = picks && !named;
+    if (i < 64 && !children_.back().skipped_) wanted_fields_ |= uint64_t{1} << i;
   }
 }
 
@@ -124,7 +126,10 @@ void ColumnWriter::SetNull(idx_t row) {
   switch (type_->kind) {
     case ColumnKind::kStruct:
       // DuckDB's rule: the fields of a NULL struct are NULL.
-      for (ColumnWriter& child : children_) child.SetNull(row);
+      for (uint64_t left = wanted_fields_; left != 0; left &= left - 1) {
+        children_[static_cast<size_t>(std::countr_zero(left))].SetNull(row);
+      }
+      for (size_t i = 64; i < children_.size(); i++) children_[i].SetNull(row);
       break;
     case ColumnKind::kList:
     case ColumnKind::kMap:

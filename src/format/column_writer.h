@@ -58,6 +58,8 @@ class ColumnWriter {
 
   // kStruct: field i; kMap: 0 is the key, 1 the value; kList: 0 is the element.
   ColumnWriter& child(size_t i) { return children_[i]; }
+  // kStruct: bit i is set if field i, of the first 64, is not skipped.
+  uint64_t wanted_fields() const { return wanted_fields_; }
   // Lists and maps. BeginElement makes room and gives the element's row in the children; the
   // element counts once EndElement was called.
   duckdb::idx_t BeginElement();
@@ -86,6 +88,7 @@ class ColumnWriter {
 
   const ColumnType* type_;
   bool skipped_ = false;
+  uint64_t wanted_fields_ = 0;
   duckdb::Vector* vector_ = nullptr;
   duckdb::data_ptr_t data_ = nullptr;
   duckdb::ValidityMask* validity_ = nullptr;

@@ -73,6 +73,7 @@ class JsonDecoder : public Decoder {
   bool WriteNumber(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteLiteral(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteContainer(ColumnWriter& writer, duckdb::idx_t row);
+  bool FindField(const ColumnType& type, size_t position, size_t& field);
   bool WriteField(ColumnWriter& writer, duckdb::idx_t row, size_t& position, uint64_t& seen);
   bool WriteStruct(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteList(ColumnWriter& writer, duckdb::idx_t row);

@@ -165,7 +165,7 @@ TEST(JsonDecoder, FaultsInFieldsThatNobodyWants) {
   EXPECT_EQ(rows.One(R"({"v":{"zip":01,"city":"Bonn"}})"),
             "malformed: not JSON: expected a value at byte 12, found 01,\"city\":\"Bonn\"}}");
   EXPECT_EQ(rows.One(R"({"v":{"zip":1,"city":[]}})"),
-            R"(type v: [] is not a STRING (at "v.city"))");
+            R"(type v: []}} is not a STRING (at "v.city"))");
 }
 
 TEST(JsonDecoder, MalformedDocuments) {
