@@ -4,10 +4,10 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo test test-asan test-tsan fuzz bench lint clang-tidy clean
+.PHONY: help setup build demo test test-asan test-tsan fuzz bench bench-nexmark lint clang-tidy clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## install every dependency (skips what is there)
 	@scripts/setup.sh
@@ -38,6 +38,10 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 bench: ## print the tables of bench/
 	@scripts/setup.sh
 	@scripts/bench.sh
+
+bench-nexmark: ## the Nexmark queries: figures and results (NEXMARK_FLINK=1 beside Flink; ARGS="--events 5000000")
+	@scripts/setup.sh --build
+	@scripts/bench_nexmark.sh $(ARGS)
 
 lint: ## layers, sizes, self-contained headers, formatting rules
 	@python3 tools/tidy

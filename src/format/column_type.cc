@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace millrace::format {
 
 namespace {
@@ -28,6 +30,13 @@ constexpr ScalarKind kScalarKinds[] = {
     {LogicalTypeId::TIMESTAMP, ColumnKind::kTimestamp},
     {LogicalTypeId::TIMESTAMP_TZ, ColumnKind::kTimestampTz},
 };
+
+// Whether JSON has the text as it is.
+bool IsPlain(const std::string& text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ';
+  });
+}
 
 Status AddChild(ColumnType& parent, const duckdb::LogicalType& type) {
   MR_ASSIGN_OR_RETURN(ColumnType child, MakeColumnType(type));
@@ -58,6 +67,7 @@ Result<ColumnType> MakeColumnType(const duckdb::LogicalType& type) {
       result.kind = ColumnKind::kStruct;
       for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
         result.field_names.push_back(name);
+        result.quoted_names.push_back(IsPlain(name) ? "\"" + name + "\":" : "");
         MR_RETURN_IF_ERROR(AddChild(result, child));
       }
       return result;

@@ -36,6 +36,8 @@ struct ColumnType {
   uint8_t width = 0;  // kDecimal
   uint8_t scale = 0;  // kDecimal
   std::vector<std::string> field_names;
+  // "\"name\":", as most JSON documents write a field; empty for a name that has to be escaped.
+  std::vector<std::string> quoted_names;
   std::vector<ColumnType> children;
 
   bool scalar() const { return kind < ColumnKind::kList; }

@@ -1,6 +1,7 @@
 #include "format/column_writer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/strings.h"
 
@@ -62,12 +63,25 @@ ParseResult WriteDecimal(ColumnWriter& writer, idx_t row, std::string_view text)
 
 }  // namespace
 
-ColumnWriter::ColumnWriter(const ColumnType& type) : type_(&type) {
-  for (const ColumnType& child : type.children) children_.emplace_back(child);
+ColumnWriter::ColumnWriter(const ColumnType& type, const model::WantedFields& wanted)
+    : type_(&type) {
+  const bool picks = type.kind == ColumnKind::kStruct && !wanted.whole();
+  for (size_t i = 0; i < type.children.size(); i++) {
+    const auto field = wanted.fields.find(i);
+    const bool named = picks && field != wanted.fields.end();
+    children_.emplace_back(type.children[i], named ? field->second : model::WantedFields());
+    children_.back().skipped_ = picks && !named;
+    if (i < 64 && !children_.back().skipped_) wanted_fields_ |= uint64_t{1} << i;
+  }
 }
 
 void ColumnWriter::Bind(duckdb::Vector& vector) {
   vector_ = &vector;
+  if (skipped_) {
+    vector.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
+    duckdb::ConstantVector::SetNull(vector, true);
+    return;
+  }
   data_ = duckdb::FlatVector::GetData(vector);
   validity_ = &duckdb::FlatVector::Validity(vector);
   heap_ = heap_end_ = nullptr;
@@ -99,6 +113,7 @@ void ColumnWriter::BindChildren() {
 }
 
 void ColumnWriter::Finish() {
+  if (skipped_) return;
   for (ColumnWriter& child : children_) child.Finish();
   if (type_->kind == ColumnKind::kList || type_->kind == ColumnKind::kMap) {
     duckdb::ListVector::SetListSize(*vector_, list_size_);
@@ -106,11 +121,15 @@ void ColumnWriter::Finish() {
 }
 
 void ColumnWriter::SetNull(idx_t row) {
+  if (skipped_) return;
   validity_->SetInvalid(row);
   switch (type_->kind) {
     case ColumnKind::kStruct:
       // DuckDB's rule: the fields of a NULL struct are NULL.
-      for (ColumnWriter& child : children_) child.SetNull(row);
+      for (uint64_t left = wanted_fields_; left != 0; left &= left - 1) {
+        children_[static_cast<size_t>(std::countr_zero(left))].SetNull(row);
+      }
+      for (size_t i = 64; i < children_.size(); i++) children_[i].SetNull(row);
       break;
     case ColumnKind::kList:
     case ColumnKind::kMap:

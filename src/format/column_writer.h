@@ -14,15 +14,18 @@
 
 #include "format/column_type.h"
 #include "format/value_parser.h"
+#include "model/wanted_fields.h"
 
 namespace millrace::format {
 
 class ColumnWriter {
  public:
   // `type` must outlive the writer.
-  explicit ColumnWriter(const ColumnType& type);
+  explicit ColumnWriter(const ColumnType& type, const model::WantedFields& wanted = {});
 
   const ColumnType& type() const { return *type_; }
+  // A field that nobody reads: it is NULL in every row, and may not be written to.
+  bool skipped() const { return skipped_; }
 
   void Bind(duckdb::Vector& vector);
   void Finish();
@@ -55,6 +58,8 @@ class ColumnWriter {
 
   // kStruct: field i; kMap: 0 is the key, 1 the value; kList: 0 is the element.
   ColumnWriter& child(size_t i) { return children_[i]; }
+  // kStruct: bit i is set if field i, of the first 64, is not skipped.
+  uint64_t wanted_fields() const { return wanted_fields_; }
   // Lists and maps. BeginElement makes room and gives the element's row in the children; the
   // element counts once EndElement was called.
   duckdb::idx_t BeginElement();
@@ -82,6 +87,8 @@ class ColumnWriter {
   void BindChildren();
 
   const ColumnType* type_;
+  bool skipped_ = false;
+  uint64_t wanted_fields_ = 0;
   duckdb::Vector* vector_ = nullptr;
   duckdb::data_ptr_t data_ = nullptr;
   duckdb::ValidityMask* validity_ = nullptr;

@@ -17,6 +17,7 @@
 #include "model/record.h"
 #include "model/row_error.h"
 #include "model/schema.h"
+#include "model/wanted_fields.h"
 
 namespace millrace::format {
 
@@ -25,6 +26,9 @@ struct DecoderOptions {
   model::Schema schema;            // all physical columns of the table, in order
   std::vector<size_t> projection;  // columns wanted, as indexes into schema, output order
   std::map<std::string, std::string> options;  // the table's WITH options of this format ("json.…")
+  // Per projected column; none at all: everything is wanted. Fields that are not wanted may come
+  // out NULL, whatever the record has, and need not be of their type there.
+  std::vector<model::WantedFields> wanted = {};
 };
 
 class Decoder {

@@ -18,22 +18,6 @@ namespace {
 constexpr size_t kKeysMax = 1024;
 constexpr size_t kKeyBytesMax = 256;
 
-// memcmp for the few bytes of a field name, without the call.
-bool SameBytes(const char* a, const char* b, size_t size) {
-  if (size < 8) return std::memcmp(a, b, size) == 0;
-  uint64_t x = 0;
-  uint64_t y = 0;
-  size_t i = 0;
-  for (; i + 8 < size; i += 8) {
-    std::memcpy(&x, a + i, 8);
-    std::memcpy(&y, b + i, 8);
-    if (x != y) return false;
-  }
-  std::memcpy(&x, a + size - 8, 8);
-  std::memcpy(&y, b + size - 8, 8);
-  return x == y;
-}
-
 const char* TopLevelName(char first) {
   switch (first) {
     case '[':
@@ -72,8 +56,10 @@ Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& optio
     decoder->types_[i] = *std::move(type);
   }
   decoder->writers_.reserve(options.projection.size());
-  for (size_t column : options.projection) {
-    decoder->writers_.emplace_back(decoder->types_[column]);
+  for (size_t i = 0; i < options.projection.size(); i++) {
+    decoder->writers_.emplace_back(
+        decoder->types_[options.projection[i]],
+        options.wanted.empty() ? model::WantedFields() : options.wanted[i]);
   }
   decoder->fields_.reserve(columns.size());
   for (size_t i = 0; i < columns.size(); i++) {

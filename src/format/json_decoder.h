@@ -1,8 +1,9 @@
 // JsonDecoder: one JSON object per record -> one row; fields are matched to columns by exact name.
 //
-// Contract: as format/decoder.h. Only projected columns are converted; the rest of a document is
-// still checked to be well formed (but for the escapes in strings that are skipped), and NOT NULL
-// columns to be there, so which columns a query reads does not change which documents are bad JSON.
+// Contract: as format/decoder.h. Only projected columns, and of them the fields that are wanted, are
+// converted; the rest of a document is still checked to be well formed (but for the escapes in
+// strings that are skipped), and NOT NULL columns to be there, so which columns a query reads does
+// not change which documents are bad JSON.
 //
 // Semantics (Flink's json format, stricter where Flink would lose data without saying so):
 //   missing field, null    NULL
@@ -72,6 +73,7 @@ class JsonDecoder : public Decoder {
   bool WriteNumber(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteLiteral(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteContainer(ColumnWriter& writer, duckdb::idx_t row);
+  bool FindField(const ColumnType& type, size_t position, size_t& field);
   bool WriteField(ColumnWriter& writer, duckdb::idx_t row, size_t& position, uint64_t& seen);
   bool WriteStruct(ColumnWriter& writer, duckdb::idx_t row);
   bool WriteList(ColumnWriter& writer, duckdb::idx_t row);

@@ -96,6 +96,78 @@ TEST(JsonDecoder, Values) {
   }
 }
 
+// Every subset of the fields of nested rows, over documents that have and lack them: what is wanted
+// comes out as if all were, the rest is NULL.
+TEST(JsonDecoder, WantedFieldsOfRows) {
+  const LogicalType inner =
+      LogicalType::STRUCT({{"x", LogicalType::INTEGER}, {"y", LogicalType::VARCHAR}});
+  const LogicalType row = LogicalType::STRUCT({{"a", LogicalType::BIGINT},
+                                               {"b", LogicalType::VARCHAR},
+                                               {"inner", inner},
+                                               {"l", LogicalType::LIST(LogicalType::INTEGER)}});
+  const std::vector<std::string> documents = {
+      R"({"v":{"a":1,"b":"a text that is not inlined","inner":{"x":2,"y":"z"},"l":[1,2]}})",
+      R"({"v":{"l":[],"inner":{"y":"\u00e9","other":{"x":[1]}},"b":null,"a":5}})",
+      R"({"v":{"a":1,"a":2,"inner":null}})",
+      R"({"v":{}})",
+      R"({"v":null})",
+      R"({})",
+      R"({"v":{"b":"x","inner":{},"l":[null]}})",
+  };
+  RowFixture all("json", OneColumn(row));
+  all.Decode(documents);
+  ASSERT_EQ(all.size(), documents.size());
+  for (unsigned mask = 1; mask < 32; mask++) {
+    model::WantedFields wanted;
+    for (size_t field : {0, 1, 3}) {
+      if ((mask >> field & 1) != 0) wanted.fields[field] = {};
+    }
+    if ((mask & 4) != 0) wanted.fields[2].fields[0] = {};
+    if ((mask & 16) != 0) wanted.fields[2].fields[1] = {};
+    RowFixture some("json", OneColumn(row), {}, {}, true, {wanted});
+    for (int round = 0; round < 2; round++) {  // the vectors are used again
+      some.Decode(documents);
+      ASSERT_EQ(some.size(), documents.size());
+      for (size_t r = 0; r < documents.size(); r++) {
+        SCOPED_TRACE(documents[r] + " mask " + std::to_string(mask));
+        const duckdb::Value value = some.Value(0, r);
+        const duckdb::Value whole = all.Value(0, r);
+        EXPECT_EQ(value.IsNull(), whole.IsNull());
+        if (whole.IsNull() || value.IsNull()) continue;
+        const auto& fields = duckdb::StructValue::GetChildren(value);
+        const auto& expected = duckdb::StructValue::GetChildren(whole);
+        for (size_t field : {0, 1, 3}) {
+          EXPECT_EQ(fields[field].ToString(),
+                    (mask >> field & 1) != 0 ? expected[field].ToString() : "NULL");
+        }
+        if (fields[2].IsNull() || expected[2].IsNull()) {
+          EXPECT_TRUE(fields[2].IsNull());
+          EXPECT_TRUE(expected[2].IsNull() || (mask & 20) == 0);
+          continue;
+        }
+        const auto& below = duckdb::StructValue::GetChildren(fields[2]);
+        const auto& expected_below = duckdb::StructValue::GetChildren(expected[2]);
+        EXPECT_EQ(below[0].ToString(),
+                  (mask & 4) != 0 ? expected_below[0].ToString() : "NULL");
+        EXPECT_EQ(below[1].ToString(),
+                  (mask & 16) != 0 ? expected_below[1].ToString() : "NULL");
+      }
+    }
+  }
+}
+
+TEST(JsonDecoder, FaultsInFieldsThatNobodyWants) {
+  model::WantedFields wanted;
+  wanted.fields[1] = {};
+  RowFixture rows("json", OneColumn(Address()), {}, {}, true, {wanted});
+  EXPECT_EQ(rows.One(R"({"v":{"zip":"x","city":"Bonn"}})"), "{'zip': NULL, 'city': Bonn}");
+  EXPECT_EQ(rows.One(R"({"v":{"zip":{"a":[1]},"city":"Bonn"}})"), "{'zip': NULL, 'city': Bonn}");
+  EXPECT_EQ(rows.One(R"({"v":{"zip":01,"city":"Bonn"}})"),
+            "malformed: not JSON: expected a value at byte 12, found 01,\"city\":\"Bonn\"}}");
+  EXPECT_EQ(rows.One(R"({"v":{"zip":1,"city":[]}})"),
+            R"(type v: []}} is not a STRING (at "v.city"))");
+}
+
 TEST(JsonDecoder, MalformedDocuments) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "empty record"},

@@ -13,6 +13,7 @@
 
 #include <simdjson.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -82,6 +83,22 @@ bool IsJsonNumber(std::string_view text);
 
 // Whether `text` contains a backslash.
 bool HasEscape(std::string_view text);
+
+// memcmp for the few bytes of a field name, without the call.
+inline bool SameBytes(const char* a, const char* b, size_t size) {
+  if (size < 8) return std::memcmp(a, b, size) == 0;
+  uint64_t x = 0;
+  uint64_t y = 0;
+  size_t i = 0;
+  for (; i + 8 < size; i += 8) {
+    std::memcpy(&x, a + i, 8);
+    std::memcpy(&y, b + i, 8);
+    if (x != y) return false;
+  }
+  std::memcpy(&x, a + size - 8, 8);
+  std::memcpy(&y, b + size - 8, 8);
+  return x == y;
+}
 
 // Replaces the escapes of a JSON string (given without its quotes) and writes the result to
 // `target`, which has room for text.size() bytes. Returns the size, or -1 when an escape is broken

@@ -1,6 +1,8 @@
 // JsonDecoder's values: the current token, or tokens, into a column.
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "base/strings.h"
 #include "format/json_decoder.h"
 #include "format/row_fault.h"
@@ -191,8 +193,12 @@ bool JsonDecoder::WriteStruct(ColumnWriter& writer, idx_t row) {
       tokens_.Advance();
     } while (c != '}');
   }
-  for (size_t i = 0; i < type.children.size() && i < 64; i++) {
-    if ((seen >> i & 1) != 0) continue;
+  // Fields that nobody wants have to be there all the same.
+  const uint64_t all =
+      type.children.size() < 64 ? (uint64_t{1} << type.children.size()) - 1 : ~0ull;
+  const uint64_t needed = fail_on_missing_field_ ? all : writer.wanted_fields();
+  for (uint64_t left = needed & ~seen; left != 0; left &= left - 1) {
+    const auto i = static_cast<size_t>(std::countr_zero(left));
     if (fail_on_missing_field_) {
       fault_path_ = "." + type.field_names[i];
       return Fault(RowErrorKind::kNull,
@@ -203,21 +209,38 @@ bool JsonDecoder::WriteStruct(ColumnWriter& writer, idx_t row) {
   return true;
 }
 
-bool JsonDecoder::WriteField(ColumnWriter& writer, idx_t row, size_t& position, uint64_t& seen) {
-  const ColumnType& type = writer.type();
+// Finds the field that the cursor is at and passes over its name and colon; `position` is where it
+// is expected. False: malformed.
+bool JsonDecoder::FindField(const ColumnType& type, size_t position, size_t& field) {
   const size_t count = type.field_names.size();
+  if (position < count) {
+    // Quotes and colon are part of the comparison, so equal bytes are two equal tokens.
+    const std::string& expected = type.quoted_names[position];
+    const std::string_view rest = tokens_.Rest();
+    if (!expected.empty() && expected.size() <= rest.size() &&
+        SameBytes(rest.data(), expected.data(), expected.size())) {
+      tokens_.Advance(2);
+      field = position;
+      return true;
+    }
+  }
   std::string_view key;
   if (tokens_.Peek() != '"' || !ReadKey(key)) return Malformed("a field name");
   tokens_.Advance();
   if (tokens_.Peek() != ':') return Malformed("\":\"");
   tokens_.Advance();
-  size_t i = position;
-  if (i >= count || type.field_names[i] != key) {
-    for (i = 0; i < count && type.field_names[i] != key;) i++;
-  }
-  if (i == count) return tokens_.SkipValue() || Malformed("a value");
+  for (field = 0; field < count && type.field_names[field] != key;) field++;
+  return true;
+}
+
+bool JsonDecoder::WriteField(ColumnWriter& writer, idx_t row, size_t& position, uint64_t& seen) {
+  const ColumnType& type = writer.type();
+  size_t i = 0;
+  if (!FindField(type, position, i)) return false;
+  if (i == type.field_names.size()) return tokens_.SkipValue() || Malformed("a value");
   position = i + 1;
   if (i < 64) seen |= uint64_t{1} << i;
+  if (writer.child(i).skipped()) return tokens_.SkipValue() || Malformed("a value");
   if (WriteValue(writer.child(i), row)) return true;
   fault_path_ = "." + type.field_names[i] + fault_path_;
   return false;

@@ -19,7 +19,8 @@ using OptionMap = std::map<std::string, std::string>;
 class RowFixture {
  public:
   RowFixture(std::string format, model::Schema schema, OptionMap options = {},
-             std::vector<size_t> projection = {}, bool project_all = true)
+             std::vector<size_t> projection = {}, bool project_all = true,
+             std::vector<model::WantedFields> wanted = {})
       : schema_(std::move(schema)) {
     if (project_all) {
       projection.clear();
@@ -27,7 +28,8 @@ class RowFixture {
     }
     duckdb::vector<duckdb::LogicalType> types;
     for (size_t i : projection) types.push_back(schema_.columns[i].type);
-    auto made = NewDecoder({std::move(format), schema_, projection, std::move(options)});
+    auto made = NewDecoder(
+        {std::move(format), schema_, projection, std::move(options), std::move(wanted)});
     EXPECT_TRUE(made.ok()) << made.status().ToString();
     decoder_ = *std::move(made);
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), types);

@@ -6,9 +6,10 @@
 #include <duckdb/common/error_data.hpp>
 #include <duckdb/common/types/timestamp.hpp>
 #include <duckdb/execution/expression_executor.hpp>
+#include <duckdb/function/scalar/struct_utils.hpp>
+#include <duckdb/planner/expression/bound_function_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
-#include <set>
 
 #include "base/units.h"
 #include "duck/door.h"
@@ -24,9 +25,30 @@ namespace {
 
 constexpr int64_t kMillisecond = 1000;
 
-void CollectReferences(const duckdb::Expression& e, std::set<size_t>& columns) {
+// Columns by their index in BaseSchema, each with what is read of it.
+using Wanted = std::map<size_t, model::WantedFields>;
+
+void Want(Wanted& columns, size_t column, const model::WantedFields& fields) {
+  auto [at, is_new] = columns.try_emplace(column, fields);
+  if (!is_new) at->second.Add(fields);
+}
+
+// Adds the columns that `e` reads; `fields` is what is read of the value of `e` itself.
+void CollectReferences(const duckdb::Expression& e, Wanted& columns,
+                       const model::WantedFields& fields = {}) {
   if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-    columns.insert(e.Cast<duckdb::BoundReferenceExpression>().index);
+    Want(columns, e.Cast<duckdb::BoundReferenceExpression>().index, fields);
+    return;
+  }
+  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION) {
+    const auto& call = e.Cast<duckdb::BoundFunctionExpression>();
+    const bool by_name = call.function.name == "struct_extract";
+    if ((by_name || call.function.name == "struct_extract_at") && call.bind_info) {
+      model::WantedFields of_row;
+      of_row.fields[call.bind_info->Cast<duckdb::StructExtractBindData>().index] = fields;
+      CollectReferences(*call.children[0], columns, of_row);
+      return;
+    }
   }
   duckdb::ExpressionIterator::EnumerateChildren(
       e, [&](const duckdb::Expression& child) { CollectReferences(child, columns); });
@@ -139,6 +161,7 @@ Status SourceLane::NewDecoder() {
   if (options.format.empty() || options.format == "parquet") return Status::Ok();
   options.schema = table_.table->schema;
   options.projection = physical_;
+  options.wanted = wanted_;
   MR_ASSIGN_OR_RETURN(decoder_, format::NewDecoder(options));
   return Status::Ok();
 }
@@ -154,14 +177,15 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
   for (size_t c = 0; c < bound.base_column.size(); c++) {
     if (bound.base_column[c] < 0) computed_of_column[c] = next_computed++;
   }
-  std::vector<size_t> wanted = use_.columns;
-  if (has_time_) wanted.push_back(static_cast<size_t>(time_column));
+  Wanted wanted;
+  for (size_t i = 0; i < use_.columns.size(); i++) wanted[use_.columns[i]] = use_.fields[i];
+  if (has_time_) Want(wanted, static_cast<size_t>(time_column), {});
 
-  std::set<size_t> base;  // BaseSchema indexes that are needed
+  Wanted base;
   std::map<int, int> computed_position;
-  for (size_t column : wanted) {
+  for (const auto& [column, fields] : wanted) {
     if (bound.base_column[column] >= 0) {
-      base.insert(static_cast<size_t>(bound.base_column[column]));
+      Want(base, static_cast<size_t>(bound.base_column[column]), fields);
       continue;
     }
     int which = computed_of_column.at(column);
@@ -182,10 +206,11 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
 
   const size_t physical_columns = table_.table->schema.size();
   std::map<size_t, size_t> positions;
-  for (size_t column : base) {  // ascending: physical first, then metadata
+  for (const auto& [column, fields] : base) {  // ascending: physical first, then metadata
     positions[column] = base_types_.size();
     if (column < physical_columns) {
       physical_.push_back(column);
+      wanted_.push_back(fields);
       base_types_.push_back(table_.table->schema.columns[column].type);
     } else {
       const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
@@ -230,6 +255,7 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
   checks_ = std::make_unique<RowChecks>(*context_.client, std::move(checks), definitions);
   if (base_types_.empty()) {  // only the number of rows matters
     physical_.push_back(0);
+    wanted_.emplace_back();
     base_types_.push_back(table_.table->schema.columns[0].type);
   }
   base_.Initialize(duckdb::Allocator::DefaultAllocator(), base_types_);

@@ -85,6 +85,7 @@ class SourceLane {
   // Base columns that are decoded (physical) or filled in (metadata), and their position in the
   // chunk; then what becomes of them.
   std::vector<size_t> physical_;                          // schema indexes, in decoder order
+  std::vector<model::WantedFields> wanted_;               // of each of them
   std::vector<std::pair<size_t, std::string>> metadata_;  // position in the chunk, connector's key
   duckdb::vector<duckdb::LogicalType> base_types_;
   struct OutputColumn {

@@ -83,6 +83,31 @@ JobPlanBuilder::Stream JobPlanBuilder::Partition(Stream stream, std::vector<idx_
   return stream;
 }
 
+namespace {
+// What the scan says it reads of a column. DuckDB's optimiser names the fields of a ROW only when
+// nothing above takes the whole value.
+model::WantedFields WantedOf(const duckdb::ColumnIndex& column) {
+  model::WantedFields wanted;
+  for (const duckdb::ColumnIndex& field : column.GetChildIndexes()) {
+    if (!field.HasPrimaryIndex()) return {};
+    wanted.fields[field.GetPrimaryIndex()] = WantedOf(field);
+  }
+  return wanted;
+}
+
+void AddColumn(const duckdb::ColumnIndex& column, SourceUse& use) {
+  const size_t index = column.GetPrimaryIndex();
+  const auto at = std::lower_bound(use.columns.begin(), use.columns.end(), index);
+  const auto place = at - use.columns.begin();
+  if (at != use.columns.end() && *at == index) {
+    use.fields[static_cast<size_t>(place)].Add(WantedOf(column));
+    return;
+  }
+  use.columns.insert(at, index);
+  use.fields.insert(use.fields.begin() + place, WantedOf(column));
+}
+}  // namespace
+
 // All scans of a table share one source that delivers the columns any of them wants.
 void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
   if (node.type == LogicalOperatorType::LOGICAL_GET) {
@@ -92,15 +117,12 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
     auto found = std::find_if(plan_.sources.begin(), plan_.sources.end(),
                               [&](const SourceUse& use) { return use.table == table; });
     if (found == plan_.sources.end()) {
-      plan_.sources.push_back({table, {}, {}});
+      plan_.sources.push_back({table, {}, {}, {}});
       found = plan_.sources.end() - 1;
     }
     for (const auto& column : get.GetColumnIds()) {
-      if (!column.IsVirtualColumn()) found->columns.push_back(column.GetPrimaryIndex());
+      if (!column.IsVirtualColumn()) AddColumn(column, *found);
     }
-    std::sort(found->columns.begin(), found->columns.end());
-    found->columns.erase(std::unique(found->columns.begin(), found->columns.end()),
-                         found->columns.end());
   }
   for (const auto& child : node.children) CollectScans(*child);
 }

@@ -13,6 +13,7 @@
 #include "duck/planner.h"
 #include "model/schema.h"
 #include "stream/exchange.h"
+#include "model/wanted_fields.h"
 #include "stream/operator.h"
 
 namespace millrace::stream {
@@ -27,6 +28,7 @@ struct ScanTable {
 struct SourceUse {
   std::string table;
   std::vector<size_t> columns;       // wanted, as indexes into ScanTable::schema; ascending
+  std::vector<model::WantedFields> fields;  // per column: the rest of a ROW may be NULL
   std::vector<Operator*> consumers;  // get a batch of exactly these columns, in this order
 };
 

@@ -11,6 +11,12 @@ namespace millrace::stream {
 
 namespace {
 
+constexpr size_t kPageBytes = 64 << 10;
+
+// State entries. Input that only appends: pages of values in the order they came, never rewritten,
+// page number (4 bytes big endian) -> {size (4 bytes), slot ++ value} …: a store of sorted entries
+// costs more per entry than all the rest of the aggregate. Input that retracts: slot ++ value ->
+// how often it is there.
 class Distinct : public Aggregate {
  public:
   Distinct(std::unique_ptr<Aggregate> inner, int argument, const duckdb::LogicalType& type,
@@ -35,9 +41,8 @@ class Distinct : public Aggregate {
         counts_[entry] = before + (in.weights ? in.weights[i] : 1);
         change = (counts_[entry] > 0) - (before > 0);
         if (counts_[entry] == 0) emptied_.push_back(entry);
+        MarkChanged(entry);
       }
-      if (change == 0 && !retracts_) continue;
-      MarkChanged(entry);
       if (change == 0) continue;
       rows_.push_back(in.rows[i]);
       slots_.push_back(in.slots[i]);
@@ -64,6 +69,10 @@ class Distinct : public Aggregate {
 
   void SnapshotEntries(state::StateWriter& writer, uint32_t operator_id,
                        std::string_view prefix) override {
+    if (!retracts_) {
+      SnapshotPages(writer, operator_id, prefix);
+      return;
+    }
     std::string key;
     for (const std::string& gone : erased_) {
       key.assign(prefix).append(gone);
@@ -73,8 +82,8 @@ class Distinct : public Aggregate {
     for (uint32_t entry : changed_) {
       if (entry >= table_.slots() || !table_.Live(entry)) continue;
       key.assign(prefix).append(table_.Key(entry));
-      int64_t count = retracts_ ? counts_[entry] : 1;
-      writer.Put(operator_id, key, {reinterpret_cast<const char*>(&count), sizeof count});
+      writer.Put(operator_id, key,
+                 {reinterpret_cast<const char*>(&counts_[entry]), sizeof(int64_t)});
     }
     for (uint32_t entry : changed_) is_changed_[entry] = 0;
     changed_.clear();
@@ -83,8 +92,11 @@ class Distinct : public Aggregate {
   void RestoreEntries(const state::StateReader& reader, uint32_t operator_id,
                       std::string_view prefix) override {
     reader.Scan(operator_id, prefix, [&](std::string_view key, std::string_view value) {
+      if (!retracts_) {
+        RestorePage(value);
+        return;
+      }
       uint32_t entry = table_.FindOrAdd(key.substr(prefix.size())).slot;
-      if (!retracts_) return;
       if (entry >= counts_.size()) counts_.resize(entry + 1);
       std::memcpy(&counts_[entry], value.data(), sizeof(int64_t));
     });
@@ -99,6 +111,36 @@ class Distinct : public Aggregate {
     key_.assign(reinterpret_cast<const char*>(&slot), sizeof slot);
     key_.append(value);
     return key_;
+  }
+
+  // The values that were added since the last snapshot: nothing is erased, so they are the last.
+  void SnapshotPages(state::StateWriter& writer, uint32_t operator_id, std::string_view prefix) {
+    std::string page;
+    std::string key;
+    while (saved_ < table_.slots()) {
+      page.clear();
+      while (saved_ < table_.slots() && page.size() < kPageBytes) {
+        const std::string_view value = table_.Key(saved_++);
+        const auto size = static_cast<uint32_t>(value.size());
+        page.append(reinterpret_cast<const char*>(&size), sizeof size);
+        page.append(value);
+      }
+      key.assign(prefix);
+      for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(pages_ >> shift);
+      pages_++;
+      writer.Put(operator_id, key, page);
+    }
+  }
+
+  void RestorePage(std::string_view page) {
+    while (!page.empty()) {
+      uint32_t size = 0;
+      std::memcpy(&size, page.data(), sizeof size);
+      table_.FindOrAdd(page.substr(sizeof size, size));
+      page.remove_prefix(sizeof size + size);
+    }
+    saved_ = table_.slots();
+    pages_++;
   }
 
   void MarkChanged(uint32_t entry) {
@@ -121,8 +163,11 @@ class Distinct : public Aggregate {
   int argument_;
   RowCodec codec_;
   bool retracts_;
-  KeyTable table_;               // (slot, value)
-  std::vector<int64_t> counts_;  // by entry of table_; only with retracts_
+  KeyTable table_;      // (slot, value)
+  uint32_t saved_ = 0;  // entries of table_ that are in pages; only without retracts_
+  uint32_t pages_ = 0;
+  // By entry of table_; only with retracts_.
+  std::vector<int64_t> counts_;
   std::vector<uint32_t> changed_;
   std::vector<uint8_t> is_changed_;
   std::vector<uint32_t> emptied_;  // count fell to 0 in this update

@@ -1,0 +1,106 @@
+"""Runs a command to its end and measures it; reads and compares rows of results."""
+import collections
+import os
+import re
+import subprocess
+import time
+
+Usage = collections.namedtuple("Usage", "status wall_s cpu_s peak_mb output")
+
+
+def run(command, directory, log_path):
+    """Usage of the command (its own process, not what that starts); `output` is both its streams."""
+    with open(log_path, "wb") as log:
+        start = time.monotonic()
+        process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        wall = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    with open(log_path, errors="replace") as log:
+        output = log.read()
+    return Usage(process.returncode, wall, usage.ru_utime + usage.ru_stime,
+                 usage.ru_maxrss / 1024, output)
+
+
+_CHANGE = re.compile(r"^(?:[^\[\n]*> )?([+-])[IUD]\[(.*)\]$")
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?$")
+
+
+def normal_value(text):
+    """One text for a timestamp, however many zeros an engine prints."""
+    time_of_day = _TIME.match(text)
+    if not time_of_day:
+        return text
+    day, minutes, seconds, fraction = time_of_day.groups()
+    fraction = (fraction or "").rstrip("0")
+    return f"{day} {minutes}{seconds or ':00'}{fraction if fraction != '.' else ''}"
+
+
+def _row(text):
+    # No text of the generator holds a comma.
+    return tuple(normal_value(value) for value in text.split(", "))
+
+
+def net_rows(text):
+    """The bag of rows that a changelog as the connector "print" writes it leaves over."""
+    bag = collections.Counter()
+    for line in text.splitlines():
+        change = _CHANGE.match(line)
+        if change:
+            bag[_row(change.group(2))] += 1 if change.group(1) == "+" else -1
+    return +bag if min(bag.values(), default=0) >= 0 else bag
+
+
+def read_rows(path):
+    """The bag of rows that nexmark_batch wrote."""
+    with open(path) as lines:
+        return collections.Counter(_row(line.rstrip("\n")[1:-1]) for line in lines)
+
+
+def parse_comparison(text):
+    """What the comment `-- compare 1-3, 5: why` of a batch query says, as (columns, why): which
+    columns the query's definition determines, counted from 0; None: all."""
+    comment = re.search(r"^-- compare ([^:\n]*): (.*)$", text, re.MULTILINE)
+    if not comment:
+        return None, ""
+    columns = []
+    for part in comment.group(1).split(","):
+        bounds = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if bounds:
+            first = int(bounds.group(1))
+            columns.extend(range(first - 1, int(bounds.group(2) or first)))
+    return columns, comment.group(2)
+
+
+def difference(rows, expected, columns, candidates):
+    """Why `rows` is not the result `expected`; "" when it is. `columns` as parse_comparison has
+    them; `candidates`, unless None, is a bag whose rows any row must begin with one of."""
+    def projected(bag):
+        if columns is None:
+            return bag
+        result = collections.Counter()
+        for row, count in bag.items():
+            result[tuple(row[c] for c in columns)] += count
+        return result
+
+    negative = [row for row, count in rows.items() if count < 0]
+    if negative:
+        return f"takes back rows that it never gave, e.g. {negative[0]}"
+    mine, theirs = projected(rows), projected(expected)
+    if mine != theirs:
+        missing, surplus = theirs - mine, mine - theirs
+        example = next(iter(missing or surplus))
+        return (f"{sum(missing.values())} rows missing, {sum(surplus.values())} too many, e.g. "
+                f"{'missing' if missing else 'too many'}: {example}")
+    if candidates is not None and rows:
+        width = len(next(iter(candidates), ()))
+        for row in rows:
+            if row[:width] not in candidates:
+                return f"a row that the input does not give: {row}"
+    return ""

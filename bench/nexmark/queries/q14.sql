@@ -1,0 +1,17 @@
+-- Calculation: bids of a range of prices with the kind of hour and a count of letters. The
+-- benchmark counts them by a function of its own; REPLACE does it in every engine.
+CREATE TABLE q14 (
+  auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), bidTimeType STRING,
+  `dateTime` TIMESTAMP(3), extra STRING, c_counts BIGINT
+) WITH (${SINK});
+
+INSERT INTO q14
+SELECT auction, bidder, 0.908 * price,
+  CASE
+    WHEN HOUR(`dateTime`) >= 8 AND HOUR(`dateTime`) <= 18 THEN 'dayTime'
+    WHEN HOUR(`dateTime`) <= 6 OR HOUR(`dateTime`) >= 20 THEN 'nightTime'
+    ELSE 'otherTime'
+  END,
+  `dateTime`, extra, CHAR_LENGTH(extra) - CHAR_LENGTH(REPLACE(extra, 'c', ''))
+FROM bid
+WHERE 0.908 * price > 1000000 AND 0.908 * price < 50000000;

@@ -1,0 +1,14 @@
+-- Channel ids: known channels by name, the others from their URL; bids without one are left out.
+CREATE TABLE q21 (
+  auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, channel_id STRING
+) WITH (${SINK});
+
+INSERT INTO q21
+SELECT auction, bidder, price, channel,
+  CASE LOWER(channel)
+    WHEN 'apple' THEN '0' WHEN 'google' THEN '1' WHEN 'facebook' THEN '2' WHEN 'baidu' THEN '3'
+    ELSE REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2)
+  END
+FROM bid
+WHERE REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2) IS NOT NULL
+  OR LOWER(channel) IN ('apple', 'google', 'facebook', 'baidu');
