@@ -141,7 +141,9 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
                 const std::map<std::string, stream::ScanTable>& tables) {
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
-  auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables);
+  stream::JobPlanOptions options;
+  options.state_ttl_us = job.settings.state_ttl_us;
+  auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables, options);
   if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
   job.plan = std::move(*built);
   return Status::Ok();

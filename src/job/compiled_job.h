@@ -19,6 +19,7 @@ struct JobSettings {
   int64_t epoch_interval_us = 5'000;    // millrace.epoch.interval: least time between starts
   int64_t epoch_bytes_max = 8LL << 20;  // millrace.epoch.bytes: input of an epoch
   int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
+  int64_t state_ttl_us = 0;             // table.exec.state.ttl: of rows in regular joins; 0: never
   std::string name;                     // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean

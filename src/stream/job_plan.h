@@ -40,7 +40,12 @@ struct JobPlan {
   ChangelogKind changelog = ChangelogKind::kAppend;
 };
 
+struct JobPlanOptions {
+  int64_t state_ttl_us = 0;  // of rows in regular joins; 0: for ever
+};
+
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
-                             const std::map<std::string, ScanTable>& tables);
+                             const std::map<std::string, ScanTable>& tables,
+                             const JobPlanOptions& options = {});
 
 }  // namespace millrace::stream
