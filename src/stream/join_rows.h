@@ -1,12 +1,15 @@
-// JoinRows: the rows of one side of a regular join, by join key, each distinct row once with its
-// weight. Flat tables: adding a row allocates nothing of its own.
+// JoinRows: the rows of one side of a regular join, by join key. Flat tables: adding a row
+// allocates nothing of its own. Rows that may change are found by their bytes, and are there once,
+// with their weight; rows that are only ever added (kAddedOnly) are appended, equal ones too.
 //
 // A key is a small number that the join's KeyTable gave out. Rows of a key are visited in the order
 // in which they came (a checkpoint keeps that order). Row ids are dense and used again after Erase.
 //
-// Limits: 2^32 - 1 rows. State entries: prefix (1 byte) ++ sequence number (8 bytes big endian)
-// -> weight and shown (4 bytes each), matches and written_us (8 each), mark (1), key length (4),
-// key, row.
+// Limits: 2^32 - 1 rows. State entries: prefix (1 byte) ++ sequence number (8 bytes big endian) ->
+//   kAny        weight and shown (4 bytes each), matches and written_us (8 each), mark (1), key
+//               length (4), key, row
+//   kAddedOnly  up to 256 rows, the first of which has this number; each key length (4), key, row
+//               length (4), row
 #pragma once
 
 #include <cstdint>
@@ -47,10 +50,11 @@ class JoinRows {
     bool added;
   };
 
-  explicit JoinRows(char prefix) : prefix_(prefix) {}
+  enum class Use { kAny, kAddedOnly };
+  JoinRows(char prefix, Use use) : prefix_(prefix), added_only_(use == Use::kAddedOnly) {}
 
   // The row of this key with these bytes; added with weight 0 when it is not there. Counts as
-  // changed.
+  // changed. kAddedOnly: always a new row, which must get the weight 1 and is never erased.
   Found FindOrAdd(uint32_t key, std::string_view bytes);
   void AddWeight(JoinRowId row, int32_t weight);
   void Erase(JoinRowId row);
@@ -58,7 +62,9 @@ class JoinRows {
   Row& operator[](JoinRowId row) { return rows_[row]; }
   uint32_t KeyOf(JoinRowId row) const { return rows_[row].key; }
   // Valid until rows are added or erased.
-  std::string_view Bytes(JoinRowId row) const { return table_.Key(row).substr(sizeof(uint32_t)); }
+  std::string_view Bytes(JoinRowId row) const {
+    return added_only_ ? bytes_[row] : table_.Key(row).substr(sizeof(uint32_t));
+  }
   JoinRowId First(uint32_t key) const { return key < keys_.size() ? keys_[key].first : kNoJoinRow; }
   JoinRowId Next(JoinRowId row) const { return rows_[row].next; }
   // Weight of all rows of the key.
@@ -71,7 +77,7 @@ class JoinRows {
                const std::function<uint32_t(std::string_view)>& key_of,
                const std::function<void(JoinRowId)>& restored);
 
-  size_t size() const { return table_.size(); }
+  size_t size() const { return added_only_ ? rows_.size() : table_.size(); }
   size_t bytes() const;
 
  private:
@@ -80,9 +86,12 @@ class JoinRows {
     JoinRowId last = kNoJoinRow;
     int64_t weight = 0;
   };
+  JoinRowId Link(uint32_t key, JoinRowId row);
   std::string EntryKey(uint64_t sequence) const;
+  void SnapshotAdded(state::StateWriter& writer, uint32_t operator_id, const KeyTable& keys);
 
   char prefix_;
+  bool added_only_;
   KeyTable table_;  // key number ++ row -> row id
   std::vector<Row> rows_;
   std::vector<Key> keys_;  // by key number
@@ -90,6 +99,10 @@ class JoinRows {
   std::vector<JoinRowId> changed_;
   std::vector<uint64_t> erased_;  // sequence numbers of stored rows erased since the last snapshot
   std::string scratch_;
+  // kAddedOnly, instead of table_ and changed_:
+  Arena arena_;
+  std::vector<std::string_view> bytes_;  // by row
+  size_t saved_ = 0;                     // rows in a checkpoint
 };
 
 }  // namespace millrace::stream

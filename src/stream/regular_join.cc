@@ -58,8 +58,8 @@ bool RegularJoinPlan::Appends() const {
   return monotonic && !sides[0].retracts && !sides[1].retracts;
 }
 
-RegularJoin::Side::Side(const RegularJoinPlan::Side& plan, char prefix)
-    : key_codec(plan.KeyTypes()), payload_codec(plan.PayloadTypes()), rows(prefix) {}
+RegularJoin::Side::Side(const RegularJoinPlan::Side& plan, char prefix, JoinRows::Use use)
+    : key_codec(plan.KeyTypes()), payload_codec(plan.PayloadTypes()), rows(prefix, use) {}
 
 RegularJoin::RegularJoin(uint32_t id, RegularJoinPlan plan) : Operator(id), plan_(std::move(plan)) {
   JoinKind kind = plan_.kind;
@@ -70,17 +70,23 @@ RegularJoin::RegularJoin(uint32_t id, RegularJoinPlan plan) : Operator(id), plan
   appends_ = plan_.Appends();
   idx_t first_column = 0;
   for (int port : {0, 1}) {
-    sides_[port] = std::make_unique<Side>(plan_.sides[port], port == 0 ? 'l' : 'r');
+    const RegularJoinPlan::Side& input = plan_.sides[port];
+    const bool shows_alone =
+        kind == JoinKind::kFull || (port == 0 ? kind != JoinKind::kInner && kind != JoinKind::kRight
+                                              : kind == JoinKind::kRight);
+    // Without columns to keep, all rows of a key are one, with a weight.
+    const bool added_only =
+        !shows_alone && !input.retracts && plan_.ttl_us == 0 && !input.payload.empty();
+    sides_[port] = std::make_unique<Side>(
+        input, port == 0 ? 'l' : 'r', added_only ? JoinRows::Use::kAddedOnly : JoinRows::Use::kAny);
     Side& side = *sides_[port];
-    side.columns.resize(plan_.sides[port].payload.size());
+    side.shows_alone = shows_alone;
+    side.looks_back = shows_alone || input.retracts;
+    side.columns.resize(input.payload.size());
     std::iota(side.columns.begin(), side.columns.end(), first_column);
     first_column += side.columns.size();
     side.found_columns.resize(side.columns.size());
     std::iota(side.found_columns.begin(), side.found_columns.end(), 0);
-    side.shows_alone =
-        kind == JoinKind::kFull || (port == 0 ? kind != JoinKind::kInner && kind != JoinKind::kRight
-                                              : kind == JoinKind::kRight);
-    side.looks_back = side.shows_alone || plan_.sides[port].retracts;
   }
 }
 RegularJoin::~RegularJoin() = default;

@@ -73,7 +73,7 @@ class RegularJoin : public Operator {
 
  private:
   struct Side {
-    Side(const RegularJoinPlan::Side& plan, char prefix);
+    Side(const RegularJoinPlan::Side& plan, char prefix, JoinRows::Use use);
     RowCodec key_codec;
     RowCodec payload_codec;
     JoinRows rows;
