@@ -130,7 +130,8 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
                            "find them by",
                            job.sink->name))
-        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns")
+        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns, or, "
+                  "for a join, on columns that tell its rows apart")
         .At(at);
   }
   return Status::Ok();

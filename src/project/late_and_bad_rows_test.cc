@@ -165,7 +165,8 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
   const Refusal refusals[] = {
       {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":", "needs a key"},
       {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY ts;", ":10:1", "ORDER BY"},
-      {"INSERT INTO per_window SELECT ts, 1,\n(SELECT quantity FROM orders b WHERE b.id = a.id) FROM orders a;", ":9:", "several rows"},
+      {"INSERT INTO per_window SELECT ts, 1,\n(SELECT quantity FROM orders b WHERE b.id = a.id) FROM orders a;", ":9:",
+       "several rows"},
       {"INSERT INTO per_window SELECT a.ts, 1, b.quantity FROM orders a LEFT JOIN orders b ON a.id = b.id;", ":", "needs a key"},
       {"INSERT INTO per_window SELECT ts, 1 FROM orders;", ":", "takes 3"},
       {"INSERT INTO per_window SELECT ts, 1, quantitty FROM orders;", ":9:", "quantitty"},
