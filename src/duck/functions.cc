@@ -133,6 +133,10 @@ void SetEpochClock(duckdb::ClientContext& context, int64_t now_us) {
   context.registered_state->GetOrCreate<EpochClock>(kClockState)->now_us = now_us;
 }
 
+int64_t EpochClockMicros(duckdb::ClientContext& context) {
+  return context.registered_state->GetOrCreate<EpochClock>(kClockState)->now_us;
+}
+
 Status RegisterFunctions(duckdb::DuckDB& database) {
   const LogicalType ts = LogicalType::TIMESTAMP;
   const LogicalType tz = LogicalType::TIMESTAMP_TZ;

@@ -24,6 +24,7 @@ Status RegisterFunctions(duckdb::DuckDB& database);
 
 // Sets what mr_now() answers on this connection from now on. Microseconds since 1970 UTC.
 void SetEpochClock(duckdb::ClientContext& context, int64_t now_us);
+int64_t EpochClockMicros(duckdb::ClientContext& context);
 
 // The window functions on plain integers, for frontiers and tests.
 int64_t WindowStart(int64_t ts_us, int64_t size_us, int64_t offset_us);

@@ -152,7 +152,8 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
                            "find them by",
                            job.sink->name))
-        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns")
+        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns, or, "
+                  "for a join, on columns that tell its rows apart")
         .At(at);
   }
   return Status::Ok();
@@ -166,14 +167,17 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   const auto shards = static_cast<size_t>(job.settings.shards);
-  auto built =
-      stream::BuildJobPlan(*plan, job.planner->context(), tables, {.index = 0, .count = shards});
+  stream::JobPlanOptions options;
+  options.state_ttl_us = job.settings.state_ttl_us;
+  options.shard.count = shards;
+  auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables, options);
   if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
   job.plan = std::move(*built);
   for (size_t shard = 1; shard < shards; shard++) {
-    MR_ASSIGN_OR_RETURN(stream::JobPlan copy,
-                        stream::BuildJobPlan(*plan, job.planner->context(), tables,
-                                             {.index = shard, .count = shards}));
+    options.shard.index = shard;
+    MR_ASSIGN_OR_RETURN(
+        stream::JobPlan copy,
+        stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
     job.more_shards.push_back(std::move(copy));
   }
   return Status::Ok();

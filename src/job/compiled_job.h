@@ -21,6 +21,7 @@ struct JobSettings {
   int64_t epoch_bytes_max = 8LL << 20;  // millrace.epoch.bytes: input of an epoch
   int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
   int64_t shards = 1;                   // parallelism.default
+  int64_t state_ttl_us = 0;             // table.exec.state.ttl: of rows in regular joins; 0: never
   std::string name;                     // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean

@@ -25,6 +25,8 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     MR_ASSIGN_OR_RETURN(settings.checkpoint_interval_us, Duration(key, value));
   } else if (key == "table.exec.source.idle-timeout") {
     MR_ASSIGN_OR_RETURN(settings.idle_timeout_us, Duration(key, value));
+  } else if (key == "table.exec.state.ttl") {
+    MR_ASSIGN_OR_RETURN(settings.state_ttl_us, Duration(key, value));
   } else if (key == "pipeline.name") {
     settings.name = value;
   } else if (key == "millrace.epoch.interval") {

@@ -97,6 +97,31 @@ TEST(LateRows, AreOnlyCountedWhereTheTableSaysDrop) {
   EXPECT_EQ(Rows(*runtime, "SELECT rows_late FROM millrace.jobs"), std::vector<std::string>{"1|"});
 }
 
+TEST(LateRows, AreRowsLikeAnyOtherForAJoinWithoutABoundInTime) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql",
+        Script("",
+               "INSERT INTO per_window SELECT o.ts, 1, w.c FROM orders o JOIN (SELECT "
+               "window_start, COUNT(*) AS c FROM "
+               "TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY "
+               "window_start, window_end) w "
+               "ON o.quantity = w.c;"));
+  {
+    auto runtime = Open(directory.path(), false);
+    ASSERT_NE(runtime, nullptr);
+    Append(*runtime, "orders", 0,
+           {Order("a", "01", 2), Order("b", "09", 7), Order("c", "16", 1), Order("late", "03", 2)});
+  }
+  auto runtime = RunToEnd(directory.path());
+  ASSERT_NE(runtime, nullptr);
+  // The window [00, 10) has two rows without the late one, and joins both orders of two.
+  EXPECT_EQ(Rows(*runtime, "SELECT ts::VARCHAR, s FROM (SELECT ws AS ts, s FROM per_window)"),
+            (std::vector<std::string>{"2026-03-01 10:00:01|2|", "2026-03-01 10:00:03|2|",
+                                      "2026-03-01 10:00:16|1|"}));
+  EXPECT_EQ(Rows(*runtime, "SELECT kind FROM millrace.dead_letters"),
+            std::vector<std::string>{"late|"});
+}
+
 TEST(BadRows, GoToTheDeadLettersOneByOne) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql", Script("", kTumble));
@@ -231,8 +256,12 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
       {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":",
        "needs a key"},
       {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY ts;", ":10:1", "ORDER BY"},
-      {"INSERT INTO per_window SELECT a.ts, 1, 2 FROM orders a\nJOIN orders b ON a.id = b.id;",
-       ":10:1", "JOIN"},
+      {"INSERT INTO per_window SELECT ts, 1,\n(SELECT quantity FROM orders b WHERE b.id = a.id) "
+       "FROM orders a;",
+       ":9:", "several rows"},
+      {"INSERT INTO per_window SELECT a.ts, 1, b.quantity FROM orders a LEFT JOIN orders b ON a.id "
+       "= b.id;",
+       ":", "needs a key"},
       {"INSERT INTO per_window SELECT ts, 1 FROM orders;", ":", "takes 3"},
       {"INSERT INTO per_window SELECT ts, 1, quantitty FROM orders;", ":9:", "quantitty"},
       {"INSERT INTO per_window SELECT id, 1, 1 FROM orders;", ":", "but the query gives"},

@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "env/clock.h"
@@ -79,6 +81,32 @@ inline std::unique_ptr<Runtime> RunToEnd(const std::string& directory) {
   Status ended = runtime->WaitForJobs(nullptr, stop);
   EXPECT_TRUE(ended.ok()) << ended.ToString();
   return runtime;
+}
+
+// The ways in which a streaming test runs its jobs; the result must be the same in all of them.
+enum class Way { kStraight, kTinyEpochs, kRestarts, kShards, kShardRestarts };
+constexpr Way kEveryWay[] = {Way::kStraight, Way::kTinyEpochs, Way::kRestarts, Way::kShards,
+                             Way::kShardRestarts};
+
+// The SETs that a script begins with.
+inline std::string SettingsOf(Way way) {
+  if (way == Way::kTinyEpochs)
+    return "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
+  if (way == Way::kShards || way == Way::kShardRestarts)
+    return "SET 'parallelism.default' = '3';\n";
+  return "";
+}
+
+// For the ways with restarts: starts and stops the jobs a few times on their way.
+inline void RestartOnTheWay(Way way, const std::string& directory, std::mt19937& random) {
+  if (way != Way::kRestarts && way != Way::kShardRestarts) return;
+  for (int i = 0; i < 4; i++) {
+    auto runtime = Open(directory, true);
+    ASSERT_NE(runtime, nullptr);
+    runtime->Start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 30));
+    runtime->Stop();
+  }
 }
 
 inline void Append(Runtime& runtime, const std::string& topic, int partition,

@@ -62,8 +62,6 @@ const Case kCases[] = {
      "x.a.id = y.b.id AND y.b.at BETWEEN x.a.at AND x.a.at + INTERVAL '6' SECOND"},
 };
 
-enum class Way { kStraight, kTinyEpochs, kRestarts };
-
 std::string Event(int64_t ms, std::mt19937& random) {
   auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   auto maybe = [&](const std::string& field) { return pick(5) == 0 ? std::string() : field; };
@@ -91,8 +89,7 @@ TEST_P(RowFields, EveryQueryEqualsItsBatch) {
   std::mt19937 random(static_cast<unsigned>(seed) * 7919u + 5);
   TempDirectory directory;
   std::string script = kTables;
-  if (way == Way::kTinyEpochs)
-    script += "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
+  script += SettingsOf(way);
   for (const Case& c : kCases) {
     script += fmt::format(
         "CREATE TABLE out_{0} ({1}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', "
@@ -113,13 +110,7 @@ TEST_P(RowFields, EveryQueryEqualsItsBatch) {
       Append(*runtime, "events", partition, events);
     }
   }
-  for (int i = 0; way == Way::kRestarts && i < 4; i++) {
-    auto runtime = Open(directory.path(), true);
-    ASSERT_NE(runtime, nullptr);
-    runtime->Start();
-    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 30));
-    runtime->Stop();
-  }
+  RestartOnTheWay(way, directory.path(), random);
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
   for (const Case& c : kCases) {
@@ -134,8 +125,7 @@ TEST_P(RowFields, EveryQueryEqualsItsBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RowFields,
                          ::testing::Combine(::testing::Range(0, 3),
-                                            ::testing::Values(Way::kStraight, Way::kTinyEpochs,
-                                                              Way::kRestarts)));
+                                            ::testing::ValuesIn(kEveryWay)));
 
 // A late row's dead letter holds all of the record, also the fields that the query does not read.
 TEST(RowFieldsLate, KeepTheWholeRecord) {

@@ -135,8 +135,6 @@ CREATE VIEW converted AS SELECT v.user_id, v.event_time FROM views v JOIN carts 
   AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND;
 )";
 
-enum class Way { kStraight, kTinyEpochs, kRestarts, kShards, kShardRestarts };
-
 // Events per partition in an order that is never more than 4 s behind the newest.
 void Produce(log::Log& log, const std::string& topic, int partitions, int events,
              std::mt19937& random) {
@@ -183,11 +181,7 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
   TempDirectory directory;
   std::string script = kTables;
   script += kViews;
-  if (way == Way::kTinyEpochs)
-    script += "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n";
-  if (way == Way::kShards || way == Way::kShardRestarts) {
-    script += "SET 'parallelism.default' = '3';\n";
-  }
+  script += SettingsOf(way);
   for (const Case& c : kCases) {
     script += fmt::format(
         "CREATE TABLE out_{} ({}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y', "
@@ -207,15 +201,7 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
     Produce(runtime->log(), "views", partitions, events, random);
     Produce(runtime->log(), "carts", 2, events, random);
   }
-  if (way == Way::kRestarts || way == Way::kShardRestarts) {
-    for (int i = 0; i < 4; i++) {
-      auto runtime = Open(directory.path(), true);
-      ASSERT_NE(runtime, nullptr);
-      runtime->Start();
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 30));
-      runtime->Stop();
-    }
-  }
+  RestartOnTheWay(way, directory.path(), random);
   auto runtime = Open(directory.path(), true);
   ASSERT_NE(runtime, nullptr);
   runtime->Start();
@@ -235,9 +221,7 @@ TEST_P(StreamOracle, EveryQueryEqualsItsBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, StreamOracle,
                          ::testing::Combine(::testing::Range(0, 4),
-                                            ::testing::Values(Way::kStraight, Way::kTinyEpochs,
-                                                              Way::kRestarts, Way::kShards,
-                                                              Way::kShardRestarts)));
+                                            ::testing::ValuesIn(kEveryWay)));
 
 }  // namespace
 }  // namespace millrace::project

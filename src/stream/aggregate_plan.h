@@ -21,7 +21,12 @@ struct AggregatePlan {
   };
   std::vector<Call> calls;
   bool input_retracts = false;
+  // Without group columns: whether the one group shows its row before any input (what a join with
+  // it needs); else it first shows with the first input.
+  bool row_when_empty = false;
 
+  // Whether a group, once shown, never changes: the distinct rows of an append-only input.
+  bool Appends() const { return calls.empty() && !input_retracts; }
   // Output columns: the groups, then the aggregates.
   duckdb::vector<duckdb::LogicalType> OutputTypes() const;
   std::vector<std::unique_ptr<Aggregate>> MakeAggregates() const;

@@ -88,6 +88,11 @@ void GroupAggregate::RememberOldRows(const std::vector<uint32_t>& slots) {
 }
 
 void GroupAggregate::OnEpochEnd() {
+  if (plan_.row_when_empty && groups_.keys().size() == 0) {
+    is_touched_.resize(std::max<size_t>(is_touched_.size(), 16));
+    touched_.push_back(groups_.FindOrAdd("").slot);
+    old_row_.push_back(-1);
+  }
   for (size_t first = 0; first < touched_.size(); first += STANDARD_VECTOR_SIZE) {
     size_t count = std::min<size_t>(STANDARD_VECTOR_SIZE, touched_.size() - first);
     FillRows(touched_.data() + first, static_cast<uint32_t>(count), fresh_);
@@ -140,7 +145,7 @@ void GroupAggregate::Flush() {
   output_.SetCardinality(weights_.size());
   Batch out;
   out.rows = &output_;
-  out.weights = weights_.data();
+  out.weights = plan_.Appends() ? nullptr : weights_.data();
   emitter_.Emit(out);
   weights_.clear();
   output_.Reset();
@@ -154,7 +159,7 @@ OperatorDescription GroupAggregate::Describe() const {
   OperatorDescription description;
   description.name = "GroupAggregate";
   description.detail = plan_.Describe();
-  description.changelog = "retract";
+  description.changelog = plan_.Appends() ? "append" : "retract";
   description.state = "one row per key";
   description.freed_by = "nothing: a group stays until all its rows are retracted";
   return description;

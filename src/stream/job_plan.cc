@@ -10,6 +10,7 @@
 #include <duckdb/planner/expression/bound_unnest_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/list.hpp>
+#include <numeric>
 
 #include "duck/door.h"
 #include "stream/group_aggregate.h"
@@ -31,10 +32,28 @@ Status Refuse(const std::string& clause, const std::string& why, const std::stri
       .WithHint(instead);
 }
 
+namespace {
+// Where these columns stand after a projection; nothing when one of them is gone.
+std::optional<std::vector<idx_t>> PlacesOf(const std::vector<idx_t>& columns,
+                                           const Expressions& projection) {
+  std::vector<idx_t> places;
+  for (idx_t column : columns) {
+    auto found = std::find_if(projection.begin(), projection.end(), [&](const auto& e) {
+      return e->GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF &&
+             e->template Cast<BoundReferenceExpression>().index == column;
+    });
+    if (found == projection.end()) return std::nullopt;
+    places.push_back(static_cast<idx_t>(found - projection.begin()));
+  }
+  return places;
+}
+}  // namespace
+
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
-                             const std::map<std::string, ScanTable>& tables, Shard shard) {
+                             const std::map<std::string, ScanTable>& tables,
+                             const JobPlanOptions& options) {
   return duck::AtTheDoor(
-      [&]() -> Result<JobPlan> { return JobPlanBuilder(context, tables, shard).Build(plan); });
+      [&]() -> Result<JobPlan> { return JobPlanBuilder(context, tables, options).Build(plan); });
 }
 
 duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
@@ -74,8 +93,8 @@ void JobPlanBuilder::FindStages() {
 }
 
 JobPlanBuilder::Stream JobPlanBuilder::Partition(Stream stream, std::vector<idx_t> keys) {
-  if (shard_.count == 1) return stream;
-  auto* exchange = Add<Exchange>(stream.types(), std::move(keys), shard_.count);
+  if (options_.shard.count == 1) return stream;
+  auto* exchange = Add<Exchange>(stream.types(), std::move(keys), options_.shard.count);
   stream.from->emitter().Add(exchange, 0);
   plan_.exchanges.push_back({exchange});
   stream.from = exchange;
@@ -150,11 +169,18 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
     case LogicalOperatorType::LOGICAL_ANY_JOIN:
     case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
       return VisitJoin(node);
+    case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+      return VisitDelimJoin(node);
+    case LogicalOperatorType::LOGICAL_DELIM_GET:
+      return VisitDelimGet();
+    case LogicalOperatorType::LOGICAL_EXCEPT:
+    case LogicalOperatorType::LOGICAL_INTERSECT:
+      return VisitSetOperation(node);
     case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
       return VisitEmpty(node);
     case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE: {
       const auto& cte = node.Cast<duckdb::LogicalMaterializedCTE>();
-      MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+      MR_ASSIGN_OR_RETURN(Stream stream, VisitBelowJoin(*node.children[0]));
       stream.open = nullptr;  // several readers: nobody may add steps to it
       shared_[cte.table_index] = std::move(stream);
       return Visit(*node.children[1]);
@@ -171,14 +197,6 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
     case LogicalOperatorType::LOGICAL_WINDOW:
       return Refuse("OVER", "(window functions) on a stream is not supported yet",
                     "aggregate with TUMBLE, HOP or CUMULATE, or with GROUP BY");
-    case LogicalOperatorType::LOGICAL_EXCEPT:
-      return Refuse("EXCEPT", "on streams is not supported yet", "filter with WHERE");
-    case LogicalOperatorType::LOGICAL_INTERSECT:
-      return Refuse("INTERSECT", "on streams is not supported yet",
-                    "join on equal columns within an interval of time");
-    case LogicalOperatorType::LOGICAL_DELIM_JOIN:
-      return Refuse("SELECT", "with a correlated subquery on a stream is not supported yet",
-                    "write it as a join with a condition on time, or as GROUP BY");
     case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
     case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
     case LogicalOperatorType::LOGICAL_CHUNK_GET:
@@ -196,7 +214,7 @@ Status JobPlanBuilder::CheckDeterministic(const Expression& expression) const {
     if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION) {
       const auto& f = e.Cast<duckdb::BoundFunctionExpression>().function;
       bool stable = f.GetStability() == duckdb::FunctionStability::CONSISTENT;
-      if (!stable && f.name != "mr_now" && status.ok()) {
+      if (!stable && f.name != "mr_now" && f.name != "error" && status.ok()) {
         status =
             Refuse(f.name,
                    "gives another answer each time it is asked, so a result could not "
@@ -227,7 +245,10 @@ JobPlanBuilder::Stream JobPlanBuilder::Project(Stream stream, Expressions expres
     identity = expressions[i]->GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF &&
                expressions[i]->Cast<BoundReferenceExpression>().index == i;
   }
-  if (!identity) Steps(stream).AddProjection(std::move(expressions));
+  if (!identity) {
+    if (stream.unique) stream.unique = PlacesOf(*stream.unique, expressions);
+    Steps(stream).AddProjection(std::move(expressions));
+  }
   stream.columns = std::move(columns);
   return stream;
 }
@@ -317,6 +338,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnnest(const LogicalOperator
     lists.push_back(unnest.child->Copy());
   }
   Steps(stream).AddUnnest(std::move(lists));
+  stream.unique.reset();
   stream.columns = std::move(columns);
   return stream;
 }
@@ -327,7 +349,13 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitAggregate(const LogicalOpera
     return Refuse("GROUPING SETS", "(also CUBE and ROLLUP) on a stream is not supported yet",
                   "write one GROUP BY per set and combine them with UNION ALL");
   }
-  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  MR_ASSIGN_OR_RETURN(std::optional<Stream> subquery, VisitSubqueryInput(aggregate));
+  Stream stream;
+  if (subquery) {
+    stream = std::move(*subquery);
+  } else {
+    MR_ASSIGN_OR_RETURN(stream, Visit(*node.children[0]));
+  }
   Expressions groups;
   for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
   std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls;
@@ -344,6 +372,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitDistinct(const LogicalOperat
     return Refuse("DISTINCT ON", "is not supported", "use GROUP BY with MIN or MAX");
   }
   MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  if (stream.unique) return stream;
   Expressions groups;
   for (idx_t c = 0; c < stream.columns.size(); c++) {
     groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(stream.columns[c].name,
@@ -357,6 +386,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls) {
   AggregatePlan plan;
   plan.input_retracts = input.changelog == ChangelogKind::kRetract;
+  // Shard 0 owns the one group.
+  plan.row_when_empty = groups.empty() && joins_above_ > 0 && options_.shard.index == 0;
   // One projection computes group columns, arguments and filters side by side.
   Expressions needed = std::move(groups);
   size_t group_count = needed.size();
@@ -406,6 +437,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     column.name = call.bound->ToString();
     result.columns.push_back(std::move(column));
   }
+  result.unique.emplace(group_count);
+  std::iota(result.unique->begin(), result.unique->end(), 0);
   Operator* made = nullptr;
   if (pane >= 0 && !plan.input_retracts) {
     ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
@@ -413,8 +446,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   } else {
     // Groups may change at any time, so no column of the result has a frontier.
     for (StreamColumn& column : result.columns) column.frontier = {};
+    if (!plan.Appends()) result.changelog = ChangelogKind::kRetract;
     made = Add<GroupAggregate>(std::move(plan));
-    result.changelog = ChangelogKind::kRetract;
   }
   stream.from->emitter().Add(made, 0);
   result.from = made;

@@ -12,8 +12,8 @@
 
 #include "duck/planner.h"
 #include "model/schema.h"
-#include "stream/exchange.h"
 #include "model/wanted_fields.h"
+#include "stream/exchange.h"
 #include "stream/operator.h"
 
 namespace millrace::stream {
@@ -27,9 +27,9 @@ struct ScanTable {
 // A table that the job reads, once, however often the query names it.
 struct SourceUse {
   std::string table;
-  std::vector<size_t> columns;       // wanted, as indexes into ScanTable::schema; ascending
+  std::vector<size_t> columns;              // wanted, as indexes into ScanTable::schema; ascending
   std::vector<model::WantedFields> fields;  // per column: the rest of a ROW may be NULL
-  std::vector<Operator*> consumers;  // get a batch of exactly these columns, in this order
+  std::vector<Operator*> consumers;         // get a batch of exactly these columns, in this order
 };
 
 enum class ChangelogKind { kAppend, kRetract };
@@ -58,7 +58,13 @@ struct JobPlan {
   std::vector<ExchangePoint> exchanges;
 };
 
+struct JobPlanOptions {
+  Shard shard;
+  int64_t state_ttl_us = 0;  // of rows in regular joins; 0: for ever
+};
+
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
-                             const std::map<std::string, ScanTable>& tables, Shard shard = {});
+                             const std::map<std::string, ScanTable>& tables,
+                             const JobPlanOptions& options = {});
 
 }  // namespace millrace::stream

@@ -2,9 +2,13 @@
 // logical operator; see job_plan.h for the contract.
 #pragma once
 
+#include <duckdb/planner/joinside.hpp>
 #include <duckdb/planner/logical_operator.hpp>
+#include <duckdb/planner/operator/logical_aggregate.hpp>
+#include <duckdb/planner/operator/logical_join.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +22,8 @@ namespace millrace::stream {
 class JobPlanBuilder {
  public:
   JobPlanBuilder(duckdb::ClientContext& context, const std::map<std::string, ScanTable>& tables,
-                 Shard shard)
-      : context_(context), tables_(tables), shard_(shard) {}
+                 const JobPlanOptions& options)
+      : context_(context), tables_(tables), options_(options) {}
 
   Result<JobPlan> Build(const duck::Plan& plan);
 
@@ -31,6 +35,8 @@ class JobPlanBuilder {
     Transform* open = nullptr;
     std::vector<StreamColumn> columns;
     ChangelogKind changelog = ChangelogKind::kAppend;
+    // Columns that no two rows have in common, where some are known; none: it has one row at most.
+    std::optional<std::vector<duckdb::idx_t>> unique;
 
     duckdb::vector<duckdb::LogicalType> types() const;
   };
@@ -44,8 +50,45 @@ class JobPlanBuilder {
   Result<Stream> VisitAggregate(const duckdb::LogicalOperator& node);
   Result<Stream> VisitDistinct(const duckdb::LogicalOperator& node);
   Result<Stream> VisitUnion(const duckdb::LogicalOperator& node);
-  Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitSetOperation(const duckdb::LogicalOperator& node);
   Result<Stream> VisitEmpty(const duckdb::LogicalOperator& node);
+
+  // job_plan_join.cc: joins of all kinds. Expressions of the conditions are over the columns of
+  // their side, those of the residual over (left columns, right columns).
+  struct JoinShape {
+    duckdb::JoinType type = duckdb::JoinType::INNER;
+    std::vector<duckdb::JoinCondition> conditions;
+    Expressions residual;
+    duckdb::vector<duckdb::idx_t> kept[2];  // columns of each side in the output; empty: all
+    size_t correlated = 0;  // of the conditions, these many tie a subquery to its outer row
+  };
+  Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitBelowJoin(const duckdb::LogicalOperator& node);
+  Result<JoinShape> ShapeOf(const duckdb::LogicalOperator& node, duckdb::idx_t left_width);
+  Result<Stream> JoinStreams(JoinShape shape, Stream left, Stream right);
+  Result<Stream> RegularJoinOf(JoinShape shape, Stream left, Stream right);
+  // Whether a left row has one partner at most.
+  static bool FindsOnePartner(const JoinShape& shape, const Stream& right);
+  static duckdb::unique_ptr<duckdb::Expression> ColumnOf(const Stream& stream,
+                                                         duckdb::idx_t column);
+
+  // job_plan_interval_join.cc: joins with right.time - left.time in [lower, upper].
+  struct TimeBound {
+    duckdb::idx_t left = 0;  // time columns
+    duckdb::idx_t right = 0;
+    int64_t lower_us = 0;
+    int64_t upper_us = 0;
+  };
+  std::optional<TimeBound> BoundInTime(const JoinShape& shape, const Stream& left,
+                                       const Stream& right);
+  Result<Stream> IntervalJoinOf(JoinShape shape, TimeBound time, Stream left, Stream right);
+
+  // job_plan_subquery.cc: what DuckDB makes of IN, EXISTS and subqueries as values.
+  Result<Stream> VisitDelimJoin(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitDelimGet();
+  Result<Stream> MarkStreams(JoinShape shape, Stream left, Stream right);
+  // The input of an aggregation; nothing when `node` is an ordinary one.
+  Result<std::optional<Stream>> VisitSubqueryInput(const duckdb::LogicalAggregate& node);
 
   // The transform that further steps of `stream` go to.
   Transform& Steps(Stream& stream);
@@ -59,7 +102,7 @@ class JobPlanBuilder {
   // Makes an operator. Ids count from 1 (0 is the job's own part of the state), by shard.
   template <typename Op, typename... Args>
   Op* Add(Args&&... args) {
-    auto id = static_cast<uint32_t>((shard_.index << 20) + plan_.operators.size() + 1);
+    auto id = static_cast<uint32_t>((options_.shard.index << 20) + plan_.operators.size() + 1);
     plan_.operators.push_back(std::make_unique<Op>(id, std::forward<Args>(args)...));
     return static_cast<Op*>(plan_.operators.back().get());
   }
@@ -67,9 +110,11 @@ class JobPlanBuilder {
 
   duckdb::ClientContext& context_;
   const std::map<std::string, ScanTable>& tables_;
-  const Shard shard_;
+  JobPlanOptions options_;
   JobPlan plan_;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
+  std::vector<Stream> delims_;              // distinct outer columns of the subqueries around us
+  int joins_above_ = 0;
 };
 
 // A refusal: `clause` is the keyword to point at in the user's text.

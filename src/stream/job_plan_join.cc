@@ -1,235 +1,335 @@
-// The join part of JobPlanBuilder: which joins keep a bounded state, and how.
+// The join part of JobPlanBuilder: DuckDB's several join nodes become one shape, and that becomes
+// an IntervalJoin where time bounds it, else a RegularJoin.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <duckdb/planner/expression/bound_between_expression.hpp>
 #include <duckdb/planner/expression/bound_comparison_expression.hpp>
+#include <duckdb/planner/expression/bound_conjunction_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/list.hpp>
-#include <optional>
+#include <functional>
 
-#include "stream/interval_join.h"
+#include "base/strings.h"
 #include "stream/job_plan_builder.h"
+#include "stream/regular_join.h"
 
 namespace millrace::stream {
 
+using duckdb::BoundComparisonExpression;
 using duckdb::BoundReferenceExpression;
 using duckdb::Expression;
+using duckdb::ExpressionClass;
 using duckdb::ExpressionType;
 using duckdb::idx_t;
 using duckdb::JoinCondition;
 using duckdb::JoinType;
 using duckdb::LogicalOperator;
+using duckdb::LogicalOperatorType;
 
 namespace {
 
-constexpr const char* kBoundedHint =
-    "bound it in time, e.g. ON a.id = b.id AND b.event_time BETWEEN a.event_time AND "
-    "a.event_time + INTERVAL '10' MINUTE; both tables need a WATERMARK";
-
-// Distance right.time - left.time that a condition allows.
-struct TimeBound {
-  idx_t left = 0;
-  idx_t right = 0;
-  std::optional<int64_t> lower_us;
-  std::optional<int64_t> upper_us;
-};
-
-std::optional<TimeBound> AsTimeBound(const JoinCondition& condition,
-                                     const std::vector<StreamColumn>& left_columns,
-                                     const std::vector<StreamColumn>& right_columns) {
-  auto left = AsShiftedColumn(*condition.left);
-  auto right = AsShiftedColumn(*condition.right);
-  if (!left || !right) return std::nullopt;
-  if (!left_columns[left->column].frontier.known()) return std::nullopt;
-  if (!right_columns[right->column].frontier.known()) return std::nullopt;
-  // left + a OP right + b  <=>  (right - left) OP' a - b
-  int64_t distance = left->shift_us - right->shift_us;
-  TimeBound bound;
-  bound.left = left->column;
-  bound.right = right->column;
-  switch (condition.comparison) {
-    case ExpressionType::COMPARE_EQUAL:
-      bound.lower_us = bound.upper_us = distance;
-      break;
-    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
-      bound.lower_us = distance;
-      break;
-    case ExpressionType::COMPARE_LESSTHAN:
-      bound.lower_us = distance + 1;
-      break;
-    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
-      bound.upper_us = distance;
-      break;
-    case ExpressionType::COMPARE_GREATERTHAN:
-      bound.upper_us = distance - 1;
-      break;
-    default:
-      return std::nullopt;
-  }
-  return bound;
-}
-
-void ShiftReferences(Expression& e, idx_t by) {
-  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-    e.Cast<BoundReferenceExpression>().index += by;
+void ForEachReference(Expression& e, const std::function<void(BoundReferenceExpression&)>& visit) {
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_REF) {
+    visit(e.Cast<BoundReferenceExpression>());
   }
   duckdb::ExpressionIterator::EnumerateChildren(
-      e, [&](Expression& child) { ShiftReferences(child, by); });
+      e, [&](Expression& child) { ForEachReference(child, visit); });
+}
+
+enum class Side { kNone, kLeft, kRight, kBoth };
+
+Side SideOf(Expression& e, idx_t left_width) {
+  bool seen[2] = {false, false};
+  ForEachReference(e, [&](BoundReferenceExpression& ref) { seen[ref.index >= left_width] = true; });
+  return seen[0] ? (seen[1] ? Side::kBoth : Side::kLeft) : (seen[1] ? Side::kRight : Side::kNone);
+}
+
+// Adds a comparison of a left with a right value to the conditions; false: it is another kind.
+bool AddComparison(duckdb::unique_ptr<Expression> one, duckdb::unique_ptr<Expression> other,
+                   ExpressionType comparison, idx_t left_width,
+                   std::vector<JoinCondition>& conditions) {
+  Side side = SideOf(*one, left_width);
+  Side other_side = SideOf(*other, left_width);
+  if (side == Side::kRight && other_side == Side::kLeft) {
+    std::swap(one, other);
+    comparison = duckdb::FlipComparisonExpression(comparison);
+  } else if (side != Side::kLeft || other_side != Side::kRight) {
+    return false;
+  }
+  ForEachReference(*other, [&](BoundReferenceExpression& ref) { ref.index -= left_width; });
+  JoinCondition condition;
+  condition.left = std::move(one);
+  condition.right = std::move(other);
+  condition.comparison = comparison;
+  conditions.push_back(std::move(condition));
+  return true;
+}
+
+// Takes a condition over (left columns, right columns) apart at its ANDs.
+void AddCondition(const Expression& e, idx_t left_width, std::vector<JoinCondition>& conditions,
+                  Expressions& residual) {
+  if (e.GetExpressionType() == ExpressionType::CONJUNCTION_AND) {
+    for (const auto& child : e.Cast<duckdb::BoundConjunctionExpression>().children) {
+      AddCondition(*child, left_width, conditions, residual);
+    }
+    return;
+  }
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_COMPARISON) {
+    const auto& comparison = e.Cast<BoundComparisonExpression>();
+    if (AddComparison(comparison.left->Copy(), comparison.right->Copy(), e.GetExpressionType(),
+                      left_width, conditions)) {
+      return;
+    }
+  }
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_BETWEEN) {
+    const auto& between = e.Cast<duckdb::BoundBetweenExpression>();
+    AddCondition(BoundComparisonExpression(between.LowerComparisonType(), between.input->Copy(),
+                                           between.lower->Copy()),
+                 left_width, conditions, residual);
+    AddCondition(BoundComparisonExpression(between.UpperComparisonType(), between.input->Copy(),
+                                           between.upper->Copy()),
+                 left_width, conditions, residual);
+    return;
+  }
+  residual.push_back(e.Copy());
+}
+
+Result<JoinKind> KindOf(JoinType type) {
+  switch (type) {
+    case JoinType::INNER:
+      return JoinKind::kInner;
+    case JoinType::LEFT:
+    case JoinType::SINGLE:  // checked to find one partner at most
+      return JoinKind::kLeft;
+    case JoinType::RIGHT:
+      return JoinKind::kRight;
+    case JoinType::OUTER:
+      return JoinKind::kFull;
+    case JoinType::SEMI:
+      return JoinKind::kSemi;
+    case JoinType::ANTI:
+      return JoinKind::kAnti;
+    case JoinType::MARK:
+      return JoinKind::kMark;
+    default:
+      return Refuse("JOIN",
+                    fmt::format("of kind {} is not supported", duckdb::JoinTypeToString(type)),
+                    "use JOIN, LEFT, RIGHT or FULL JOIN, IN or EXISTS");
+  }
+}
+
+bool IsKey(const JoinCondition& condition) {
+  return condition.comparison == ExpressionType::COMPARE_EQUAL ||
+         condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM;
+}
+
+std::string Describe(const std::vector<JoinCondition>& conditions, const Expressions& residual) {
+  std::vector<std::string> texts;
+  bool keyed = false;
+  for (const JoinCondition& c : conditions) {
+    keyed |= IsKey(c);
+    texts.push_back(fmt::format("{} {} {}", c.left->ToString(),
+                                duckdb::ExpressionTypeToOperator(c.comparison),
+                                c.right->ToString()));
+  }
+  for (const auto& e : residual) texts.push_back(e->ToString());
+  std::string text = Join(texts, " AND ");
+  return keyed || text.empty() ? text : text + " (no equality: compares every pair of rows)";
 }
 
 }  // namespace
 
+duckdb::unique_ptr<Expression> JobPlanBuilder::ColumnOf(const Stream& stream, idx_t column) {
+  return duckdb::make_uniq<BoundReferenceExpression>(stream.columns[column].name,
+                                                     stream.columns[column].type, column);
+}
+
+Result<JobPlanBuilder::JoinShape> JobPlanBuilder::ShapeOf(const LogicalOperator& node,
+                                                          idx_t left_width) {
+  JoinShape shape;
+  if (node.type == LogicalOperatorType::LOGICAL_CROSS_PRODUCT) return shape;
+  const auto& join = node.Cast<duckdb::LogicalJoin>();
+  shape.type = join.join_type;
+  shape.kept[0] = join.left_projection_map;
+  shape.kept[1] = join.right_projection_map;
+  if (node.type == LogicalOperatorType::LOGICAL_ANY_JOIN) {
+    AddCondition(*node.Cast<duckdb::LogicalAnyJoin>().condition, left_width, shape.conditions,
+                 shape.residual);
+  } else {
+    const auto& comparisons = node.Cast<duckdb::LogicalComparisonJoin>();
+    shape.correlated = comparisons.mark_types.size();
+    if (comparisons.predicate) {
+      return Refuse("JOIN", "with a condition of this form is not supported",
+                    "move the condition to a WHERE below the join (a subquery in FROM)");
+    }
+    for (const JoinCondition& condition : comparisons.conditions) {
+      shape.conditions.emplace_back();
+      shape.conditions.back().left = condition.left->Copy();
+      shape.conditions.back().right = condition.right->Copy();
+      shape.conditions.back().comparison = condition.comparison;
+    }
+  }
+  for (const JoinCondition& condition : shape.conditions) {
+    MR_RETURN_IF_ERROR(CheckDeterministic(*condition.left));
+    MR_RETURN_IF_ERROR(CheckDeterministic(*condition.right));
+  }
+  for (const auto& e : shape.residual) MR_RETURN_IF_ERROR(CheckDeterministic(*e));
+  return shape;
+}
+
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& node) {
-  if (node.type != duckdb::LogicalOperatorType::LOGICAL_COMPARISON_JOIN) {
-    return Refuse("JOIN", "without an equality between the two tables is not supported yet",
-                  kBoundedHint);
-  }
-  const auto& join = node.Cast<duckdb::LogicalComparisonJoin>();
-  bool outer[2] = {join.join_type == JoinType::LEFT || join.join_type == JoinType::OUTER,
-                   join.join_type == JoinType::RIGHT || join.join_type == JoinType::OUTER};
-  if (join.join_type != JoinType::INNER && !outer[0] && !outer[1]) {
-    return Refuse("JOIN",
-                  fmt::format("of kind {} (IN, EXISTS) on streams is not supported yet",
-                              duckdb::JoinTypeToString(join.join_type)),
-                  kBoundedHint);
-  }
   Stream sides[2];
   for (size_t i : {0, 1}) {
-    MR_ASSIGN_OR_RETURN(sides[i], Visit(*node.children[i]));
-    if (sides[i].changelog == ChangelogKind::kRetract) {
-      return Refuse("JOIN",
-                    "of a result that is updated (GROUP BY without a window) is not "
-                    "supported yet",
-                    "aggregate over a window (TUMBLE, HOP, CUMULATE) before the join, or after it");
-    }
+    MR_ASSIGN_OR_RETURN(sides[i], VisitBelowJoin(*node.children[i]));
   }
+  MR_ASSIGN_OR_RETURN(JoinShape shape, ShapeOf(node, sides[0].columns.size()));
+  return JoinStreams(std::move(shape), std::move(sides[0]), std::move(sides[1]));
+}
 
-  IntervalJoinPlan plan;
-  std::optional<TimeBound> time;
-  std::vector<const JoinCondition*> rest;
-  // Prefer an inequality on time (interval join), else an equality of window bounds.
-  for (bool equality : {false, true}) {
-    for (const JoinCondition& condition : join.conditions) {
-      if ((condition.comparison == ExpressionType::COMPARE_EQUAL) != equality) continue;
-      auto bound = AsTimeBound(condition, sides[0].columns, sides[1].columns);
-      if (!bound || (equality && time && time->lower_us && time->upper_us &&
-                     sides[0].columns[bound->left].window != WindowRole::kEnd)) {
-        continue;
-      }
-      if (!time || equality) {
-        if (!time || !(time->lower_us && time->upper_us) ||
-            sides[0].columns[bound->left].window == WindowRole::kEnd) {
-          time = bound;
-        }
-        continue;
-      }
-      if (bound->left != time->left || bound->right != time->right) continue;
-      if (bound->lower_us)
-        time->lower_us = std::max(*bound->lower_us, time->lower_us.value_or(*bound->lower_us));
-      if (bound->upper_us)
-        time->upper_us = std::min(*bound->upper_us, time->upper_us.value_or(*bound->upper_us));
-    }
-    if (time && time->lower_us && time->upper_us) break;
-  }
-  if (!time || !time->lower_us || !time->upper_us) {
-    return Refuse("JOIN",
-                  "would have to keep every row for ever: no condition bounds the distance "
-                  "in time on both sides",
-                  kBoundedHint);
-  }
-  plan.lower_us = *time->lower_us;
-  plan.upper_us = *time->upper_us;
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitBelowJoin(const LogicalOperator& node) {
+  joins_above_++;
+  Result<Stream> stream = Visit(node);
+  joins_above_--;
+  return stream;
+}
 
-  // Equal keys become columns of their side; every other condition is checked on the pair.
+Result<JobPlanBuilder::Stream> JobPlanBuilder::JoinStreams(JoinShape shape, Stream left,
+                                                           Stream right) {
+  if (shape.type == JoinType::MARK && shape.conditions.size() > shape.correlated) {
+    return MarkStreams(std::move(shape), std::move(left), std::move(right));
+  }
+  if (shape.type == JoinType::SINGLE && !FindsOnePartner(shape, right)) {
+    return Refuse("SELECT",
+                  "with a subquery as a value, which may give several rows, is not supported",
+                  "aggregate in the subquery (MIN, MAX, …), so that it gives one row");
+  }
+  if (auto bound = BoundInTime(shape, left, right)) {
+    return IntervalJoinOf(std::move(shape), *bound, std::move(left), std::move(right));
+  }
+  return RegularJoinOf(std::move(shape), std::move(left), std::move(right));
+}
+
+bool JobPlanBuilder::FindsOnePartner(const JoinShape& shape, const Stream& right) {
+  if (!right.unique) return false;
+  return std::all_of(right.unique->begin(), right.unique->end(), [&](idx_t column) {
+    return std::any_of(
+        shape.conditions.begin(), shape.conditions.end(), [&](const JoinCondition& c) {
+          return IsKey(c) && c.right->GetExpressionClass() == ExpressionClass::BOUND_REF &&
+                 c.right->Cast<BoundReferenceExpression>().index == column;
+        });
+  });
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::RegularJoinOf(JoinShape shape, Stream left,
+                                                             Stream right) {
+  RegularJoinPlan plan;
+  MR_ASSIGN_OR_RETURN(plan.kind, KindOf(shape.type));
+  plan.ttl_us = options_.state_ttl_us;
+  plan.on = Describe(shape.conditions, shape.residual);
+  const bool one_partner = FindsOnePartner(shape, right);
+  Stream sides[2] = {std::move(left), std::move(right)};
+  const idx_t width[2] = {sides[0].columns.size(), sides[1].columns.size()};
+
   Expressions columns[2];
   for (size_t i : {0, 1}) {
-    for (idx_t c = 0; c < sides[i].columns.size(); c++) {
-      columns[i].push_back(duckdb::make_uniq<BoundReferenceExpression>(
-          sides[i].columns[c].name, sides[i].columns[c].type, c));
-    }
+    for (idx_t c = 0; c < width[i]; c++) columns[i].push_back(ColumnOf(sides[i], c));
   }
-  std::vector<idx_t> keys[2];
-  for (const JoinCondition& condition : join.conditions) {
-    if (condition.comparison == ExpressionType::COMPARE_EQUAL) {
-      for (size_t i : {0, 1}) {
-        const Expression& e = i == 0 ? *condition.left : *condition.right;
-        if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
-          keys[i].push_back(e.Cast<BoundReferenceExpression>().index);
-        } else {
-          keys[i].push_back(columns[i].size());
-          columns[i].push_back(e.Copy());
-        }
+  for (JoinCondition& condition : shape.conditions) {
+    if (!IsKey(condition)) {
+      ForEachReference(*condition.right,
+                       [&](BoundReferenceExpression& ref) { ref.index += width[0]; });
+      shape.residual.push_back(duckdb::make_uniq<BoundComparisonExpression>(
+          condition.comparison, std::move(condition.left), std::move(condition.right)));
+      continue;
+    }
+    plan.nulls_match.push_back(condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM);
+    for (size_t i : {0, 1}) {
+      const Expression& e = i == 0 ? *condition.left : *condition.right;
+      if (e.GetExpressionClass() == ExpressionClass::BOUND_REF) {
+        plan.sides[i].keys.push_back(e.Cast<BoundReferenceExpression>().index);
+      } else {
+        plan.sides[i].keys.push_back(columns[i].size());
+        columns[i].push_back(e.Copy());
       }
-    } else {
-      rest.push_back(&condition);
     }
-  }
-  if (keys[0].empty()) {
-    return Refuse("JOIN", "without an equality between the two tables is not supported yet",
-                  kBoundedHint);
-  }
-  size_t width[2];
-  for (size_t i : {0, 1}) {
-    width[i] = sides[i].columns.size();
-    sides[i] = Project(std::move(sides[i]), std::move(columns[i]));
-    IntervalJoinPlan::Side& side = plan.sides[i];
-    side.types = sides[i].types();
-    side.keys = keys[i];
-    side.time = i == 0 ? time->left : time->right;
-    side.frontier = sides[i].columns[side.time].frontier;
-    side.time_name = sides[i].columns[side.time].name;
-    side.keeps_unmatched = outer[i];
-    sides[i] = Partition(std::move(sides[i]), keys[i]);
-  }
-  size_t right_start = plan.sides[0].types.size();
-  for (const JoinCondition* condition : rest) {
-    auto left = condition->left->Copy();
-    auto right = condition->right->Copy();
-    ShiftReferences(*right, right_start);
-    plan.residual.push_back(duckdb::make_uniq<duckdb::BoundComparisonExpression>(
-        condition->comparison, std::move(left), std::move(right)));
-  }
-  if (join.predicate) {
-    return Refuse("JOIN", "with a condition on one side only inside ON is not supported yet",
-                  "move the condition to a WHERE below the join (a subquery in FROM)");
   }
 
-  // A stored row waits for the other side, so results can be as old as the other side's frontier
-  // allows: only the two time columns keep a frontier.
-  auto shifted = [](const ColumnFrontier& frontier, int64_t us) {
-    return frontier.Then([us](model::EventTime t) { return t + us; });
-  };
-  ColumnFrontier frontiers[2] = {plan.sides[0].frontier, plan.sides[1].frontier};
-  ColumnFrontier waits[2] = {shifted(frontiers[1], -plan.upper_us),
-                             shifted(frontiers[0], plan.lower_us)};
-  idx_t times[2] = {plan.sides[0].time, plan.sides[1].time};
+  // A stored row has only the columns that the output or the residual reads.
+  std::vector<uint8_t> needed[2] = {std::vector<uint8_t>(width[0]), std::vector<uint8_t>(width[1])};
+  const bool left_only =
+      plan.kind == JoinKind::kSemi || plan.kind == JoinKind::kAnti || plan.kind == JoinKind::kMark;
+  for (size_t i : {0, 1}) {
+    if (left_only && i == 1) break;
+    if (shape.kept[i].empty()) needed[i].assign(width[i], 1);
+    for (idx_t c : shape.kept[i]) needed[i][c] = 1;
+  }
+  for (auto& e : shape.residual) {
+    ForEachReference(*e, [&](BoundReferenceExpression& ref) {
+      bool of_right = ref.index >= width[0];
+      needed[of_right][ref.index - (of_right ? width[0] : 0)] = 1;
+    });
+  }
+  std::vector<idx_t> place[2];  // of each input column in the pair
   Stream result;
   for (size_t i : {0, 1}) {
-    for (idx_t c = 0; c < sides[i].columns.size(); c++) {
+    for (idx_t c = 0; c < width[i]; c++) {
+      place[i].push_back(plan.sides[0].payload.size() +
+                         (i == 0 ? 0 : plan.sides[1].payload.size()));
+      if (!needed[i][c]) continue;
+      plan.sides[i].payload.push_back(c);
+      if (left_only && i == 1) continue;
       StreamColumn column = sides[i].columns[c];
-      if (c == times[i]) {
-        auto& terms = column.frontier.terms;
-        terms.insert(terms.end(), waits[i].terms.begin(), waits[i].terms.end());
-      } else {
-        column.frontier = {};
-      }
-      // NULL on the padded side of an outer join: no longer a window of its own.
-      if (outer[1 - i]) column.frontier = {}, column.window = WindowRole::kNone;
+      column.frontier = {};
+      column.window = WindowRole::kNone;
       result.columns.push_back(std::move(column));
     }
   }
-  auto* made = Add<IntervalJoin>(std::move(plan));
-  for (size_t i : {0, 1}) sides[i].from->emitter().Add(made, static_cast<int>(i));
-  result.from = made;
+  for (auto& e : shape.residual) {
+    ForEachReference(*e, [&](BoundReferenceExpression& ref) {
+      bool of_right = ref.index >= width[0];
+      ref.index = place[of_right][ref.index - (of_right ? width[0] : 0)];
+    });
+  }
+  plan.residual = std::move(shape.residual);
 
-  duckdb::vector<idx_t> kept;
-  for (size_t i : {0, 1}) {
-    const auto& map = i == 0 ? join.left_projection_map : join.right_projection_map;
-    idx_t start = i == 0 ? 0 : right_start;
-    for (idx_t c = 0; c < (map.empty() ? width[i] : map.size()); c++) {
-      kept.push_back(start + (map.empty() ? c : map[c]));
+  bool keeps_unique =
+      left_only || ((plan.kind == JoinKind::kInner || plan.kind == JoinKind::kLeft) && one_partner);
+  if (keeps_unique && sides[0].unique) {
+    result.unique.emplace();
+    for (idx_t c : *sides[0].unique) {
+      if (needed[0][c]) {
+        result.unique->push_back(place[0][c]);
+      } else {
+        result.unique.reset();
+        break;
+      }
     }
   }
+  for (size_t i : {0, 1}) {
+    plan.sides[i].retracts = sides[i].changelog == ChangelogKind::kRetract;
+    sides[i] = Project(std::move(sides[i]), std::move(columns[i]));
+    plan.sides[i].types = sides[i].types();
+    sides[i] = Partition(std::move(sides[i]), plan.sides[i].keys);
+  }
+  duckdb::vector<idx_t> kept;
+  for (size_t i : {0, 1}) {
+    if (left_only && i == 1) break;
+    if (shape.kept[i].empty()) kept.insert(kept.end(), place[i].begin(), place[i].end());
+    for (idx_t c : shape.kept[i]) kept.push_back(place[i][c]);
+  }
+  if (plan.kind == JoinKind::kMark) {
+    kept.push_back(result.columns.size());
+    StreamColumn mark;
+    mark.type = duckdb::LogicalType::BOOLEAN;
+    mark.name = "matched";
+    result.columns.push_back(std::move(mark));
+  }
+  result.changelog = plan.Appends() ? ChangelogKind::kAppend : ChangelogKind::kRetract;
+  auto* made = Add<RegularJoin>(std::move(plan));
+  for (size_t i : {0, 1}) sides[i].from->emitter().Add(made, static_cast<int>(i));
+  result.from = made;
   return KeepColumns(std::move(result), kept);
 }
 

@@ -32,6 +32,8 @@ std::unique_ptr<Aggregate> MakePlain(const duckdb::BoundAggregateExpression& bou
     return NewSum(SumKind::kAverage, argument, type, bound.return_type);
   }
   if (name == "min") return NewExtreme(Extreme::kMin, argument, type, retracts);
+  // Of one row at most: VisitSubqueryInput lets no other through.
+  if (name == "first") return NewExtreme(Extreme::kMax, argument, type, retracts);
   if (name == "max") return NewExtreme(Extreme::kMax, argument, type, retracts);
   return nullptr;
 }
