@@ -50,6 +50,10 @@ def statements(query, scale, files, sink):
     return fill(text, scale, files, sink)
 
 
+def batch_text(query):
+    return (QUERIES / "batch" / f"{query}.sql").read_text()
+
+
 def csv_rows(directory):
     """The bag of rows in the CSV files of q10's folders (no text of the generator needs quotes)."""
     lines = []
@@ -126,7 +130,7 @@ class DuckDb:
 
     def _run(self, query, scale, work, options):
         for name in ("views", query):
-            text = string.Template((QUERIES / "batch" / f"{name}.sql").read_text())
+            text = string.Template(batch_text(name))
             (work / f"{name}.sql").write_text(
                 text.substitute(SOURCE=f"{scale.data}/*.jsonl", SIDE=scale.side))
         usage = measure.run(

@@ -65,7 +65,7 @@ def time_query(engine, query, scale, runs, work):
 
 def check_query(oracle, others, query, scale, work):
     """Per engine: "equal", "-" (refused, or nothing to compare) or what is wrong."""
-    columns, why = measure.parse_comparison((engines.QUERIES / "batch" / f"{query}.sql").read_text())
+    columns, why = measure.parse_comparison(engines.batch_text(query))
     if columns == []:
         return {engine.name: f"- ({why})" for engine in others}
     progress(f"{query} oracle")

@@ -26,8 +26,8 @@ struct DecoderOptions {
   model::Schema schema;                       // all physical columns of the table, in order
   std::vector<size_t> projection;             // columns wanted, as indexes into schema, output order
   std::map<std::string, std::string> options; // the table's WITH options of this format ("json.…")
-  // Per projected column; none at all: everything is wanted. Fields that are not wanted may come out
-  // NULL, whatever the record has, and need not be of their type there.
+  // Per projected column; none at all: everything is wanted. Fields that are not wanted may come
+  // out NULL, whatever the record has, and need not be of their type there.
   std::vector<model::WantedFields> wanted = {};
 };
 
