@@ -93,7 +93,7 @@ class Millrace:
         if usage.status != 0:
             self._explain(usage, result)
         else:
-            lost = re.search(r"(\d+) (?:late|dead-lettered)", usage.output)
+            lost = re.search(r"(\d+) (?:late|dead letter)", usage.output)
             if lost:
                 result.failed = f"lost rows: {lost.group(0)}"
         return result, usage.output
