@@ -50,7 +50,8 @@ done
 if [ ! -f "$dir/fetched-$version" ]; then
   rm -rf "$dir/wheel" "$dir/lib" "$dir/bin" "$dir/opt"
   [ -x "$dir/venv/bin/pip" ] || python3 -m venv "$dir/venv"
-  "$dir/venv/bin/pip" download -q --no-deps --dest "$dir/wheel" "apache-flink-libraries==$version" >&2
+  "$dir/venv/bin/pip" download -q --no-deps --dest "$dir/wheel" \
+    "apache-flink-libraries==$version" >&2
   python3 - "$dir" << 'PYTHON'
 import glob, pathlib, sys, zipfile
 root = pathlib.Path(sys.argv[1])
@@ -108,7 +109,8 @@ CONF
 stop "$dir"
 export FLINK_CONF_DIR=$dir/conf FLINK_HOME=$dir FLINK_LIB_DIR=$dir/lib
 # The packages of the JDK that Flink's own configuration opens on Java 17.
-opens=(--add-exports=java.base/sun.net.util=ALL-UNNAMED --add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED)
+opens=(--add-exports=java.base/sun.net.util=ALL-UNNAMED
+  --add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED)
 for package in lang lang.reflect net io nio text time util util.concurrent util.concurrent.atomic \
   util.concurrent.locks; do
   opens+=("--add-opens=java.base/java.$package=ALL-UNNAMED")
@@ -130,7 +132,8 @@ start() { # name, class path, main class, JVM arguments, program arguments
 wait_for() { # name, URL, text that the answer holds
   local deadline=$((SECONDS + 120))
   until python3 -c 'import sys, urllib.request as request
-sys.exit(sys.argv[2] not in request.urlopen(sys.argv[1], timeout=2).read().decode())' "$2" "$3" 2> /dev/null; do
+sys.exit(sys.argv[2] not in request.urlopen(sys.argv[1], timeout=2).read().decode())' \
+    "$2" "$3" 2> /dev/null; do
     if ! kill -0 "$(cat "$dir/$1.pid")" 2> /dev/null || [ $SECONDS -gt $deadline ]; then
       echo "Flink's $1 did not come up; the end of $dir/log/$1.log and .out:" >&2
       tail -n 20 "$dir/log/$1.log" "$dir/log/$1.out" >&2

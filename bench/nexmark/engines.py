@@ -50,6 +50,10 @@ def statements(query, scale, files, sink):
     return fill(text, scale, files, sink)
 
 
+def batch_text(query):
+    return (QUERIES / "batch" / f"{query}.sql").read_text()
+
+
 def csv_rows(directory):
     """The bag of rows in the CSV files of q10's folders (no text of the generator needs quotes)."""
     lines = []
@@ -89,7 +93,7 @@ class Millrace:
         if usage.status != 0:
             self._explain(usage, result)
         else:
-            lost = re.search(r"(\d+) (?:late|dead-lettered)", usage.output)
+            lost = re.search(r"(\d+) (?:late|dead letter)", usage.output)
             if lost:
                 result.failed = f"lost rows: {lost.group(0)}"
         return result, usage.output
@@ -126,7 +130,7 @@ class DuckDb:
 
     def _run(self, query, scale, work, options):
         for name in ("views", query):
-            text = string.Template((QUERIES / "batch" / f"{name}.sql").read_text())
+            text = string.Template(batch_text(name))
             (work / f"{name}.sql").write_text(
                 text.substitute(SOURCE=f"{scale.data}/*.jsonl", SIDE=scale.side))
         usage = measure.run(

@@ -71,7 +71,8 @@ class Flink:
             return engines.csv_rows(work / "files"), result
         with open(printed, errors="replace") as lines:
             lines.seek(before)
-            return measure.net_rows(lines.read()), result
+            key = measure.parse_key(engines.batch_text(query))
+            return measure.net_rows(lines.read(), key), result
 
     def _run(self, query, scale, work, sink):
         engines.fresh(work)

@@ -9,7 +9,7 @@ Usage = collections.namedtuple("Usage", "status wall_s cpu_s peak_mb output")
 
 
 def run(command, directory, log_path):
-    """Usage of the command (its own process, not what that starts); `output` is both its streams."""
+    """Usage of the command (that process, not what it starts); `output` is both its streams."""
     with open(log_path, "wb") as log:
         start = time.monotonic()
         process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log,
@@ -28,7 +28,7 @@ def run(command, directory, log_path):
                  usage.ru_maxrss / 1024, output)
 
 
-_CHANGE = re.compile(r"^(?:[^\[\n]*> )?([+-])[IUD]\[(.*)\]$")
+_CHANGE = re.compile(r"^(?:[^\[\n]*> )?([+-])([IUD])\[(.*)\]$", re.MULTILINE)
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?$")
 
 
@@ -47,14 +47,22 @@ def _row(text):
     return tuple(normal_value(value) for value in text.split(", "))
 
 
-def net_rows(text):
-    """The bag of rows that a changelog as the connector "print" writes it leaves over."""
+def net_rows(text, key=None):
+    """The bag of rows that a changelog as the connector "print" writes it leaves over. `key` is the
+    column that identifies a row, if there is one: Flink may leave out what +U replaces."""
+    changes = [(sign, kind, _row(row)) for sign, kind, row in _CHANGE.findall(text)]
+    if key is not None and not any(sign + kind == "-U" for sign, kind, _ in changes):
+        rows = {}
+        for sign, _, row in changes:
+            if sign == "+":
+                rows[row[key]] = row
+            else:
+                rows.pop(row[key], None)
+        return collections.Counter(rows.values())
     bag = collections.Counter()
-    for line in text.splitlines():
-        change = _CHANGE.match(line)
-        if change:
-            bag[_row(change.group(2))] += 1 if change.group(1) == "+" else -1
-    return +bag if min(bag.values(), default=0) >= 0 else bag
+    for sign, _, row in changes:
+        bag[row] += 1 if sign == "+" else -1
+    return collections.Counter({row: count for row, count in bag.items() if count != 0})
 
 
 def read_rows(path):
@@ -76,6 +84,12 @@ def parse_comparison(text):
             first = int(bounds.group(1))
             columns.extend(range(first - 1, int(bounds.group(2) or first)))
     return columns, comment.group(2)
+
+
+def parse_key(text):
+    """The column that the comment `-- key 1` of a batch query names, counted from 0, or None."""
+    comment = re.search(r"^-- key (\d+)$", text, re.MULTILINE)
+    return int(comment.group(1)) - 1 if comment else None
 
 
 def difference(rows, expected, columns, candidates):

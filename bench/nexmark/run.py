@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def time_query(engine, query, scale, runs, work):
 
 def check_query(oracle, others, query, scale, work):
     """Per engine: "equal", "-" (refused, or nothing to compare) or what is wrong."""
-    columns, why = measure.parse_comparison((engines.QUERIES / "batch" / f"{query}.sql").read_text())
+    columns, why = measure.parse_comparison(engines.batch_text(query))
     if columns == []:
         return {engine.name: f"- ({why})" for engine in others}
     progress(f"{query} oracle")
@@ -127,7 +128,7 @@ def report(queries, used, timings, verdicts, events):
         rows.append(row)
     print_table(rows)
     if timings:
-        print_ratios(queries, used, timings)
+        print_ratios(queries, used, timings, verdicts)
     notes = []
     for query in queries:
         for engine in used:
@@ -141,10 +142,13 @@ def report(queries, used, timings, verdicts, events):
         print("\n" + "\n".join(notes))
 
 
-def print_ratios(queries, used, timings):
-    """Millrace beside each other engine, over the queries that both ran."""
+def print_ratios(queries, used, timings, verdicts):
+    """Millrace beside each other engine, over the queries to which both have the right answer."""
     for other in used[1:]:
-        both = [(timings[q]["millrace"], timings[q][other.name]) for q in queries]
+        names = ("millrace", other.name)
+        equal = [q for q in queries
+                 if all(verdicts[q].get(name, "equal").startswith("equal") for name in names)]
+        both = [[timings[q][name] for name in names] for q in equal]
         both = [(a, b) for a, b in both if not (a.refused or a.failed or b.refused or b.failed)]
         if not both:
             continue
@@ -214,6 +218,8 @@ def run_all(arguments, tested, oracle):
 
 
 def main():
+    # Ended by somebody else, it still stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse_arguments()
     tested = [engines.Millrace(arguments.build)]
     oracle = engines.DuckDb(arguments.build)

@@ -1,6 +1,6 @@
 // JsonDecoder: one JSON object per record -> one row; fields are matched to columns by exact name.
 //
-// Contract: as format/decoder.h. Only projected columns, and of them the fields that are wanted, are
+// Contract: as format/decoder.h. Only projected columns, and of them the wanted fields, are
 // converted; the rest of a document is still checked to be well formed (but for the escapes in
 // strings that are skipped), and NOT NULL columns to be there, so which columns a query reads does
 // not change which documents are bad JSON.

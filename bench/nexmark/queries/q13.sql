@@ -1,5 +1,5 @@
--- Bounded side input: each bid with the value of its key in a file. An
--- ordinary join: neither engine's filesystem connector answers the look-ups of FOR SYSTEM_TIME AS OF.
+-- Bounded side input: each bid with the value of its key in a file. An ordinary join: no engine's
+-- filesystem connector answers the look-ups of FOR SYSTEM_TIME AS OF.
 CREATE TABLE side_input (key BIGINT, `value` STRING) WITH (
   'connector' = 'filesystem', 'path' = '${SIDE}', 'format' = 'csv');
 CREATE TABLE q13 (

@@ -14,9 +14,9 @@ namespace {
 constexpr size_t kPageBytes = 64 << 10;
 
 // State entries. Input that only appends: pages of values in the order they came, never rewritten,
-// page number (4 bytes big endian) -> {size (4 bytes), slot ++ value} …: a store of sorted entries
-// costs more per entry than all the rest of the aggregate. Input that retracts: slot ++ value ->
-// how often it is there.
+// page number (4 bytes big endian) -> {size (4 bytes), slot ++ value} …: an entry for each value
+// costs more than all the rest of the aggregate. Input that retracts: slot ++ value -> how often it
+// is there.
 class Distinct : public Aggregate {
  public:
   Distinct(std::unique_ptr<Aggregate> inner, int argument, const duckdb::LogicalType& type,

@@ -1,3 +1,4 @@
+-- key 1
 -- compare 1-11, 13, 14: of equal bids in one millisecond either may have won
 SELECT a.*, b.auction, b.bidder, b.price, b.dateTime, b.extra
 FROM auction AS a JOIN bid AS b ON a.id = b.auction
