@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kDisabledOptimizers =
     "statistics_propagation,compressed_materialization,empty_result_pullup,sum_rewriter,"
     "late_materialization,top_n_window_elimination,build_side_probe_side,join_order,in_clause,"
-    "limit_pushdown,row_group_pruner,sampling_pushdown";
+    "limit_pushdown,row_group_pruner,sampling_pushdown,window_self_join";
 
 using Tables = std::map<std::string, model::Schema>;
 
@@ -93,6 +93,8 @@ struct Planner::Impl {
       connection->Commit();
       MR_RETURN_IF_ERROR(Run(fmt::format("SET disabled_optimizers='{}'", kDisabledOptimizers)));
       MR_RETURN_IF_ERROR(Run("SET TimeZone='UTC'"));
+      // As in Flink, NULL is lower than every value.
+      MR_RETURN_IF_ERROR(Run("SET default_null_order='nulls_first_on_asc_last_on_desc'"));
       return Status::Ok();
     });
   }

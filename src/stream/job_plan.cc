@@ -85,7 +85,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
     case LogicalOperatorType::LOGICAL_PROJECTION:
       return VisitProjection(node);
     case LogicalOperatorType::LOGICAL_FILTER:
-      return VisitFilter(node);
+      return IsRankFilter(node) ? VisitRankFilter(node) : VisitFilter(node);
     case LogicalOperatorType::LOGICAL_UNNEST:
       return VisitUnnest(node);
     case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
@@ -114,8 +114,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
                     "leave it out, and sort when you query the table this job writes");
     case LogicalOperatorType::LOGICAL_LIMIT:
     case LogicalOperatorType::LOGICAL_TOP_N:
-      return Refuse("LIMIT", "on a stream is not supported yet",
-                    "leave it out, and limit when you query the table this job writes");
+      return VisitLimit(node);
     case LogicalOperatorType::LOGICAL_WINDOW:
       return Refuse("OVER", "(window functions) on a stream is not supported yet",
                     "aggregate with TUMBLE, HOP or CUMULATE, or with GROUP BY");

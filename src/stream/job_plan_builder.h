@@ -11,6 +11,7 @@
 #include "stream/aggregate_plan.h"
 #include "stream/derived_frontier.h"
 #include "stream/job_plan.h"
+#include "stream/top_n.h"
 #include "stream/transform.h"
 
 namespace millrace::stream {
@@ -45,6 +46,18 @@ class JobPlanBuilder {
   Result<Stream> VisitUnion(const duckdb::LogicalOperator& node);
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitEmpty(const duckdb::LogicalOperator& node);
+  // job_plan_window.cc
+  // Whether a filter keeps only the best ranks of the window function right below it.
+  static bool IsRankFilter(const duckdb::LogicalOperator& filter);
+  Result<Stream> VisitRankFilter(const duckdb::LogicalOperator& filter);
+  Result<Stream> VisitLimit(const duckdb::LogicalOperator& node);
+  // Fills in what `plan` says of the input; the result has the input's columns and the rank.
+  Stream AddTopN(Stream input, TopNPlan plan,
+                 const std::vector<const duckdb::Expression*>& partitions,
+                 const std::vector<const duckdb::BoundOrderByNode*>& orders);
+  // The stream with a column for each wanted expression: at places[i] for wanted[i].
+  Stream WithColumns(Stream stream, const std::vector<const duckdb::Expression*>& wanted,
+                     std::vector<duckdb::idx_t>& places);
 
   // The transform that further steps of `stream` go to.
   Transform& Steps(Stream& stream);

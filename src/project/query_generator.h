@@ -1,0 +1,134 @@
+// QueryGenerator: random queries for oracle tests. A query is one text of Flink's dialect; `{t}` in
+// it stands for the table, so that the batch side can leave out the rows that the stream refused as
+// late. Rows of table "t" are out of order, those of "late_t" also later than the watermark allows.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace millrace::project {
+
+struct GeneratedQuery {
+  std::string name;
+  std::string columns;  // of the sink
+  std::string text;     // with {t}
+  std::string table = "late_t";
+  bool refuses_late = false;  // the result is that of the rows that were not late
+};
+
+class QueryGenerator {
+ public:
+  explicit QueryGenerator(unsigned seed) : random_(seed) {}
+
+  int Pick(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
+  template <typename T>
+  const T& Of(const std::vector<T>& choices) {
+    return choices[static_cast<size_t>(Pick(static_cast<int>(choices.size())))];
+  }
+
+  // ROW_NUMBER, RANK or DENSE_RANK with a filter over append input.
+  GeneratedQuery TopN() {
+    std::string function = Of<std::string>({"ROW_NUMBER", "ROW_NUMBER", "RANK", "DENSE_RANK"});
+    std::string order = Order();
+    if (function == "ROW_NUMBER") order += ", id";
+    bool shows_rank = Pick(2) == 0;
+    return {"top_n",
+            shows_rank ? "id BIGINT, k STRING, n INT, rn BIGINT, PRIMARY KEY (id) NOT ENFORCED"
+                       : "id BIGINT, k STRING, n INT, PRIMARY KEY (id) NOT ENFORCED",
+            fmt::format(
+                "SELECT id, k, n{} FROM (SELECT *, {}() OVER ({} ORDER BY {}) AS rn FROM {{t}}{}) "
+                "WHERE {}",
+                shows_rank ? ", rn" : "", function, PartitionBy(), order,
+                Of<std::string>({"", " WHERE n IS NOT NULL", " WHERE g <> 1"}), RankFilter("n"))};
+  }
+
+  // Over the updating result of a GROUP BY.
+  GeneratedQuery TopNOfUpdates() {
+    bool shows_rank = Pick(2) == 0;
+    return {"top_n_of_updates",
+            fmt::format("m BIGINT, c BIGINT, k STRING{}, PRIMARY KEY (m) NOT ENFORCED",
+                        shows_rank ? ", rn BIGINT" : ""),
+            fmt::format(
+                "SELECT m, c, k{} FROM (SELECT *, ROW_NUMBER() OVER ({} ORDER BY {}, m) AS rn FROM "
+                "(SELECT k, g, COUNT(*) AS c, SUM(n) AS s, MIN(id) AS m FROM {{t}} GROUP BY k, g)) "
+                "WHERE {}",
+                shows_rank ? ", rn" : "",
+                Of<std::string>({"", "PARTITION BY k", "PARTITION BY g", "PARTITION BY c"}),
+                Of<std::string>({"c DESC NULLS LAST", "s DESC NULLS FIRST", "s ASC NULLS LAST",
+                                 "c ASC NULLS FIRST, s ASC NULLS FIRST"}),
+                RankFilter("c"))};
+  }
+
+  // An aggregation over a Top-N: its changes must add up.
+  GeneratedQuery SumOfTopN() {
+    return {
+        "sum_of_top_n", "k STRING, c BIGINT, s BIGINT, r BIGINT, PRIMARY KEY (k) NOT ENFORCED",
+        fmt::format(
+            "SELECT COALESCE(k, '?'), COUNT(*), SUM(id), SUM(rn) FROM (SELECT *, ROW_NUMBER() OVER "
+            "({} ORDER BY {}, id) AS rn FROM {{t}}) WHERE {} GROUP BY COALESCE(k, '?')",
+            PartitionBy(), Order(), RankFilter("n"))};
+  }
+
+  GeneratedQuery Limit() {
+    return {"limit", "id BIGINT, n INT, PRIMARY KEY (id) NOT ENFORCED",
+            fmt::format("SELECT id, n FROM {{t}} ORDER BY {}, id LIMIT {}{}", Order(), 1 + Pick(20),
+                        Pick(3) == 0 ? fmt::format(" OFFSET {}", Pick(8)) : "")};
+  }
+
+  // Partitioned by a window's bounds: final, freed by the watermark.
+  GeneratedQuery WindowTopN() {
+    std::string window = Window();
+    if (Pick(2) == 0) {
+      return {"window_top_n", "id BIGINT, ws TIMESTAMP(3), k STRING, rn BIGINT",
+              fmt::format("SELECT id, window_start, k, rn FROM (SELECT *, ROW_NUMBER() OVER "
+                          "(PARTITION BY window_start, "
+                          "window_end{} ORDER BY {}, id) AS rn FROM TABLE({})) WHERE {}",
+                          Of<std::string>({"", ", k", ", g"}), Order(), window, RankFilter("n")),
+              TableOf(window), true};
+    }
+    return {"window_top_n", "we TIMESTAMP(3), k STRING, c BIGINT, m BIGINT",
+            fmt::format(
+                "SELECT window_end, k, c, m FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY "
+                "window_start, "
+                "window_end ORDER BY c DESC NULLS LAST, m) AS rn FROM (SELECT window_start, "
+                "window_end, k, COUNT(*) AS "
+                "c, MIN(id) AS m FROM TABLE({}) GROUP BY window_start, window_end, k)) WHERE {}",
+                window, RankFilter("c")),
+            TableOf(window), true};
+  }
+
+ private:
+  std::string PartitionBy() {
+    std::string key = Of<std::string>({"", "k", "g", "k, g", "UPPER(k)", "n", "price"});
+    return key.empty() ? "" : "PARTITION BY " + key;
+  }
+  std::string Order() {
+    std::string column = Of<std::string>({"n", "price", "event_time", "k", "g * 2 + 1"});
+    std::string direction =
+        Of<std::string>({"ASC", "DESC"}) + Of<std::string>({" NULLS FIRST", " NULLS LAST"});
+    std::string second = Pick(3) == 0 ? ", price DESC NULLS LAST" : "";
+    return column + " " + direction + second;
+  }
+  std::string RankFilter(const std::string& column) {
+    return Of<std::string>({"rn <= 1", "rn = 1", "rn <= 3", "rn < 6", "4 >= rn",
+                            "rn BETWEEN 2 AND 4", "rn = 2", "rn <= 5 AND " + column + " > 2",
+                            "rn <= 4 AND rn <> 2"});
+  }
+  // A row may be late for some of its overlapping windows only, which no list of rows can say.
+  static std::string TableOf(const std::string& window) {
+    return window.starts_with("TUMBLE") ? "late_t" : "t";
+  }
+  std::string Window() {
+    return Of<std::string>(
+        {"TUMBLE(TABLE {t}, DESCRIPTOR(event_time), INTERVAL '10' SECOND)",
+         "HOP(TABLE {t}, DESCRIPTOR(event_time), INTERVAL '5' SECOND, INTERVAL '15' SECOND)",
+         "CUMULATE(TABLE {t}, DESCRIPTOR(event_time), INTERVAL '5' SECOND, INTERVAL '20' SECOND)"});
+  }
+
+  std::mt19937 random_;
+};
+
+}  // namespace millrace::project
