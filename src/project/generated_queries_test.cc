@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <set>
 #include <thread>
 
 #include "project/project_fixture.h"
@@ -21,6 +22,7 @@ CREATE TABLE t (
 ) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'x',
         'format' = 'json', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');
 CREATE TABLE late_t WITH ('topic' = 'late_t') LIKE t;
+CREATE TABLE unique_t WITH ('topic' = 'unique_t') LIKE t;
 )";
 
 enum class Way { kStraight, kTinyEpochs, kRestarts };
@@ -32,10 +34,13 @@ std::string Replace(std::string text, const std::string& what, const std::string
   return text;
 }
 
-// Rows with NULLs, ties, and duplicates in all but their id; up to 4 s out of order, and, where
-// `with_late`, some of them up to 20 s.
-void Produce(log::Log& log, const std::string& topic, int partitions, int events, bool with_late,
+// Rows with NULLs, ties, and duplicates in all but their id; up to 4 s out of order; in topic
+// "late_t" some of them up to 20 s; in topic "unique_t" no two of the same time.
+void Produce(log::Log& log, const std::string& topic, int partitions, int events,
              std::mt19937& random) {
+  const bool with_late = topic == "late_t";
+  const bool unique = topic == "unique_t";
+  std::set<int64_t> times;
   auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   int64_t id = 0;
   for (int p = 0; p < partitions; p++) {
@@ -45,6 +50,7 @@ void Produce(log::Log& log, const std::string& topic, int partitions, int events
       time_ms += pick(700);
       int64_t at = time_ms - pick(4000) - (with_late && pick(20) == 0 ? pick(16000) : 0);
       at -= pick(2) ? at % 1000 : 0;  // ties in time
+      while (unique && !times.insert(at).second) at++;
       std::time_t seconds = static_cast<std::time_t>(at / 1000);
       std::tm parts{};
       gmtime_r(&seconds, &parts);
@@ -56,7 +62,7 @@ void Produce(log::Log& log, const std::string& topic, int partitions, int events
           R"("k":{},"g":{},"n":{},"price":{}.{},"event_time":"{}")",
           k == 5 ? "null" : fmt::format("\"{}\"", std::string(static_cast<size_t>(k) * 4, 'a')),
           pick(3), pick(8) == 7 ? "null" : std::to_string(pick(7)), pick(5), pick(3) + 10, time);
-      for (int copies = pick(10) == 0 ? 2 : 1; copies > 0; copies--) {
+      for (int copies = pick(10) == 0 && !unique ? 2 : 1; copies > 0; copies--) {
         values.push_back(fmt::format("{{\"id\":{},{}}}", ++id, rest));
       }
     }
@@ -100,6 +106,8 @@ TEST_P(GeneratedQueries, EqualTheirBatch) {
     queries.push_back(generator.SumOfTopN());
     queries.push_back(generator.Limit());
     queries.push_back(generator.WindowTopN());
+    queries.push_back(generator.Over());
+    queries.push_back(generator.Over());
   }
   TempDirectory directory;
   std::string script = kTables;
@@ -117,15 +125,17 @@ TEST_P(GeneratedQueries, EqualTheirBatch) {
   Write(directory.path() + "/sql/all.sql", script);
   int partitions = 1 + seed % 3;
   Write(directory.path() + "/millrace.yml",
-        fmt::format("topics:\n  t: {{partitions: {}}}\n  late_t: {{partitions: {}}}\n", partitions,
+        fmt::format("topics:\n  t: {{partitions: {0}}}\n  late_t: {{partitions: {0}}}\n"
+                    "  unique_t: {{partitions: {0}}}\n",
                     partitions));
   std::mt19937 random(static_cast<unsigned>(seed) * 7919u + 1);
   {
     auto runtime = Open(directory.path(), false);
     ASSERT_NE(runtime, nullptr);
     int events = seed == 0 ? 0 : way == Way::kTinyEpochs ? 60 : 200;
-    Produce(runtime->log(), "t", partitions, events, false, random);
-    Produce(runtime->log(), "late_t", partitions, events, true, random);
+    for (const char* topic : {"t", "late_t", "unique_t"}) {
+      Produce(runtime->log(), topic, partitions, events, random);
+    }
   }
   if (way == Way::kRestarts) {
     for (int i = 0; i < 4; i++) {

@@ -100,6 +100,31 @@ class QueryGenerator {
             TableOf(window), true};
   }
 
+  // OVER in the order of event time. ROWS tells rows of equal time apart by their arrival, which a
+  // batch does not know: table "unique_t" has none.
+  GeneratedQuery Over() {
+    bool rows = Pick(2) == 0;
+    std::string partition = PartitionBy();
+    std::string frame =
+        rows ? Of<std::string>({"ROWS BETWEEN 3 PRECEDING AND CURRENT ROW",
+                                "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+                                "ROWS BETWEEN CURRENT ROW AND CURRENT ROW"})
+             : Of<std::string>({"", "RANGE BETWEEN INTERVAL '6' SECOND PRECEDING AND CURRENT ROW",
+                                "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+                                "RANGE BETWEEN CURRENT ROW AND CURRENT ROW"});
+    std::string over = fmt::format("OVER ({} ORDER BY event_time {})", partition, frame);
+    std::string place = rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)"})
+                             : Of<std::string>({"RANK()", "RANK()"});
+    return {
+        "over",
+        "id BIGINT, c BIGINT, s BIGINT, lo DECIMAL(10, 2), d BIGINT, a DOUBLE, f TIMESTAMP(3), p BIGINT",
+        fmt::format("SELECT id, COUNT(*) {0}, SUM(n) {0}, MIN(price) {0}, COUNT(DISTINCT g) {0}, "
+                    "AVG(CAST(n AS DOUBLE)) {0}, FIRST_VALUE(event_time) {0}, {1} OVER ({2} ORDER BY "
+                    "event_time) FROM {{t}}{3}",
+                    over, place, partition, Of<std::string>({"", " WHERE n <> 3"})),
+        rows ? "unique_t" : "late_t", true};
+  }
+
  private:
   std::string PartitionBy() {
     std::string key = Of<std::string>({"", "k", "g", "k, g", "UPPER(k)", "n", "price"});

@@ -116,8 +116,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
     case LogicalOperatorType::LOGICAL_TOP_N:
       return VisitLimit(node);
     case LogicalOperatorType::LOGICAL_WINDOW:
-      return Refuse("OVER", "(window functions) on a stream is not supported yet",
-                    "aggregate with TUMBLE, HOP or CUMULATE, or with GROUP BY");
+      return VisitWindow(node);
     case LogicalOperatorType::LOGICAL_EXCEPT:
       return Refuse("EXCEPT", "on streams is not supported yet", "filter with WHERE");
     case LogicalOperatorType::LOGICAL_INTERSECT:

@@ -2,6 +2,7 @@
 // logical operator; see job_plan.h for the contract.
 #pragma once
 
+#include <duckdb/planner/expression/bound_window_expression.hpp>
 #include <duckdb/planner/logical_operator.hpp>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "stream/aggregate_plan.h"
 #include "stream/derived_frontier.h"
 #include "stream/job_plan.h"
+#include "stream/over_aggregate.h"
 #include "stream/top_n.h"
 #include "stream/transform.h"
 
@@ -51,6 +53,11 @@ class JobPlanBuilder {
   static bool IsRankFilter(const duckdb::LogicalOperator& filter);
   Result<Stream> VisitRankFilter(const duckdb::LogicalOperator& filter);
   Result<Stream> VisitLimit(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitWindow(const duckdb::LogicalOperator& node);
+  // One OverAggregate for `windows`, one call of `plan` each; the result has the input's columns
+  // (and some that were computed), then the calls' results.
+  Result<Stream> AddOver(Stream input, OverPlan plan,
+                         const std::vector<const duckdb::BoundWindowExpression*>& windows);
   // Fills in what `plan` says of the input; the result has the input's columns and the rank.
   Stream AddTopN(Stream input, TopNPlan plan,
                  const std::vector<const duckdb::Expression*>& partitions,
