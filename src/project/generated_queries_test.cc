@@ -86,6 +86,7 @@ std::string BatchText(const GeneratedQuery& query, const std::string& job) {
         "FROM millrace.dead_letters WHERE job = '{}'))",
         query.table, job);
   }
+  if (!query.batch.empty()) return Replace(query.batch, "{t}", table);
   sql::Fragment fragment;
   // In FROM a table in brackets stands for itself; a window wants the word TABLE before either.
   fragment.text = Replace(query.text, "{t}", table);
@@ -108,6 +109,9 @@ TEST_P(GeneratedQueries, EqualTheirBatch) {
     queries.push_back(generator.WindowTopN());
     queries.push_back(generator.Over());
     queries.push_back(generator.Over());
+    queries.push_back(generator.Session());
+    queries.push_back(generator.Session());
+    queries.push_back(generator.GroupWindow());
   }
   TempDirectory directory;
   std::string script = kTables;

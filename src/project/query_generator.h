@@ -17,6 +17,7 @@ struct GeneratedQuery {
   std::string text;     // with {t}
   std::string table = "late_t";
   bool refuses_late = false;  // the result is that of the rows that were not late
+  std::string batch = {};     // DuckDB's text, with {t}, where it is not the same
 };
 
 class QueryGenerator {
@@ -115,14 +116,73 @@ class QueryGenerator {
     std::string over = fmt::format("OVER ({} ORDER BY event_time {})", partition, frame);
     std::string place = rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)"})
                              : Of<std::string>({"RANK()", "RANK()"});
-    return {
-        "over",
-        "id BIGINT, c BIGINT, s BIGINT, lo DECIMAL(10, 2), d BIGINT, a DOUBLE, f TIMESTAMP(3), p BIGINT",
-        fmt::format("SELECT id, COUNT(*) {0}, SUM(n) {0}, MIN(price) {0}, COUNT(DISTINCT g) {0}, "
-                    "AVG(CAST(n AS DOUBLE)) {0}, FIRST_VALUE(event_time) {0}, {1} OVER ({2} ORDER BY "
-                    "event_time) FROM {{t}}{3}",
-                    over, place, partition, Of<std::string>({"", " WHERE n <> 3"})),
-        rows ? "unique_t" : "late_t", true};
+    return {"over",
+            "id BIGINT, c BIGINT, s BIGINT, lo DECIMAL(10, 2), d BIGINT, a DOUBLE, f TIMESTAMP(3), "
+            "p BIGINT",
+            fmt::format(
+                "SELECT id, COUNT(*) {0}, SUM(n) {0}, MIN(price) {0}, COUNT(DISTINCT g) {0}, "
+                "AVG(CAST(n AS DOUBLE)) {0}, FIRST_VALUE(event_time) {0}, {1} OVER ({2} ORDER BY "
+                "event_time) FROM {{t}}{3}",
+                over, place, partition, Of<std::string>({"", " WHERE n <> 3"})),
+            rows ? "unique_t" : "late_t", true};
+  }
+
+  // Both forms of SESSION. What a batch makes of it: a row begins a session when it follows the one
+  // before it by more than the gap.
+  GeneratedQuery Session() {
+    int gap = 1 + Pick(3);
+    std::string key = Of<std::string>({"k", "g", "k, g"});
+    std::string aggregates =
+        Of<std::string>({"COUNT(*), COUNT(DISTINCT n), CAST(SUM(n) AS DECIMAL(20, 2))",
+                         "COUNT(n), MIN(id), CAST(MAX(price) FILTER (WHERE g <> 1) AS DECIMAL(20, 2))"});
+    std::string filter = Of<std::string>({"", " WHERE n <> 2"});
+    std::string batch = fmt::format(
+        "SELECT {0}min(event_time), max(event_time) + INTERVAL '{1}' SECOND, {2} FROM (SELECT *, "
+        "sum(begins) OVER ({3}) AS "
+        "session FROM (SELECT *, CASE WHEN event_time - lag(event_time) OVER ({3}) <= INTERVAL "
+        "'{1}' SECOND THEN 0 ELSE 1 END "
+        "AS begins FROM {{t}}{4})) GROUP BY {0}session",
+        key + ", ", gap, aggregates, "PARTITION BY " + key + " ORDER BY event_time, id", filter);
+    std::string columns = key == "k" ? "k STRING, " : key == "g" ? "g INT, " : "k STRING, g INT, ";
+    columns += "s TIMESTAMP(3), e TIMESTAMP(3), a BIGINT, b BIGINT, c DECIMAL(20, 2)";
+    std::string text = Pick(2) == 0 ? fmt::format(
+                                          "SELECT {0}, window_start, window_end, {1} FROM "
+                                          "TABLE(SESSION(TABLE (SELECT * FROM {{t}}{2}) "
+                                          "PARTITION BY {0}, DESCRIPTOR(event_time), INTERVAL "
+                                          "'{3}' SECOND)) GROUP BY window_start, {0}, "
+                                          "window_end",
+                                          key, aggregates, filter, gap)
+                                    : fmt::format(
+                                          "SELECT {0}, SESSION_START(event_time, INTERVAL '{3}' "
+                                          "SECOND), SESSION_END(event_time, INTERVAL "
+                                          "'{3}' SECOND), {1} FROM {{t}}{2} GROUP BY {0}, "
+                                          "SESSION(event_time, INTERVAL '{3}' SECOND)",
+                                          key, aggregates, filter, gap);
+    // What a late row joins depends on when it came: that is another test.
+    return {"session", columns, text, "t", true, batch};
+  }
+
+  // GROUP BY HOP(…) and TUMBLE(…), the older form.
+  GeneratedQuery GroupWindow() {
+    if (Pick(2) == 0) {
+      return {"group_tumble", "s TIMESTAMP(3), e TIMESTAMP(3), k STRING, c BIGINT",
+              "SELECT TUMBLE_START(event_time, INTERVAL '7' SECOND), TUMBLE_END(event_time, "
+              "INTERVAL '7' SECOND), k, "
+              "COUNT(*) FROM {t} GROUP BY k, TUMBLE(event_time, INTERVAL '7' SECOND)",
+              "late_t", true};
+    }
+    return {"group_hop",
+            "s TIMESTAMP(3), e TIMESTAMP(3), k STRING, c BIGINT, n BIGINT",
+            "SELECT HOP_START(event_time, INTERVAL '4' SECOND, INTERVAL '12' SECOND), "
+            "HOP_END(event_time, INTERVAL '4' SECOND, "
+            "INTERVAL '12' SECOND), k, COUNT(*), SUM(n) FROM {t} GROUP BY HOP(event_time, INTERVAL "
+            "'4' SECOND, INTERVAL '12' "
+            "SECOND), k",
+            "t",
+            true,
+            "SELECT w, w + INTERVAL '12' SECOND, k, count(*), sum(n) FROM (SELECT *, "
+            "unnest(mr_hop_starts(event_time, 4000000, "
+            "12000000, 0)) AS w FROM {t}) GROUP BY w, k"};
   }
 
  private:

@@ -46,6 +46,7 @@ duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
 Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
   CollectScans(*plan.root);
   MR_ASSIGN_OR_RETURN(Stream result, Visit(*plan.root));
+  MR_RETURN_IF_ERROR(CheckNoPendingWindow(result));
   plan_.output = result.from;
   plan_.types = result.types();
   plan_.names = plan.names;
@@ -76,6 +77,17 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, VisitNode(node));
+  // Columns of a window that is still to be made may only be carried to a GROUP BY.
+  bool carries = node.type == LogicalOperatorType::LOGICAL_PROJECTION ||
+                 node.type == LogicalOperatorType::LOGICAL_FILTER ||
+                 node.type == LogicalOperatorType::LOGICAL_CTE_REF ||
+                 node.type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE;
+  if (!carries) MR_RETURN_IF_ERROR(CheckNoPendingWindow(stream));
+  return stream;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& node) {
   for (const auto& expression : node.expressions) {
     MR_RETURN_IF_ERROR(CheckDeterministic(*expression));
   }
@@ -174,6 +186,9 @@ JobPlanBuilder::Stream JobPlanBuilder::Project(Stream stream, Expressions expres
                expressions[i]->Cast<BoundReferenceExpression>().index == i;
   }
   if (!identity) Steps(stream).AddProjection(std::move(expressions));
+  for (StreamColumn& column : columns) {
+    if (column.origin == 0) column.origin = ++last_origin_;
+  }
   stream.columns = std::move(columns);
   return stream;
 }
@@ -206,6 +221,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
     StreamColumn made;
     made.type = scan.schema.columns[column].type;
     made.name = scan.schema.columns[column].name;
+    made.origin = ++last_origin_;
     if (static_cast<int>(column) == scan.time_column) {
       made.frontier.terms.push_back({source, [](model::EventTime t) { return t; }});
     }
@@ -241,7 +257,10 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitProjection(const LogicalOper
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitFilter(const LogicalOperator& node) {
   MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
   Expressions conditions;
-  for (const auto& e : node.expressions) conditions.push_back(e->Copy());
+  for (const auto& e : node.expressions) {
+    if (Derive(*e, stream.columns, context_).pending) return RefusePendingWindow();
+    conditions.push_back(e->Copy());
+  }
   Steps(stream).AddFilter(std::move(conditions));
   return KeepColumns(std::move(stream), node.Cast<duckdb::LogicalFilter>().projection_map);
 }
@@ -323,6 +342,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     needed.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
   }
   Stream stream = Project(std::move(input), std::move(needed));
+  MR_ASSIGN_OR_RETURN(bool session, MakePendingWindows(stream, group_count));
+  if (session) return AddSession(std::move(stream), std::move(plan), group_count);
 
   int pane = -1;
   for (size_t g = 0; g < group_count; g++) {
@@ -368,6 +389,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator&
   }
   Stream result;
   result.columns = inputs[0].columns;
+  for (StreamColumn& column : result.columns) column.origin = ++last_origin_;
   Transform* merged = Add<Transform>(inputs[0].types());
   for (size_t i = 0; i < inputs.size(); i++) {
     inputs[i].from->emitter().Add(merged, 0);

@@ -39,6 +39,7 @@ class JobPlanBuilder {
 
   void CollectScans(const duckdb::LogicalOperator& node);
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
   Result<Stream> VisitProjection(const duckdb::LogicalOperator& node);
   Result<Stream> VisitFilter(const duckdb::LogicalOperator& node);
@@ -48,6 +49,14 @@ class JobPlanBuilder {
   Result<Stream> VisitUnion(const duckdb::LogicalOperator& node);
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitEmpty(const duckdb::LogicalOperator& node);
+  // job_plan_session.cc
+  static Status RefusePendingWindow();
+  static Status CheckNoPendingWindow(const Stream& stream);
+  // Makes the hopping windows that the first `group_count` columns stand for; true when they stand
+  // for sessions.
+  Result<bool> MakePendingWindows(Stream& stream, size_t group_count);
+  // The aggregation of `plan.calls` by sessions; `stream`: groups, then arguments and filters.
+  Result<Stream> AddSession(Stream stream, AggregatePlan plan, size_t group_count);
   // job_plan_window.cc
   // Whether a filter keeps only the best ranks of the window function right below it.
   static bool IsRankFilter(const duckdb::LogicalOperator& filter);
@@ -84,6 +93,7 @@ class JobPlanBuilder {
   duckdb::ClientContext& context_;
   const std::map<std::string, ScanTable>& tables_;
   JobPlan plan_;
+  int last_origin_ = 0;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
 };
 

@@ -22,10 +22,7 @@ int64_t LateRows::SetAside(const Batch& batch, const int64_t* times, const Opera
   int64_t count = 0;
   for (uint32_t row = 0; row < batch.size(); row++) {
     const LateCandidate* candidate = candidates.Of(row);
-    bool behind =
-        times[row] < closed_before_ ||
-        (candidate && times[row] < frontier_.ForRow(candidate->source, candidate->frontier));
-    if (!behind) continue;
+    if (times[row] >= ClosedFor(candidate)) continue;
     late[row] = 1;
     count++;
     Bury(batch, row, candidate, context, reason(times[row]));

@@ -5,6 +5,7 @@
 // where their table says so.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,6 +23,11 @@ class LateRows {
   // Everything before this time is closed.
   model::EventTime closed_before() const { return closed_before_; }
   void Advance(const Frontiers& frontiers);
+  // The same for one row: also what its own split had closed when it was read.
+  model::EventTime ClosedFor(const LateCandidate* candidate) const {
+    if (!candidate) return closed_before_;
+    return std::max(closed_before_, frontier_.ForRow(candidate->source, candidate->frontier));
+  }
 
   // Marks in `late` (one per row) the rows whose time is late, and puts them away; returns how
   // many they are. `reason` says why for a time.
