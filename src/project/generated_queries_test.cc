@@ -112,6 +112,9 @@ TEST_P(GeneratedQueries, EqualTheirBatch) {
     queries.push_back(generator.Session());
     queries.push_back(generator.Session());
     queries.push_back(generator.GroupWindow());
+    queries.push_back(generator.GroupingSets());
+    queries.push_back(generator.Aggregates());
+    queries.push_back(generator.Aggregates());
   }
   TempDirectory directory;
   std::string script = kTables;

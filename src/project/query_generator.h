@@ -132,9 +132,9 @@ class QueryGenerator {
   GeneratedQuery Session() {
     int gap = 1 + Pick(3);
     std::string key = Of<std::string>({"k", "g", "k, g"});
-    std::string aggregates =
-        Of<std::string>({"COUNT(*), COUNT(DISTINCT n), CAST(SUM(n) AS DECIMAL(20, 2))",
-                         "COUNT(n), MIN(id), CAST(MAX(price) FILTER (WHERE g <> 1) AS DECIMAL(20, 2))"});
+    std::string aggregates = Of<std::string>(
+        {"COUNT(*), COUNT(DISTINCT n), CAST(SUM(n) AS DECIMAL(20, 2))",
+         "COUNT(n), MIN(id), CAST(MAX(price) FILTER (WHERE g <> 1) AS DECIMAL(20, 2))"});
     std::string filter = Of<std::string>({"", " WHERE n <> 2"});
     std::string batch = fmt::format(
         "SELECT {0}min(event_time), max(event_time) + INTERVAL '{1}' SECOND, {2} FROM (SELECT *, "
@@ -183,6 +183,58 @@ class QueryGenerator {
             "SELECT w, w + INTERVAL '12' SECOND, k, count(*), sum(n) FROM (SELECT *, "
             "unnest(mr_hop_starts(event_time, 4000000, "
             "12000000, 0)) AS w FROM {t}) GROUP BY w, k"};
+  }
+
+  // GROUPING SETS, CUBE and ROLLUP. HAVING: a batch of no rows has a total, a stream has none yet.
+  GeneratedQuery GroupingSets() {
+    std::string sets =
+        Of<std::string>({"CUBE (k, g)", "ROLLUP (k, g)", "GROUPING SETS ((k, g), (g), ())",
+                         "GROUPING SETS ((k), (g))"});
+    if (Pick(2) == 0) {
+      return {"grouping_sets",
+              "k STRING, g INT, i BIGINT, c BIGINT, u BIGINT, PRIMARY KEY (k, g, i) NOT ENFORCED",
+              fmt::format("SELECT COALESCE(k, '?'), COALESCE(g, -1), GROUPING(k, g), COUNT(*), "
+                          "COUNT(DISTINCT n) FROM {{t}} "
+                          "GROUP BY {} HAVING COUNT(*) > 0",
+                          sets)};
+    }
+    return {
+        "window_grouping_sets", "e TIMESTAMP(3), k STRING, g INT, i BIGINT, c BIGINT, s BIGINT",
+        fmt::format(
+            "SELECT window_end, k, g, GROUPING(g), COUNT(*), SUM(n) FROM TABLE(TUMBLE(TABLE {{t}}, "
+            "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, {}",
+            sets),
+        "t", true};
+  }
+
+  // Aggregates that keep the values of a group.
+  GeneratedQuery Aggregates() {
+    std::string numbers =
+        Of<std::string>({"STDDEV_POP(n)", "VAR_SAMP(n)", "MEDIAN(n)", "QUANTILE_CONT(price, 0.3)",
+                         "AVG(CAST(n AS DOUBLE)) FILTER (WHERE n > 1)"});
+    std::string texts =
+        Of<std::string>({"STRING_AGG(k, ',' ORDER BY id)", "ARG_MIN(k, id)", "ARG_MAX(k, id)",
+                         "ARRAY_JOIN(ARRAY_AGG(n ORDER BY price DESC NULLS LAST, id), ',')"});
+    switch (Pick(3)) {
+      case 0:
+        return {"aggregates", "g INT, d DOUBLE, t STRING, x BIGINT, PRIMARY KEY (g) NOT ENFORCED",
+                fmt::format("SELECT g, CAST({} AS DOUBLE), {}, BIT_XOR(id) FROM {{t}} GROUP BY g",
+                            numbers, texts)};
+      case 1:
+        return {"window_aggregates", "e TIMESTAMP(3), g INT, d DOUBLE, t STRING, x BIGINT",
+                fmt::format("SELECT window_end, g, CAST({} AS DOUBLE), {}, BIT_XOR(DISTINCT n) "
+                            "FROM TABLE(TUMBLE(TABLE {{t}}, "
+                            "DESCRIPTOR(event_time), INTERVAL '10' SECOND)) GROUP BY window_start, "
+                            "window_end, g",
+                            numbers, texts),
+                "late_t", true};
+      default:
+        return {"aggregates_of_updates",
+                "c BIGINT, d DOUBLE, m DOUBLE, t STRING, PRIMARY KEY (c) NOT ENFORCED",
+                "SELECT c, MEDIAN(s), STDDEV_POP(m), STRING_AGG(k, ',' ORDER BY m) FROM (SELECT k, "
+                "g, COUNT(*) AS c, SUM(n) AS "
+                "s, MIN(id) AS m FROM {t} GROUP BY k, g) GROUP BY c"};
+    }
   }
 
  private:

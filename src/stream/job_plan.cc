@@ -288,19 +288,63 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnnest(const LogicalOperator
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitAggregate(const LogicalOperator& node) {
   const auto& aggregate = node.Cast<duckdb::LogicalAggregate>();
-  if (aggregate.grouping_sets.size() > 1 || !aggregate.grouping_functions.empty()) {
-    return Refuse("GROUPING SETS", "(also CUBE and ROLLUP) on a stream is not supported yet",
-                  "write one GROUP BY per set and combine them with UNION ALL");
-  }
   MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
-  Expressions groups;
-  for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
   std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls;
   for (const auto& e : node.expressions) {
     auto copy = e->Copy();
     calls.emplace_back(&copy.release()->Cast<BoundAggregateExpression>());
   }
+  Expressions groups;
+  for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
+  if (aggregate.grouping_sets.size() > 1 || !aggregate.grouping_functions.empty()) {
+    return AddGroupingSets(std::move(stream), aggregate, std::move(groups), std::move(calls));
+  }
   return Aggregate(std::move(stream), std::move(groups), std::move(calls));
+}
+
+// Each set is an aggregation of its own over the same input; all of them make the result.
+Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
+    Stream input, const duckdb::LogicalAggregate& node, Expressions groups,
+    std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls) {
+  input.open = nullptr;  // several readers
+  std::vector<Stream> results;
+  for (const duckdb::GroupingSet& set : node.grouping_sets) {
+    Expressions own_groups;
+    for (idx_t g : set) own_groups.push_back(groups[g]->Copy());
+    std::vector<duckdb::unique_ptr<BoundAggregateExpression>> own_calls;
+    for (const auto& call : calls) {
+      auto copy = call->Copy();
+      own_calls.emplace_back(&copy.release()->Cast<BoundAggregateExpression>());
+    }
+    MR_ASSIGN_OR_RETURN(Stream result,
+                        Aggregate(input, std::move(own_groups), std::move(own_calls)));
+    // All groups, NULL where this set has none, then aggregates and GROUPING().
+    Expressions columns;
+    idx_t next = 0;
+    for (idx_t g = 0; g < groups.size(); g++) {
+      if (set.count(g)) {
+        columns.push_back(
+            duckdb::make_uniq<BoundReferenceExpression>(result.columns[next].type, next));
+        next++;
+      } else {
+        columns.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(
+            duckdb::Value(groups[g]->return_type)));
+      }
+      columns.back()->alias = groups[g]->GetName();
+    }
+    for (; next < result.columns.size(); next++) {
+      columns.push_back(
+          duckdb::make_uniq<BoundReferenceExpression>(result.columns[next].type, next));
+    }
+    for (const auto& function : node.grouping_functions) {
+      int64_t bits = 0;
+      for (idx_t g : function) bits = bits * 2 + (set.count(g) ? 0 : 1);
+      columns.push_back(
+          duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(bits)));
+    }
+    results.push_back(Project(std::move(result), std::move(columns)));
+  }
+  return UnionAll(std::move(results));
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitDistinct(const LogicalOperator& node) {
@@ -328,9 +372,18 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   for (auto& call : calls) {
     MR_RETURN_IF_ERROR(CheckAggregate(*call));
     AggregateColumns columns;
-    if (!call->children.empty()) {
-      columns.argument = static_cast<int>(needed.size());
-      needed.push_back(call->children[0]->Copy());
+    auto add = [&](const Expression& argument) {
+      auto place = static_cast<int>(needed.size());
+      if (columns.argument < 0) {
+        columns.argument = place;
+      } else {
+        columns.more.push_back(place);
+      }
+      needed.push_back(argument.Copy());
+    };
+    for (const auto& child : call->children) add(*child);
+    if (call->order_bys) {
+      for (const auto& order : call->order_bys->orders) add(*order.expression);
     }
     if (call->filter) {
       columns.filter = static_cast<int>(needed.size());
@@ -387,6 +440,17 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator&
     MR_ASSIGN_OR_RETURN(Stream input, Visit(*child));
     inputs.push_back(std::move(input));
   }
+  Stream result = UnionAll(std::move(inputs));
+  if (node.Cast<duckdb::LogicalSetOperation>().setop_all) return result;
+  Expressions groups;
+  for (idx_t c = 0; c < result.columns.size(); c++) {
+    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(result.columns[c].name,
+                                                                 result.columns[c].type, c));
+  }
+  return Aggregate(std::move(result), std::move(groups), {});
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::UnionAll(std::vector<Stream> inputs) {
   Stream result;
   result.columns = inputs[0].columns;
   for (StreamColumn& column : result.columns) column.origin = ++last_origin_;
@@ -409,13 +473,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator&
   }
   result.from = merged;
   result.open = merged;
-  if (node.Cast<duckdb::LogicalSetOperation>().setop_all) return result;
-  Expressions groups;
-  for (idx_t c = 0; c < result.columns.size(); c++) {
-    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(result.columns[c].name,
-                                                                 result.columns[c].type, c));
-  }
-  return Aggregate(std::move(result), std::move(groups), {});
+  return result;
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitEmpty(const LogicalOperator& node) {

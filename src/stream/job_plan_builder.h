@@ -4,6 +4,7 @@
 
 #include <duckdb/planner/expression/bound_window_expression.hpp>
 #include <duckdb/planner/logical_operator.hpp>
+#include <duckdb/planner/operator/logical_aggregate.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,6 +50,10 @@ class JobPlanBuilder {
   Result<Stream> VisitUnion(const duckdb::LogicalOperator& node);
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitEmpty(const duckdb::LogicalOperator& node);
+  Stream UnionAll(std::vector<Stream> inputs);
+  Result<Stream> AddGroupingSets(
+      Stream input, const duckdb::LogicalAggregate& node, Expressions groups,
+      std::vector<duckdb::unique_ptr<duckdb::BoundAggregateExpression>> calls);
   // job_plan_session.cc
   static Status RefusePendingWindow();
   static Status CheckNoPendingWindow(const Stream& stream);

@@ -337,6 +337,9 @@ Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
   OverFrame frame;
   call.type = window.return_type;
   call.text = window.ToString();
+  if (!window.arg_orders.empty()) {
+    return RefuseFrame("with ORDER BY inside the function's brackets is not supported");
+  }
   if (window.ignore_nulls) return RefuseFrame("with IGNORE NULLS on a stream is not supported");
   switch (window.GetExpressionType()) {
     case ExpressionType::WINDOW_AGGREGATE:
@@ -454,8 +457,12 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddOver(
     AggregateColumns columns;
     Expressions arguments;
     for (const auto& child : window.children) {
-      if (columns.argument < 0) columns.argument = static_cast<int>(*next);
-      next++;
+      auto place = static_cast<int>(*next++);
+      if (columns.argument < 0) {
+        columns.argument = place;
+      } else {
+        columns.more.push_back(place);
+      }
       arguments.push_back(child->Copy());
     }
     if (window.filter_expr) columns.filter = static_cast<int>(*next++);

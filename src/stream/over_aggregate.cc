@@ -71,8 +71,7 @@ OverAggregate::OverAggregate(uint32_t id, OverPlan plan)
       key_codec_(Pick(plan_.types, plan_.keys)),
       row_codec_(plan_.types),
       late_(plan_.frontier, "over"),
-      groups_(plan_.aggregates, ""),
-      rows_(kRowPrefix) {}
+      groups_(plan_.aggregates, "") {}
 
 duckdb::vector<duckdb::LogicalType> OverAggregate::OutputTypes() const {
   duckdb::vector<duckdb::LogicalType> types = plan_.types;
@@ -87,7 +86,7 @@ Status OverAggregate::Open(const OperatorContext& context, const state::StateRea
   late_.Restore(state, id());
   groups_.Restore(state, id());
   std::vector<Waiting> in_frames;
-  rows_.Restore(state, id(), [&](uint32_t row, std::string_view record) {
+  rows_.Restore(state, id(), kRowPrefix, [&](uint32_t row, std::string_view record) {
     RecordHeader header = HeaderOf(record);
     next_arrival_ = std::max(next_arrival_, header.arrival + 1);
     Waiting found{header.time, header.arrival, header.slot, row};
@@ -364,7 +363,7 @@ void OverAggregate::Expire() {
 
 void OverAggregate::Snapshot(state::StateWriter& writer) {
   groups_.Snapshot(writer, id());
-  rows_.Snapshot(writer, id());
+  rows_.Snapshot(writer, id(), kRowPrefix);
   late_.Snapshot(writer, id());
 }
 

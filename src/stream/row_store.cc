@@ -1,11 +1,13 @@
 #include "stream/row_store.h"
 
+#include <string>
+
 namespace millrace::stream {
 
 namespace {
 
-std::string KeyOf(const std::string& prefix, uint32_t id) {
-  std::string key = prefix;
+std::string KeyOf(std::string_view prefix, uint32_t id) {
+  std::string key(prefix);
   for (int shift = 24; shift >= 0; shift -= 8) key.push_back(static_cast<char>(id >> shift));
   return key;
 }
@@ -56,14 +58,14 @@ void RowStore::CompactIfWorthIt() {
   dead_bytes_ = 0;
 }
 
-void RowStore::Snapshot(state::StateWriter& writer, uint32_t operator_id) {
+void RowStore::Snapshot(state::StateWriter& writer, uint32_t operator_id, std::string_view prefix) {
   for (uint32_t id : changes_) {
     Row& row = rows_[id];
     row.changed = false;
     if (row.data) {
-      writer.Put(operator_id, KeyOf(prefix_, id), At(id));
+      writer.Put(operator_id, KeyOf(prefix, id), At(id));
     } else if (row.stored) {
-      writer.Delete(operator_id, KeyOf(prefix_, id));
+      writer.Delete(operator_id, KeyOf(prefix, id));
     }
     row.stored = row.data != nullptr;
   }
@@ -71,10 +73,11 @@ void RowStore::Snapshot(state::StateWriter& writer, uint32_t operator_id) {
 }
 
 void RowStore::Restore(const state::StateReader& reader, uint32_t operator_id,
+                       std::string_view prefix,
                        const std::function<void(uint32_t id, std::string_view row)>& visit) {
-  reader.Scan(operator_id, prefix_, [&](std::string_view key, std::string_view value) {
+  reader.Scan(operator_id, prefix, [&](std::string_view key, std::string_view value) {
     uint32_t id = 0;
-    for (char c : key.substr(prefix_.size())) id = id << 8 | static_cast<unsigned char>(c);
+    for (char c : key.substr(prefix.size())) id = id << 8 | static_cast<unsigned char>(c);
     for (auto gap = static_cast<uint32_t>(rows_.size()); gap < id; gap++) free_.push_back(gap);
     rows_.resize(id + 1);
     rows_[id].data = arena_.Copy(reinterpret_cast<const uint8_t*>(value.data()), value.size());

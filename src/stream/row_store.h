@@ -4,12 +4,12 @@
 // Contract: an id stays the same for as long as its row lives, also over a restart; a removed id is
 // given out again. A view from At is valid until the next Add or Remove.
 //
-// State entries: prefix ++ id (4 bytes big endian) -> the row's bytes.
+// State entries: prefix ++ id (4 bytes big endian) -> the row's bytes. The prefix is always the
+// same.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,17 +20,15 @@ namespace millrace::stream {
 
 class RowStore {
  public:
-  explicit RowStore(std::string prefix) : prefix_(std::move(prefix)) {}
-
   uint32_t Add(std::string_view bytes);
   void Remove(uint32_t id);
   std::string_view At(uint32_t id) const {
     return {reinterpret_cast<const char*>(rows_[id].data), rows_[id].size};
   }
 
-  void Snapshot(state::StateWriter& writer, uint32_t operator_id);
+  void Snapshot(state::StateWriter& writer, uint32_t operator_id, std::string_view prefix);
   // Into an empty store; `visit` sees the rows by ascending id.
-  void Restore(const state::StateReader& reader, uint32_t operator_id,
+  void Restore(const state::StateReader& reader, uint32_t operator_id, std::string_view prefix,
                const std::function<void(uint32_t id, std::string_view row)>& visit);
 
   size_t size() const { return live_; }
@@ -46,7 +44,6 @@ class RowStore {
   void MarkChanged(uint32_t id);
   void CompactIfWorthIt();
 
-  std::string prefix_;
   std::vector<Row> rows_;
   std::vector<uint32_t> free_;
   std::vector<uint32_t> changes_;

@@ -67,8 +67,7 @@ SessionAggregate::SessionAggregate(uint32_t id, SessionPlan plan)
       row_codec_(Pick(plan_.types, row_columns_)),
       group_codec_(plan_.aggregates.group_types),
       late_(plan_.frontier, "window"),
-      groups_(AggregatePlan(), ""),
-      rows_(kRowPrefix) {}
+      groups_(AggregatePlan(), "") {}
 
 Status SessionAggregate::Open(const OperatorContext& context, const state::StateReader& state) {
   MR_RETURN_IF_ERROR(Operator::Open(context, state));
@@ -77,7 +76,7 @@ Status SessionAggregate::Open(const OperatorContext& context, const state::State
   late_.Restore(state, id());
   groups_.Restore(state, id());
   first_session_.assign(groups_.keys().slots(), kNone);
-  rows_.Restore(state, id(), [&](uint32_t row, std::string_view record) {
+  rows_.Restore(state, id(), kRowPrefix, [&](uint32_t row, std::string_view record) {
     RecordHeader header = HeaderOf(record);
     if (header.session >= sessions_.size()) sessions_.resize(header.session + 1);
     Session& session = sessions_[header.session];
@@ -310,7 +309,7 @@ void SessionAggregate::EmitSessions(const std::vector<uint32_t>& sessions) {
 
 void SessionAggregate::Snapshot(state::StateWriter& writer) {
   groups_.Snapshot(writer, id());
-  rows_.Snapshot(writer, id());
+  rows_.Snapshot(writer, id(), kRowPrefix);
   late_.Snapshot(writer, id());
 }
 

@@ -68,8 +68,7 @@ TopN::TopN(uint32_t id, TopNPlan plan)
       key_codec_(Pick(plan_.types, plan_.keys)),
       row_codec_(Pick(plan_.types, row_columns_)),
       late_(plan_.frontier, "window"),
-      groups_(AggregatePlan(), ""),
-      rows_(kRowPrefix) {}
+      groups_(AggregatePlan(), "") {}
 
 duckdb::vector<duckdb::LogicalType> TopN::OutputTypes() const {
   duckdb::vector<duckdb::LogicalType> types = plan_.types;
@@ -85,7 +84,7 @@ Status TopN::Open(const OperatorContext& context, const state::StateReader& stat
   }
   late_.Restore(state, id());
   groups_.Restore(state, id());
-  rows_.Restore(state, id(), [&](uint32_t row, std::string_view record) {
+  rows_.Restore(state, id(), kRowPrefix, [&](uint32_t row, std::string_view record) {
     RecordHeader header = HeaderOf(record);
     next_arrival_ = std::max(next_arrival_, header.arrival + 1);
     PartitionOf(header.slot)
@@ -384,7 +383,7 @@ void TopN::Forget(uint32_t slot) {
 
 void TopN::Snapshot(state::StateWriter& writer) {
   groups_.Snapshot(writer, id());
-  rows_.Snapshot(writer, id());
+  rows_.Snapshot(writer, id(), kRowPrefix);
   if (windowed_) late_.Snapshot(writer, id());
 }
 
