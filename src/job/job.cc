@@ -19,8 +19,10 @@ namespace millrace::job {
 namespace {
 constexpr const char* kFingerprintKey = "fingerprint";
 constexpr const char* kCountersKey = "counters";
+constexpr const char* kClockKey = "clock";
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kIdleWait = 50'000;
+constexpr int64_t kTickEvery = 100'000;  // how late a window of processing time may close
 }  // namespace
 
 const char* JobStateName(JobState state) {
@@ -161,7 +163,10 @@ Status Job::Start() {
   store_->Scan(state::kJobEntries, kCountersKey, [&](std::string_view, std::string_view value) {
     std::memcpy(&sink_end_->rows_out, value.data(), 8);
   });
-  frontiers_.assign(sources_.size(), model::kTimeMin);
+  frontiers_.assign(sources_.size() + 1, model::kTimeMin);
+  store_->Scan(state::kJobEntries, kClockKey, [&](std::string_view, std::string_view value) {
+    std::memcpy(&frontiers_.back(), value.data(), sizeof frontiers_.back());
+  });
   for (size_t i = 0; i < sources_.size(); i++) frontiers_[i] = sources_[i]->frontier();
 
   MR_RETURN_IF_ERROR(OpenSink());
@@ -315,7 +320,8 @@ Status Job::Recover() {
 
 Result<bool> Job::DecideNext(state::Decision& decision) {
   decision.epoch = epoch_ + 1;
-  decision.clock_us = clock_->WallMicros();
+  // Never back: what a window of processing time has closed stays closed.
+  decision.clock_us = std::max(clock_->WallMicros(), frontiers_.back());
   int64_t now = clock_->MonotonicMicros();
   int64_t share =
       std::max<int64_t>(1, compiled_->settings.epoch_bytes_max /
@@ -326,9 +332,18 @@ Result<bool> Job::DecideNext(state::Decision& decision) {
   for (const state::SplitName& idle : decision.idle) {
     signature += fmt::format("{}/{} ", idle.source, idle.split);
   }
-  bool news = !decision.ranges.empty() || signature != idle_signature_;
+  bool news = !decision.ranges.empty() || signature != idle_signature_ || NeedsTick(decision);
   if (news) idle_signature_ = signature;
   return news;
+}
+
+// True when time alone may close a window.
+bool Job::NeedsTick(const state::Decision& decision) const {
+  if (!compiled_->plan.needs_ticks) return false;
+  if (decision.clock_us - frontiers_.back() < kTickEvery) return false;
+  const auto& operators = compiled_->plan.operators;
+  return std::any_of(operators.begin(), operators.end(),
+                     [](const auto& op) { return op->stats().state_rows > 0; });
 }
 
 Status Job::RunEpoch(const state::Decision& decision) {
@@ -346,6 +361,8 @@ Status Job::RunEpoch(const state::Decision& decision) {
       frontiers_[i] = std::max(before, sources_[i]->Advance(decision));
       moved |= frontiers_[i] != before;
     }
+    moved |= compiled_->plan.needs_ticks && decision.clock_us > frontiers_.back();
+    frontiers_.back() = std::max(frontiers_.back(), decision.clock_us);
     if (moved) {
       for (auto& op : compiled_->plan.operators) op->OnWatermark(frontiers_);
     }
@@ -418,6 +435,8 @@ Status Job::Save() {
       writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
       writer.Put(state::kJobEntries, kCountersKey,
                  {reinterpret_cast<const char*>(&sink_end_->rows_out), 8});
+      writer.Put(state::kJobEntries, kClockKey,
+                 {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
     });
   });
 }

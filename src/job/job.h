@@ -116,6 +116,7 @@ class Job {
   Status OpenDeadLetters();
   Status Recover();
   Result<bool> DecideNext(state::Decision& decision);
+  bool NeedsTick(const state::Decision& decision) const;
   Status RunEpoch(const state::Decision& decision);
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
@@ -140,7 +141,7 @@ class Job {
   std::unique_ptr<connectors::Sink> sink_;
   std::unique_ptr<connectors::Sink> letter_sink_;
   std::unique_ptr<SinkEnd> sink_end_;
-  stream::Frontiers frontiers_;
+  stream::Frontiers frontiers_;  // of the sources, then the clock of the last epoch
   model::Epoch epoch_ = 0;
   model::Epoch sink_committed_ = 0;
   model::Epoch letters_committed_ = 0;

@@ -193,6 +193,10 @@ StreamColumn DeriveTime(const Expression& e, const std::vector<StreamColumn>& co
     return named(from);
   }
   const BoundFunctionExpression* f = AsFunction(e);
+  if (f && f->function.name == "mr_now") {
+    none.frontier.terms.push_back({kClockSource, [](model::EventTime t) { return t; }});
+    return none;
+  }
   if (!f || f->children.empty() || !IsTimestamp(e.return_type)) return none;
   const std::string& name = f->function.name;
   StreamColumn first = Derive(*f->children[0], columns, context);

@@ -422,6 +422,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   Operator* made = nullptr;
   if (pane >= 0 && !plan.input_retracts) {
     ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
+    plan_.needs_ticks |= frontier.uses_clock();
     made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
   } else {
     // Groups may change at any time, so no column of the result has a frontier.

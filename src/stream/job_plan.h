@@ -38,6 +38,7 @@ struct JobPlan {
   duckdb::vector<duckdb::LogicalType> types;         // of the result
   std::vector<std::string> names;
   ChangelogKind changelog = ChangelogKind::kAppend;
+  bool needs_ticks = false;  // windows of processing time close without input, too
 };
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,

@@ -103,6 +103,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddSession(Stream stream, Aggrega
     }
     window = &*column.pending;
     plan.frontier = column.frontier;
+    plan_.needs_ticks |= plan.frontier.uses_clock();
     bool start = column.pending->kind == Kind::kSessionStart;
     (start ? plan.start_column : plan.end_column) = static_cast<int>(g);
   }

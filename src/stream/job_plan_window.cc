@@ -215,6 +215,7 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
   result.columns = stream.columns;
   if (plan.pane >= 0) {
     plan.frontier = stream.columns[static_cast<size_t>(plan.pane)].frontier;
+    plan_.needs_ticks |= plan.frontier.uses_clock();
   } else {
     result.changelog = ChangelogKind::kRetract;
   }
@@ -407,6 +408,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator
     plan.keys.assign(places.begin(), places.end() - 1);
     plan.time = time;
     plan.frontier = stream.columns[time].frontier;
+    plan_.needs_ticks |= plan.frontier.uses_clock();
     std::optional<OverFrame> shared;
     std::vector<const BoundWindowExpression*> members;
     for (size_t i = first; i < node.expressions.size(); i++) {
