@@ -72,6 +72,7 @@ class Collected : public Aggregate {
     for (idx_t i = 0; i < STANDARD_VECTOR_SIZE; i++) {
       duckdb::FlatVector::GetData<duckdb::data_ptr_t>(states)[i] = state.get();
     }
+    duckdb::Vector made(result.GetType());
     for (uint32_t i = 0; i < count; i++) {
       function.GetStateInitCallback()(function, state.get());
       std::vector<uint32_t> order = InOrder(lists_[slots[i]]);
@@ -81,7 +82,10 @@ class Collected : public Aggregate {
         function.GetStateUpdateCallback()(chunk_.data.data(), input, bound_->children.size(),
                                           states, size);
       }
-      function.GetStateFinalizeCallback()(states, input, result, 1, i);
+      // Strings of a result may lie in the arena: copied before that is gone.
+      function.GetStateFinalizeCallback()(states, input, made, 1, 0);
+      duckdb::VectorOperations::Copy(made, result, 1, 0, i);
+      duckdb::FlatVector::SetNull(made, 0, false);
       if (function.HasStateDestructorCallback()) {
         function.GetStateDestructorCallback()(states, input, 1);
       }
