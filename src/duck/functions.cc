@@ -58,6 +58,20 @@ void WindowPlus(DataChunk& args, ExpressionState&, Vector& result) {
       [](timestamp_t ts, int64_t us) { return IsInfinite(ts) ? ts : timestamp_t(ts.value + us); });
 }
 
+// The window of a row by itself, before sessions merge: [ts, ts + gap).
+template <int kOfEnd>
+void OwnSession(DataChunk& args, ExpressionState&, Vector& result) {
+  BinaryExecutor::Execute<timestamp_t, int64_t, timestamp_t>(
+      args.data[0], args.data[1], result, args.size(), [](timestamp_t ts, int64_t gap) {
+        CheckSize(gap);
+        return IsInfinite(ts) ? ts : timestamp_t(ts.value + kOfEnd * gap);
+      });
+}
+
+void RowTime(DataChunk& args, ExpressionState&, Vector& result) {
+  result.Reinterpret(args.data[0]);
+}
+
 // Fills a LIST result with first, first + step, … <= last for every row.
 template <typename FirstLast>
 void ListOfTimes(DataChunk& args, Vector& result, FirstLast first_last) {
@@ -159,6 +173,15 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   add("mr_window_plus", {n}, ts, WindowPlus);
   add("mr_hop_starts", {n, n, n}, list, HopStarts);
   add("mr_cumulate_ends", {n, n, n}, list, CumulateEnds);
+  add("mr_group_hop", {n, n}, ts, RowTime);
+  add("mr_group_session_start", {n}, ts, OwnSession<0>);
+  add("mr_group_session_end", {n}, ts, OwnSession<1>);
+  add("mr_session_start", {n}, ts, OwnSession<0>);
+  add("mr_session_end", {n}, ts, OwnSession<1>);
+  for (size_t set = sets.size() - 2; set < sets.size(); set++) {
+    // The columns that the sessions are kept by.
+    for (ScalarFunction& overload : sets[set].functions) overload.varargs = LogicalType::ANY;
+  }
   duckdb::ScalarFunctionSet now("mr_now");
   ScalarFunction now_function({}, tz, Now);
   // Volatile, or the optimiser would compute it once while planning.

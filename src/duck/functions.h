@@ -1,13 +1,17 @@
 // The scalar functions that Millrace adds to DuckDB: window arithmetic for TUMBLE, HOP and CUMULATE
 // (integer arithmetic on microseconds, a tenth of time_bucket's cost) and the epoch's clock.
 //
-//   mr_window_start|end|time(ts, size_us, offset_us)      of the tumbling window that holds ts
-//   mr_window_plus(ts, us)                                ts + us
-//   mr_hop_starts(ts, slide_us, size_us, offset_us)       starts of all hopping windows that hold
-//   ts mr_cumulate_ends(ts, step_us, max_us, offset_us)      ends of all cumulating windows that
-//   hold ts mr_now()                                              the clock reading of the running
-//   epoch
+//   mr_window_start|end|time(ts, size_us, offset_us)   of the tumbling window that holds ts
+//   mr_window_plus(ts, us)                             ts + us
+//   mr_hop_starts(ts, slide_us, size_us, offset_us)    starts of all hopping windows that hold ts
+//   mr_cumulate_ends(ts, step_us, max_us, offset_us)   ends of all cumulating windows that hold ts
+//   mr_now()                                           the clock reading of the running epoch
 // window_time is the last millisecond of the window, as in Flink.
+//
+// Windows that only the aggregation above can make; by themselves they give what a row brings:
+//   mr_session_start|end(ts, gap_us, key…)             of the session by these keys
+//   mr_group_session_start|end(ts, gap_us)             of the session by what else is grouped by
+//   mr_group_hop(ts, slide_us, size_us)                start of each hopping window that holds ts
 #pragma once
 
 #include <cstdint>

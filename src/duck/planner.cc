@@ -29,7 +29,7 @@ namespace {
 constexpr const char* kDisabledOptimizers =
     "statistics_propagation,compressed_materialization,empty_result_pullup,sum_rewriter,"
     "late_materialization,top_n_window_elimination,build_side_probe_side,join_order,in_clause,"
-    "limit_pushdown,row_group_pruner,sampling_pushdown";
+    "limit_pushdown,row_group_pruner,sampling_pushdown,window_self_join";
 
 // The streaming tables of one planner, found through its connection.
 struct Tables : public duckdb::ClientContextState {
@@ -114,14 +114,17 @@ Result<std::unique_ptr<Planner>> Planner::Create() {
   std::unique_ptr<Planner> planner(new Planner());
   PlannerDatabase& shared = TheDatabase();
   std::lock_guard<std::mutex> lock(shared.mutex);
-  MR_RETURN_IF_ERROR(AtTheDoor([&]() -> Status {
+  Status started = AtTheDoor([&]() -> Status {
     if (!shared.database) {
       MR_ASSIGN_OR_RETURN(shared.database, StartDatabase());
     }
     planner->impl_->connection = std::make_unique<duckdb::Connection>(*shared.database);
     planner->impl_->tables = planner->context().registered_state->GetOrCreate<Tables>(kTablesState);
-    return planner->impl_->Run("SET TimeZone='UTC'");
-  }));
+    MR_RETURN_IF_ERROR(planner->impl_->Run("SET TimeZone='UTC'"));
+    // As in Flink, NULL is lower than every value.
+    return planner->impl_->Run("SET default_null_order='nulls_first_on_asc_last_on_desc'");
+  });
+  MR_RETURN_IF_ERROR(started);
   return planner;
 }
 

@@ -152,8 +152,9 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                fmt::format("the query updates its earlier results, so table \"{}\" needs a key to "
                            "find them by",
                            job.sink->name))
-        .WithHint("declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns, or, "
-                  "for a join, on columns that tell its rows apart")
+        .WithHint(
+            "declare PRIMARY KEY (…) NOT ENFORCED in CREATE TABLE, on the GROUP BY columns, or, "
+            "for a join, on columns that tell its rows apart")
         .At(at);
   }
   return Status::Ok();
@@ -175,9 +176,8 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   job.plan = std::move(*built);
   for (size_t shard = 1; shard < shards; shard++) {
     options.shard.index = shard;
-    MR_ASSIGN_OR_RETURN(
-        stream::JobPlan copy,
-        stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
+    MR_ASSIGN_OR_RETURN(stream::JobPlan copy,
+                        stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
     job.more_shards.push_back(std::move(copy));
   }
   return Status::Ok();

@@ -19,11 +19,13 @@ namespace millrace::job {
 namespace {
 constexpr const char* kFingerprintKey = "fingerprint";
 constexpr const char* kCountersKey = "counters";
+constexpr const char* kClockKey = "clock";
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;
 // An epoch of fewer offsets (records, or bytes of a file) is done before a thread has woken up.
 constexpr int64_t kOffsetsWorthThreads = 2'000;
+constexpr int64_t kTickEvery = 100'000;  // how late a window of processing time may close
 }  // namespace
 
 const char* JobStateName(JobState state) {
@@ -199,6 +201,10 @@ Status Job::OpenPlans() {
     MR_RETURN_IF_ERROR(sources_.back()->Open());
     frontiers_.push_back(sources_.back()->frontier());
   }
+  frontiers_.push_back(model::kTimeMin);
+  store_->Scan(state::kJobEntries, kClockKey, [&](std::string_view, std::string_view value) {
+    std::memcpy(&frontiers_.back(), value.data(), sizeof frontiers_.back());
+  });
   for (size_t s = 0; s < plans.size(); s++) {
     stream::JobPlan& plan = *plans[s];
     for (auto& op : plan.operators) MR_RETURN_IF_ERROR(op->Open(contexts[s], *store_));
@@ -355,7 +361,8 @@ Status Job::Recover() {
 
 Result<bool> Job::DecideNext(state::Decision& decision) {
   decision.epoch = epoch_ + 1;
-  decision.clock_us = clock_->WallMicros();
+  // Never back: what a window of processing time has closed stays closed.
+  decision.clock_us = std::max(clock_->WallMicros(), frontiers_.back());
   int64_t now = clock_->MonotonicMicros();
   int64_t share =
       std::max<int64_t>(1, compiled_->settings.epoch_bytes_max /
@@ -366,9 +373,21 @@ Result<bool> Job::DecideNext(state::Decision& decision) {
   for (const state::SplitName& idle : decision.idle) {
     signature += fmt::format("{}/{} ", idle.source, idle.split);
   }
-  bool news = !decision.ranges.empty() || signature != idle_signature_;
+  bool news = !decision.ranges.empty() || signature != idle_signature_ || NeedsTick(decision);
   if (news) idle_signature_ = signature;
   return news;
+}
+
+// True when time alone may close a window.
+bool Job::NeedsTick(const state::Decision& decision) const {
+  if (!compiled_->plan.needs_ticks) return false;
+  if (decision.clock_us - frontiers_.back() < kTickEvery) return false;
+  for (size_t s = 0; s < shards_->size(); s++) {
+    for (const auto& op : shards_->plan(s).operators) {
+      if (op->stats().state_rows > 0) return true;
+    }
+  }
+  return false;
 }
 
 Status Job::RunEpoch(const state::Decision& decision) {
@@ -396,6 +415,8 @@ Status Job::RunEpoch(const state::Decision& decision) {
 }
 
 bool Job::MoveFrontiers(const state::Decision& decision) {
+  const bool ticked = compiled_->plan.needs_ticks && decision.clock_us > frontiers_.back();
+  frontiers_.back() = std::max(frontiers_.back(), decision.clock_us);
   const stream::Frontiers before = frontiers_;
   model::EventTime awake = model::kTimeMin;  // the highest of the tables that may still send
   model::EventTime highest = model::kTimeMin;
@@ -412,7 +433,7 @@ bool Job::MoveFrontiers(const state::Decision& decision) {
     sources_[i]->RaiseFrontier(awake);
     frontiers_[i] = std::max(frontiers_[i], awake);
   }
-  return frontiers_ != before;
+  return ticked || frontiers_ != before;
 }
 
 int64_t Job::RowsWritten() const {
@@ -495,6 +516,8 @@ Status Job::Save() {
       for (auto& source : sources_) source->Save(writer);
       writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
       writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
+      writer.Put(state::kJobEntries, kClockKey,
+                 {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
     });
   });
 }

@@ -119,6 +119,7 @@ class Job {
   Status OpenDeadLetters();
   Status Recover();
   Result<bool> DecideNext(state::Decision& decision);
+  bool NeedsTick(const state::Decision& decision) const;
   Status RunEpoch(const state::Decision& decision);
   bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
@@ -148,7 +149,7 @@ class Job {
   std::mutex sink_mutex_;                            // shards write to the one sink
   std::vector<std::unique_ptr<SinkEnd>> sink_ends_;  // by shard
   std::unique_ptr<ShardRunner> shards_;              // its threads end before what they use
-  stream::Frontiers frontiers_;
+  stream::Frontiers frontiers_;  // of the sources, then the clock of the last epoch
   model::Epoch epoch_ = 0;
   model::Epoch sink_committed_ = 0;
   model::Epoch letters_committed_ = 0;

@@ -3,7 +3,7 @@
 //   Range            tokens of one region, one after the other
 //     Special        what is not copied: hints, clauses refused, literals, names to be quoted
 //     Function       calls: functions.h's rules, and those with a grammar of their own
-//     WindowTable    TUMBLE, HOP, CUMULATE in FROM (rewrite_windows.cc)
+//     WindowTable    TUMBLE, HOP, CUMULATE, SESSION in FROM (rewrite_windows.cc)
 #pragma once
 
 #include <map>
@@ -83,7 +83,10 @@ class QueryRewriter {
   // rewrite_windows.cc
   // TUMBLE(…) and so on, in FROM or as a group window; false if it is some other function.
   Result<bool> Window(size_t i, size_t close, Piece& out);
-  Status WindowTable(size_t i, size_t close, const std::vector<Argument>& arguments, Piece& out);
+  Status WindowTable(size_t i, size_t close, std::vector<Argument> arguments, Piece& out);
+  Argument TakePartitionBy(std::vector<Argument>& arguments) const;
+  Status SessionTable(size_t i, const Piece& input, const Piece& column, int64_t gap,
+                      const Argument& keys, Piece& out);
   Status GroupWindow(size_t i, const std::vector<Argument>& arguments, Piece& out);
   Status WindowInput(const Argument& argument, Piece& out);
   Status WindowColumn(const Argument& argument, Piece& out);

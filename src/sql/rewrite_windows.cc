@@ -13,7 +13,7 @@ constexpr int64_t kMillisecond = 1000;
 // Arguments of a window table function, in Flink's order.
 struct WindowShape {
   std::string_view name;
-  std::vector<std::string> parameters;  // the last one may be left out
+  std::vector<std::string> parameters;  // the last one, OFFSET, may be left out
   const char* example;
 };
 
@@ -28,6 +28,9 @@ const std::vector<WindowShape>& Shapes() {
       {"CUMULATE",
        {"DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"},
        "CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '1' HOUR)"},
+      {"SESSION",
+       {"DATA", "TIMECOL", "GAP"},
+       "SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' MINUTE)"},
   };
   return shapes;
 }
@@ -74,14 +77,17 @@ Result<bool> QueryRewriter::Window(size_t i, size_t close, Piece& out) {
   return true;
 }
 
-Status QueryRewriter::WindowTable(size_t i, size_t close, const std::vector<Argument>& arguments,
+Status QueryRewriter::WindowTable(size_t i, size_t close, std::vector<Argument> arguments,
                                   Piece& out) {
   const Token& name = At(i);
   const WindowShape* shape = FindShape(name);
   if (!shape) {
     return Unsupported(i, i + 1, "window " + name.Describe(),
-                       "use TUMBLE, HOP or CUMULATE: " + std::string(Shapes()[0].example));
+                       "use TUMBLE, HOP, CUMULATE or SESSION: " + std::string(Shapes()[0].example));
   }
+  const bool session = shape->name == "SESSION";
+  Argument keys;
+  if (session) keys = TakePartitionBy(arguments);
   const std::vector<std::string>& parameters = shape->parameters;
   std::vector<const Argument*> bound(parameters.size(), nullptr);
   for (size_t k = 0; k < arguments.size(); k++) {
@@ -105,8 +111,8 @@ Status QueryRewriter::WindowTable(size_t i, size_t close, const std::vector<Argu
     }
     bound[slot] = &arguments[k];
   }
-  for (size_t k = 0; k + 1 < parameters.size(); k++) {
-    if (bound[k]) continue;
+  for (size_t k = 0; k < parameters.size(); k++) {
+    if (bound[k] || parameters[k] == "OFFSET") continue;
     return Wrong(i, close + 1,
                  std::string(shape->name) + " lacks the argument \"" + parameters[k] + "\"",
                  std::string("write ") + shape->example);
@@ -116,6 +122,10 @@ Status QueryRewriter::WindowTable(size_t i, size_t close, const std::vector<Argu
   MR_RETURN_IF_ERROR(WindowInput(*bound[0], input));
   Piece column;
   MR_RETURN_IF_ERROR(WindowColumn(*bound[1], column));
+  if (session) {
+    MR_ASSIGN_OR_RETURN(int64_t gap, WindowMicros(*bound[2], "session gap", true));
+    return SessionTable(i, input, column, gap, keys, out);
+  }
   bool tumble = shape->name == "TUMBLE";
   size_t size_slot = tumble ? 2 : 3;
   MR_ASSIGN_OR_RETURN(int64_t size, WindowMicros(*bound[size_slot], "window size", true));
@@ -180,6 +190,57 @@ Status QueryRewriter::WindowTable(size_t i, size_t close, const std::vector<Argu
   return Status::Ok();
 }
 
+// Takes "PARTITION BY a, b" off the end of the first argument; its commas split it into several.
+QueryRewriter::Argument QueryRewriter::TakePartitionBy(std::vector<Argument>& arguments) const {
+  Argument keys;
+  if (arguments.empty()) return keys;
+  Argument& data = arguments.front();
+  size_t at = FindWord("PARTITION", data.begin, data.end);
+  if (at == data.end || !At(at + 1).Is("BY")) return keys;
+  keys.begin = at + 2;
+  keys.end = data.end;
+  data.end = at;
+  while (arguments.size() > 1 && arguments[1].name.empty() && arguments[1].begin < arguments[1].end &&
+         At(arguments[1].begin).IsName() && !At(arguments[1].begin).Is("DESCRIPTOR")) {
+    keys.end = arguments[1].end;
+    arguments.erase(arguments.begin() + 1);
+  }
+  // PARTITION BY (a, b)
+  if (At(keys.begin).IsOperator("(") && cursor_.MatchingClose(keys.begin) + 1 == keys.end) {
+    keys.begin++;
+    keys.end--;
+  }
+  return keys;
+}
+
+// A session's bounds are known only to the aggregation above: mr_session_… names what it needs.
+Status QueryRewriter::SessionTable(size_t i, const Piece& input, const Piece& column, int64_t gap,
+                                   const Argument& keys, Piece& out) {
+  size_t at = At(i).offset;
+  Piece key_list;
+  if (keys.begin < keys.end) {
+    key_list.Make(", ", At(keys.begin).offset);
+    MR_RETURN_IF_ERROR(Range(keys.begin, keys.end, key_list));
+  }
+  auto call = [&](const char* function) {
+    out.Make(std::string(function) + "(", at);
+    out.Append(column);
+    out.Make(", " + std::to_string(gap), at);
+    out.Append(key_list);
+    out.Make(")", at);
+  };
+  out.Make("(SELECT *, ", at);
+  call("mr_session_start");
+  out.Make(" AS window_start, ", at);
+  call("mr_session_end");
+  out.Make(" AS window_end, mr_window_plus(", at);
+  call("mr_session_end");
+  out.Make(", -1000) AS window_time FROM ", at);
+  out.Append(input);
+  out.Make(")", at);
+  return Status::Ok();
+}
+
 Status QueryRewriter::WindowInput(const Argument& argument, Piece& out) {
   size_t begin = argument.begin;
   bool table = At(begin).Is("TABLE") && begin + 1 < argument.end;
@@ -237,28 +298,65 @@ Result<int64_t> QueryRewriter::WindowMicros(const Argument& argument, const std:
   return interval.micros;
 }
 
+// GROUP BY TUMBLE(ts, size), HOP(ts, slide, size), SESSION(ts, gap), and TUMBLE_START(ts, size) and
+// so on, which name parts of one of these.
 Status QueryRewriter::GroupWindow(size_t i, const std::vector<Argument>& arguments, Piece& out) {
   std::string name = ToUpper(At(i).text);
-  std::string example = std::string("write FROM TABLE(") +
-                        Shapes()[name.starts_with("HOP") ? 1 : 0].example +
-                        ") GROUP BY window_start, window_end";
-  if (!name.starts_with("TUMBLE") || name == "TUMBLE_PROCTIME" || arguments.size() != 2) {
-    return Unsupported(i, i + 1, "group window " + name +
-                                     (name == "TUMBLE" ? " with other arguments than (ts, size)"
-                                                       : ""),
-                       example);
+  std::string kind = name.substr(0, name.find('_'));
+  std::string part = kind == name ? "" : name.substr(kind.size() + 1);
+  size_t shape = kind == "HOP" ? 1 : kind == "SESSION" ? 3 : 0;
+  size_t count = kind == "HOP" ? 3 : 2;
+  if (part == "PROCTIME" || arguments.size() != count) {
+    std::string what = part == "PROCTIME" ? "" : " with other arguments than (ts, " +
+        std::string(count == 3 ? "slide, size)" : shape == 3 ? "gap)" : "size)");
+    return Unsupported(i, i + 1, "group window " + name + what,
+                       std::string("write FROM TABLE(") + Shapes()[shape].example +
+                           ") GROUP BY window_start, window_end");
   }
-  MR_ASSIGN_OR_RETURN(int64_t size, WindowMicros(arguments[1], "window size", true));
+  const char* length = shape == 3 ? "session gap" : "window size";
+  MR_ASSIGN_OR_RETURN(int64_t size, WindowMicros(arguments.back(), length, true));
+  std::string numbers = ", " + std::to_string(size);
+  if (kind == "HOP") {
+    MR_ASSIGN_OR_RETURN(int64_t slide, WindowMicros(arguments[1], "window slide", true));
+    if (size % slide != 0) {
+      return Wrong(arguments[1].begin, arguments[1].end,
+                   "the slide of a HOP window must divide its size: " + FormatDurationMicros(size) +
+                       " is no multiple of " + FormatDurationMicros(slide), "");
+    }
+    numbers = ", " + std::to_string(slide) + numbers;
+  }
+  if (kind == "TUMBLE") numbers += ", 0";
   size_t at = At(i).offset;
-  bool start = name == "TUMBLE" || name == "TUMBLE_START";
+  Piece time;
+  MR_RETURN_IF_ERROR(Range(arguments[0].begin, arguments[0].end, time));
+  auto call = [&](const char* function) {
+    out.Make(std::string(function) + "(", at);
+    out.Append(time);
+    out.Make(numbers + ")", at);
+  };
+  auto call_plus = [&](const char* function, int64_t micros) {
+    out.Make("mr_window_plus(", at);
+    call(function);
+    out.Make(", " + std::to_string(micros) + ")", at);
+  };
+  if (kind == "SESSION") {
+    if (part.empty()) {  // both bounds are grouped by, so that the query may ask for either
+      call("mr_group_session_start");
+      out.Make(", ", at);
+      call("mr_group_session_end");
+    } else if (part == "ROWTIME") {
+      call_plus("mr_group_session_end", -kMillisecond);
+    } else {
+      call(part == "START" ? "mr_group_session_start" : "mr_group_session_end");
+    }
+    return Status::Ok();
+  }
   // The end is written as a function of the start, so that it is one of what GROUP BY names.
-  out.Make(start ? "mr_window_start(" : "mr_window_plus(mr_window_start(", at);
-  MR_RETURN_IF_ERROR(Range(arguments[0].begin, arguments[0].end, out));
-  std::string size_text = std::to_string(size);
-  out.Make(", " + size_text + ", 0)", at);
-  if (name == "TUMBLE_END") out.Make(", " + size_text + ")", at);
-  if (name == "TUMBLE_ROWTIME") {
-    out.Make(", " + std::to_string(size - kMillisecond) + ")", at);
+  const char* start = kind == "HOP" ? "mr_group_hop" : "mr_window_start";
+  if (part.empty() || part == "START") {
+    call(start);
+  } else {
+    call_plus(start, part == "END" ? size : size - kMillisecond);
   }
   return Status::Ok();
 }

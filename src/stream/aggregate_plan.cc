@@ -23,7 +23,10 @@ std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregates() const {
 
 std::string AggregatePlan::Describe() const {
   std::vector<std::string> texts;
-  for (const Call& call : calls) texts.push_back(call.bound->ToString());
+  for (const Call& call : calls) {
+    texts.push_back(call.bound->ToString());
+    if (KeepsValues(*call.bound)) texts.back() += " (keeps the values, aggregates them anew)";
+  }
   std::string what = texts.empty() ? "distinct rows" : Join(texts, ", ");
   return group_names.empty() ? what : "by " + Join(group_names, ", ") + ": " + what;
 }

@@ -100,8 +100,77 @@ StreamColumn Through(const StreamColumn& from, const Expression& e, WindowRole r
 
 }  // namespace
 
+namespace {
+
+// Functions that stand for a window the aggregation makes; nothing for others.
+std::optional<StreamColumn> DerivePending(const Expression& e,
+                                          const std::vector<StreamColumn>& columns,
+                                          duckdb::ClientContext& context) {
+  const BoundFunctionExpression* f = AsFunction(e);
+  if (!f || f->children.size() < 2) return std::nullopt;
+  const std::string& name = f->function.name;
+  PendingWindow pending;
+  bool hop = name == "mr_group_hop";
+  if (name == "mr_session_start" || name == "mr_group_session_start") {
+    pending.kind = PendingWindow::Kind::kSessionStart;
+  } else if (name == "mr_session_end" || name == "mr_group_session_end") {
+    pending.kind = PendingWindow::Kind::kSessionEnd;
+  } else if (hop) {
+    pending.kind = PendingWindow::Kind::kHopStart;
+  } else {
+    return std::nullopt;
+  }
+  pending.keyed_by_groups = name.starts_with("mr_group_");
+  auto first = ConstantInt(*f->children[1]);
+  auto second = hop ? ConstantInt(*f->children[2]) : 0;
+  if (!first || !second) return std::nullopt;
+  (hop ? pending.slide_us : pending.gap_us) = *first;
+  pending.size_us = *second;
+  for (size_t i = 2; i < f->children.size() && !hop; i++) {
+    const Expression& key = *f->children[i];
+    bool column = key.GetExpressionClass() == ExpressionClass::BOUND_REF;
+    pending.keys.push_back(column ? columns[key.Cast<BoundReferenceExpression>().index].origin : 0);
+  }
+  StreamColumn column = Derive(*f->children[0], columns, context);
+  if (column.pending) pending.kind = PendingWindow::Kind::kMisused;
+  column.type = e.return_type;
+  column.name = e.GetName();
+  column.window = WindowRole::kNone;
+  column.origin = 0;
+  column.pending = std::move(pending);
+  return column;
+}
+
+bool MentionsPending(const Expression& e, const std::vector<StreamColumn>& columns) {
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_REF) {
+    return columns[e.Cast<BoundReferenceExpression>().index].pending.has_value();
+  }
+  bool found = false;
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](const Expression& child) { found |= MentionsPending(child, columns); });
+  return found;
+}
+
+StreamColumn DeriveTime(const Expression& e, const std::vector<StreamColumn>& columns,
+                        duckdb::ClientContext& context);
+
+}  // namespace
+
 StreamColumn Derive(const Expression& e, const std::vector<StreamColumn>& columns,
                     duckdb::ClientContext& context) {
+  if (auto pending = DerivePending(e, columns, context)) return *pending;
+  StreamColumn column = DeriveTime(e, columns, context);
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_REF) return column;
+  column.origin = 0;
+  column.pending.reset();
+  if (MentionsPending(e, columns)) column.pending.emplace();
+  return column;
+}
+
+namespace {
+
+StreamColumn DeriveTime(const Expression& e, const std::vector<StreamColumn>& columns,
+                        duckdb::ClientContext& context) {
   StreamColumn none;
   none.type = e.return_type;
   none.name = e.GetName();
@@ -124,6 +193,10 @@ StreamColumn Derive(const Expression& e, const std::vector<StreamColumn>& column
     return named(from);
   }
   const BoundFunctionExpression* f = AsFunction(e);
+  if (f && f->function.name == "mr_now") {
+    none.frontier.terms.push_back({kClockSource, [](model::EventTime t) { return t; }});
+    return none;
+  }
   if (!f || f->children.empty() || !IsTimestamp(e.return_type)) return none;
   const std::string& name = f->function.name;
   StreamColumn first = Derive(*f->children[0], columns, context);
@@ -166,6 +239,8 @@ StreamColumn Derive(const Expression& e, const std::vector<StreamColumn>& column
   });
   return named(Through(from, e, WindowRole::kNone, Evaluator(*shell, context)));
 }
+
+}  // namespace
 
 StreamColumn DeriveElement(const Expression& list, const std::vector<StreamColumn>& columns,
                            duckdb::ClientContext& context) {

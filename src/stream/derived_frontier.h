@@ -14,12 +14,26 @@ namespace millrace::stream {
 // A column that bounds windows made by a window table function.
 enum class WindowRole { kNone, kStart, kEnd };
 
+// What a column means whose windows only the aggregation above it can make. Until then it holds
+// what the row brings: its time, or its time plus the gap.
+struct PendingWindow {
+  enum class Kind { kSessionStart, kSessionEnd, kHopStart, kMisused };
+  Kind kind = Kind::kMisused;  // kMisused: computed from such a column
+  int64_t gap_us = 0;          // of sessions
+  int64_t slide_us = 0;        // of hopping windows
+  int64_t size_us = 0;
+  bool keyed_by_groups = false;  // sessions by whatever else is grouped by
+  std::vector<int> keys = {};    // otherwise: origins of the columns
+};
+
 // What the builder knows of a column of a stream.
 struct StreamColumn {
   duckdb::LogicalType type;
   std::string name;
   ColumnFrontier frontier;
   WindowRole window = WindowRole::kNone;
+  std::optional<PendingWindow> pending = {};
+  int origin = 0;  // columns of one origin hold the same value in a row; 0: none
 };
 
 // The frontier and role of an expression over these columns: known when the expression is a

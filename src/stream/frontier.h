@@ -14,7 +14,10 @@
 
 namespace millrace::stream {
 
-using Frontiers = std::vector<model::EventTime>;  // by source index
+using Frontiers = std::vector<model::EventTime>;  // by source index; then the epoch's clock
+
+// The "source" of processing time: rows to come have a clock reading that is no earlier.
+constexpr int kClockSource = -1;
 
 struct FrontierTerm {
   int source = 0;
@@ -26,11 +29,18 @@ struct ColumnFrontier {
   std::vector<FrontierTerm> terms;
 
   bool known() const { return !terms.empty(); }
+  bool uses_clock() const {
+    return std::any_of(terms.begin(), terms.end(),
+                       [](const FrontierTerm& term) { return term.source == kClockSource; });
+  }
 
   model::EventTime At(const Frontiers& frontiers) const {
     model::EventTime lowest = model::kTimeMax;
     for (const FrontierTerm& term : terms) {
-      lowest = std::min(lowest, Apply(term, frontiers[static_cast<size_t>(term.source)]));
+      bool clock = term.source == kClockSource;
+      model::EventTime frontier =
+          clock ? frontiers.back() : frontiers[static_cast<size_t>(term.source)];
+      lowest = std::min(lowest, Apply(term, frontier));
     }
     return lowest;
   }

@@ -24,11 +24,14 @@ GroupStates::GroupStates(const AggregatePlan& plan, std::string prefix)
 KeyTable::Found GroupStates::FindOrAdd(std::string_view key) {
   KeyTable::Found found = keys_.FindOrAdd(key);
   MakeRoom(found.slot);
-  if (!changed_[found.slot]) {
-    changed_[found.slot] = 1;
-    changes_.push_back(found.slot);
-  }
+  Touch(found.slot);
   return found;
+}
+
+void GroupStates::Touch(uint32_t slot) {
+  if (changed_[slot]) return;
+  changed_[slot] = 1;
+  changes_.push_back(slot);
 }
 
 void GroupStates::MakeRoom(uint32_t slot) {
@@ -57,10 +60,7 @@ void GroupStates::Erase(uint32_t slot) {
   for (auto& aggregate : aggregates_) aggregate->Reset(slot);
   rows_[slot] = 0;
   keys_.Erase(slot);
-  if (!changed_[slot]) {
-    changed_[slot] = 1;
-    changes_.push_back(slot);
-  }
+  Touch(slot);
 }
 
 std::string GroupStates::GroupKey(uint32_t slot) const {

@@ -27,7 +27,14 @@ class GroupStates {
   // Writes the results of these slots to out's columns from `first_column` on, rows 0..count.
   void Finish(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out,
               duckdb::idx_t first_column) const;
+  // The same for one aggregate: to rows 0..count of `result`.
+  void FinishOne(size_t aggregate, const uint32_t* slots, uint32_t count,
+                 duckdb::Vector& result) const {
+    aggregates_[aggregate]->Finish(slots, count, result);
+  }
   void Erase(uint32_t slot);
+  // Says that a slot changed without FindOrAdd, so that the next Snapshot writes it.
+  void Touch(uint32_t slot);
 
   void Snapshot(state::StateWriter& writer, uint32_t operator_id);
   void Restore(const state::StateReader& reader, uint32_t operator_id);

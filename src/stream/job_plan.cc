@@ -65,6 +65,7 @@ duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
 Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
   CollectScans(*plan.root);
   MR_ASSIGN_OR_RETURN(Stream result, Visit(*plan.root));
+  MR_RETURN_IF_ERROR(CheckNoPendingWindow(result));
   plan_.output = result.from;
   plan_.types = result.types();
   plan_.names = plan.names;
@@ -147,6 +148,17 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, VisitNode(node));
+  // Columns of a window that is still to be made may only be carried to a GROUP BY.
+  bool carries = node.type == LogicalOperatorType::LOGICAL_PROJECTION ||
+                 node.type == LogicalOperatorType::LOGICAL_FILTER ||
+                 node.type == LogicalOperatorType::LOGICAL_CTE_REF ||
+                 node.type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE;
+  if (!carries) MR_RETURN_IF_ERROR(CheckNoPendingWindow(stream));
+  return stream;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& node) {
   for (const auto& expression : node.expressions) {
     MR_RETURN_IF_ERROR(CheckDeterministic(*expression));
   }
@@ -156,7 +168,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
     case LogicalOperatorType::LOGICAL_PROJECTION:
       return VisitProjection(node);
     case LogicalOperatorType::LOGICAL_FILTER:
-      return VisitFilter(node);
+      return IsRankFilter(node) ? VisitRankFilter(node) : VisitFilter(node);
     case LogicalOperatorType::LOGICAL_UNNEST:
       return VisitUnnest(node);
     case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
@@ -192,11 +204,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node
                     "leave it out, and sort when you query the table this job writes");
     case LogicalOperatorType::LOGICAL_LIMIT:
     case LogicalOperatorType::LOGICAL_TOP_N:
-      return Refuse("LIMIT", "on a stream is not supported yet",
-                    "leave it out, and limit when you query the table this job writes");
+      return VisitLimit(node);
     case LogicalOperatorType::LOGICAL_WINDOW:
-      return Refuse("OVER", "(window functions) on a stream is not supported yet",
-                    "aggregate with TUMBLE, HOP or CUMULATE, or with GROUP BY");
+      return VisitWindow(node);
     case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
     case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
     case LogicalOperatorType::LOGICAL_CHUNK_GET:
@@ -249,6 +259,9 @@ JobPlanBuilder::Stream JobPlanBuilder::Project(Stream stream, Expressions expres
     if (stream.unique) stream.unique = PlacesOf(*stream.unique, expressions);
     Steps(stream).AddProjection(std::move(expressions));
   }
+  for (StreamColumn& column : columns) {
+    if (column.origin == 0) column.origin = ++last_origin_;
+  }
   stream.columns = std::move(columns);
   return stream;
 }
@@ -281,6 +294,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
     StreamColumn made;
     made.type = scan.schema.columns[column].type;
     made.name = scan.schema.columns[column].name;
+    made.origin = ++last_origin_;
     if (static_cast<int>(column) == scan.time_column) {
       made.frontier.terms.push_back({source, [](model::EventTime t) { return t; }});
     }
@@ -316,7 +330,10 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitProjection(const LogicalOper
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitFilter(const LogicalOperator& node) {
   MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
   Expressions conditions;
-  for (const auto& e : node.expressions) conditions.push_back(e->Copy());
+  for (const auto& e : node.expressions) {
+    if (Derive(*e, stream.columns, context_).pending) return RefusePendingWindow();
+    conditions.push_back(e->Copy());
+  }
   Steps(stream).AddFilter(std::move(conditions));
   return KeepColumns(std::move(stream), node.Cast<duckdb::LogicalFilter>().projection_map);
 }
@@ -345,10 +362,6 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnnest(const LogicalOperator
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitAggregate(const LogicalOperator& node) {
   const auto& aggregate = node.Cast<duckdb::LogicalAggregate>();
-  if (aggregate.grouping_sets.size() > 1 || !aggregate.grouping_functions.empty()) {
-    return Refuse("GROUPING SETS", "(also CUBE and ROLLUP) on a stream is not supported yet",
-                  "write one GROUP BY per set and combine them with UNION ALL");
-  }
   MR_ASSIGN_OR_RETURN(std::optional<Stream> subquery, VisitSubqueryInput(aggregate));
   Stream stream;
   if (subquery) {
@@ -356,14 +369,62 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitAggregate(const LogicalOpera
   } else {
     MR_ASSIGN_OR_RETURN(stream, Visit(*node.children[0]));
   }
-  Expressions groups;
-  for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
   std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls;
   for (const auto& e : node.expressions) {
     auto copy = e->Copy();
     calls.emplace_back(&copy.release()->Cast<BoundAggregateExpression>());
   }
+  Expressions groups;
+  for (const auto& e : aggregate.groups) groups.push_back(e->Copy());
+  if (aggregate.grouping_sets.size() > 1 || !aggregate.grouping_functions.empty()) {
+    return AddGroupingSets(std::move(stream), aggregate, std::move(groups), std::move(calls));
+  }
   return Aggregate(std::move(stream), std::move(groups), std::move(calls));
+}
+
+// Each set is an aggregation of its own over the same input; all of them make the result.
+Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
+    Stream input, const duckdb::LogicalAggregate& node, Expressions groups,
+    std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls) {
+  input.open = nullptr;  // several readers
+  std::vector<Stream> results;
+  for (const duckdb::GroupingSet& set : node.grouping_sets) {
+    Expressions own_groups;
+    for (idx_t g : set) own_groups.push_back(groups[g]->Copy());
+    std::vector<duckdb::unique_ptr<BoundAggregateExpression>> own_calls;
+    for (const auto& call : calls) {
+      auto copy = call->Copy();
+      own_calls.emplace_back(&copy.release()->Cast<BoundAggregateExpression>());
+    }
+    MR_ASSIGN_OR_RETURN(Stream result,
+                        Aggregate(input, std::move(own_groups), std::move(own_calls)));
+    // All groups, NULL where this set has none, then aggregates and GROUPING().
+    Expressions columns;
+    idx_t next = 0;
+    for (idx_t g = 0; g < groups.size(); g++) {
+      if (set.count(g)) {
+        columns.push_back(
+            duckdb::make_uniq<BoundReferenceExpression>(result.columns[next].type, next));
+        next++;
+      } else {
+        columns.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(
+            duckdb::Value(groups[g]->return_type)));
+      }
+      columns.back()->alias = groups[g]->GetName();
+    }
+    for (; next < result.columns.size(); next++) {
+      columns.push_back(
+          duckdb::make_uniq<BoundReferenceExpression>(result.columns[next].type, next));
+    }
+    for (const auto& function : node.grouping_functions) {
+      int64_t bits = 0;
+      for (idx_t g : function) bits = bits * 2 + (set.count(g) ? 0 : 1);
+      columns.push_back(
+          duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(bits)));
+    }
+    results.push_back(Project(std::move(result), std::move(columns)));
+  }
+  return UnionAll(std::move(results));
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitDistinct(const LogicalOperator& node) {
@@ -394,9 +455,18 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   for (auto& call : calls) {
     MR_RETURN_IF_ERROR(CheckAggregate(*call));
     AggregateColumns columns;
-    if (!call->children.empty()) {
-      columns.argument = static_cast<int>(needed.size());
-      needed.push_back(call->children[0]->Copy());
+    auto add = [&](const Expression& argument) {
+      auto place = static_cast<int>(needed.size());
+      if (columns.argument < 0) {
+        columns.argument = place;
+      } else {
+        columns.more.push_back(place);
+      }
+      needed.push_back(argument.Copy());
+    };
+    for (const auto& child : call->children) add(*child);
+    if (call->order_bys) {
+      for (const auto& order : call->order_bys->orders) add(*order.expression);
     }
     if (call->filter) {
       columns.filter = static_cast<int>(needed.size());
@@ -408,6 +478,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     needed.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
   }
   Stream stream = Project(std::move(input), std::move(needed));
+  MR_ASSIGN_OR_RETURN(bool session, MakePendingWindows(stream, group_count));
+  if (session) return AddSession(std::move(stream), std::move(plan), group_count);
 
   int pane = -1;
   for (size_t g = 0; g < group_count; g++) {
@@ -442,6 +514,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   Operator* made = nullptr;
   if (pane >= 0 && !plan.input_retracts) {
     ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
+    plan_.needs_ticks |= frontier.uses_clock();
     made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
   } else {
     // Groups may change at any time, so no column of the result has a frontier.
@@ -460,8 +533,20 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator&
     MR_ASSIGN_OR_RETURN(Stream input, Visit(*child));
     inputs.push_back(std::move(input));
   }
+  Stream result = UnionAll(std::move(inputs));
+  if (node.Cast<duckdb::LogicalSetOperation>().setop_all) return result;
+  Expressions groups;
+  for (idx_t c = 0; c < result.columns.size(); c++) {
+    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(result.columns[c].name,
+                                                                 result.columns[c].type, c));
+  }
+  return Aggregate(std::move(result), std::move(groups), {});
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::UnionAll(std::vector<Stream> inputs) {
   Stream result;
   result.columns = inputs[0].columns;
+  for (StreamColumn& column : result.columns) column.origin = ++last_origin_;
   Transform* merged = Add<Transform>(inputs[0].types());
   for (size_t i = 0; i < inputs.size(); i++) {
     inputs[i].from->emitter().Add(merged, 0);
@@ -481,13 +566,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitUnion(const LogicalOperator&
   }
   result.from = merged;
   result.open = merged;
-  if (node.Cast<duckdb::LogicalSetOperation>().setop_all) return result;
-  Expressions groups;
-  for (idx_t c = 0; c < result.columns.size(); c++) {
-    groups.push_back(duckdb::make_uniq<BoundReferenceExpression>(result.columns[c].name,
-                                                                 result.columns[c].type, c));
-  }
-  return Aggregate(std::move(result), std::move(groups), {});
+  return result;
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitEmpty(const LogicalOperator& node) {

@@ -47,6 +47,7 @@ struct JobPlan {
   duckdb::vector<duckdb::LogicalType> types;         // of the result
   std::vector<std::string> names;
   ChangelogKind changelog = ChangelogKind::kAppend;
+  bool needs_ticks = false;  // windows of processing time close without input, too
 
   // For each operator how many exchanges lie at most between it and a source.
   std::vector<size_t> stages;

@@ -2,6 +2,7 @@
 // logical operator; see job_plan.h for the contract.
 #pragma once
 
+#include <duckdb/planner/expression/bound_window_expression.hpp>
 #include <duckdb/planner/joinside.hpp>
 #include <duckdb/planner/logical_operator.hpp>
 #include <duckdb/planner/operator/logical_aggregate.hpp>
@@ -15,6 +16,8 @@
 #include "stream/aggregate_plan.h"
 #include "stream/derived_frontier.h"
 #include "stream/job_plan.h"
+#include "stream/over_aggregate.h"
+#include "stream/top_n.h"
 #include "stream/transform.h"
 
 namespace millrace::stream {
@@ -43,6 +46,7 @@ class JobPlanBuilder {
 
   void CollectScans(const duckdb::LogicalOperator& node);
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
   Result<Stream> VisitProjection(const duckdb::LogicalOperator& node);
   Result<Stream> VisitFilter(const duckdb::LogicalOperator& node);
@@ -52,6 +56,35 @@ class JobPlanBuilder {
   Result<Stream> VisitUnion(const duckdb::LogicalOperator& node);
   Result<Stream> VisitSetOperation(const duckdb::LogicalOperator& node);
   Result<Stream> VisitEmpty(const duckdb::LogicalOperator& node);
+  Stream UnionAll(std::vector<Stream> inputs);
+  Result<Stream> AddGroupingSets(
+      Stream input, const duckdb::LogicalAggregate& node, Expressions groups,
+      std::vector<duckdb::unique_ptr<duckdb::BoundAggregateExpression>> calls);
+  // job_plan_session.cc
+  static Status RefusePendingWindow();
+  static Status CheckNoPendingWindow(const Stream& stream);
+  // Makes the hopping windows that the first `group_count` columns stand for; true when they stand
+  // for sessions.
+  Result<bool> MakePendingWindows(Stream& stream, size_t group_count);
+  // The aggregation of `plan.calls` by sessions; `stream`: groups, then arguments and filters.
+  Result<Stream> AddSession(Stream stream, AggregatePlan plan, size_t group_count);
+  // job_plan_window.cc
+  // Whether a filter keeps only the best ranks of the window function right below it.
+  static bool IsRankFilter(const duckdb::LogicalOperator& filter);
+  Result<Stream> VisitRankFilter(const duckdb::LogicalOperator& filter);
+  Result<Stream> VisitLimit(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitWindow(const duckdb::LogicalOperator& node);
+  // One OverAggregate for `windows`, one call of `plan` each; the result has the input's columns
+  // (and some that were computed), then the calls' results.
+  Result<Stream> AddOver(Stream input, OverPlan plan,
+                         const std::vector<const duckdb::BoundWindowExpression*>& windows);
+  // Fills in what `plan` says of the input; the result has the input's columns and the rank.
+  Stream AddTopN(Stream input, TopNPlan plan,
+                 const std::vector<const duckdb::Expression*>& partitions,
+                 const std::vector<const duckdb::BoundOrderByNode*>& orders);
+  // The stream with a column for each wanted expression: at places[i] for wanted[i].
+  Stream WithColumns(Stream stream, const std::vector<const duckdb::Expression*>& wanted,
+                     std::vector<duckdb::idx_t>& places);
 
   // job_plan_join.cc: joins of all kinds. Expressions of the conditions are over the columns of
   // their side, those of the residual over (left columns, right columns).
@@ -112,6 +145,7 @@ class JobPlanBuilder {
   const std::map<std::string, ScanTable>& tables_;
   JobPlanOptions options_;
   JobPlan plan_;
+  int last_origin_ = 0;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
   std::vector<Stream> delims_;              // distinct outer columns of the subqueries around us
   int joins_above_ = 0;

@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <duckdb/common/types/timestamp.hpp>
-
-#include "stream/row_text.h"
 
 namespace millrace::stream {
 
@@ -13,7 +10,6 @@ using duckdb::idx_t;
 
 namespace {
 
-constexpr const char* kClosedBeforeKey = "closed_before";
 constexpr char kPanePrefix = 'p';
 
 std::string PanePrefix(int64_t value) {
@@ -54,16 +50,14 @@ WindowAggregate::WindowAggregate(uint32_t id, AggregatePlan plan, size_t pane_co
     : Operator(id),
       plan_(std::move(plan)),
       pane_column_(pane_column),
-      frontier_(std::move(frontier)),
+      late_(std::move(frontier), "window"),
       key_columns_(AllBut(plan_.group_types.size(), pane_column)),
       codec_(Pick(plan_.group_types, key_columns_)) {}
 
 Status WindowAggregate::Open(const OperatorContext& context, const state::StateReader& state) {
   MR_RETURN_IF_ERROR(Operator::Open(context, state));
   output_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes());
-  state.Scan(id(), kClosedBeforeKey, [&](std::string_view, std::string_view value) {
-    std::memcpy(&closed_before_, value.data(), sizeof closed_before_);
-  });
+  late_.Restore(state, id());
   std::vector<int64_t> values;
   state.Scan(id(), {&kPanePrefix, 1}, [&](std::string_view key, std::string_view) {
     int64_t value = PaneOfPrefix(key);
@@ -91,7 +85,14 @@ void WindowAggregate::Process(int port, const Batch& batch) {
   pane_vector.Flatten(batch.size());
   const auto* panes = duckdb::FlatVector::GetData<int64_t>(pane_vector);
   done_.assign(batch.size(), 0);
-  SetLateRowsAside(batch, panes);
+  stats_.rows_late += late_.SetAside(
+      batch, panes, context_,
+      [&](int64_t pane) {
+        return fmt::format("late: its window {} {} was closed already",
+                           plan_.group_names[pane_column_],
+                           duckdb::Timestamp::ToString(duckdb::timestamp_t(pane)));
+      },
+      done_);
   codec_.Bind(*batch.rows, key_columns_);
 
   // Rows come nearly in time order, so a batch is a few runs of rows with the same pane.
@@ -109,35 +110,6 @@ void WindowAggregate::Process(int port, const Batch& batch) {
   }
 }
 
-void WindowAggregate::SetLateRowsAside(const Batch& batch, const int64_t* panes) {
-  size_t candidate = 0;
-  for (uint32_t row = 0; row < batch.size(); row++) {
-    while (candidate < batch.late.size() && batch.late[candidate].row < row) candidate++;
-    const LateCandidate* late = candidate < batch.late.size() && batch.late[candidate].row == row
-                                    ? &batch.late[candidate]
-                                    : nullptr;
-    bool behind = panes[row] < closed_before_ ||
-                  (late && panes[row] < frontier_.ForRow(late->source, late->frontier));
-    if (!behind) continue;
-    done_[row] = 1;
-    stats_.rows_late++;
-    if (late && !context_.KeepsLate(late->source)) continue;
-    model::DeadLetter letter;
-    letter.stage = "window";
-    letter.job = context_.job;
-    letter.kind = model::RowErrorKind::kLate;
-    letter.reason =
-        fmt::format("late: its window {} {} was closed already", plan_.group_names[pane_column_],
-                    duckdb::Timestamp::ToString(duckdb::timestamp_t(panes[row])));
-    if (late && batch.origin) {
-      batch.origin->Describe(late->origin_row, letter);
-    } else {
-      letter.payload = RowText(*batch.rows, row);
-    }
-    context_.dead_letters->Add(std::move(letter));
-  }
-}
-
 void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
                                   const std::vector<uint32_t>& rows) {
   Pane& pane = PaneOf(pane_value);
@@ -152,8 +124,8 @@ void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
 }
 
 void WindowAggregate::OnWatermark(const Frontiers& frontiers) {
-  closed_before_ = std::max(closed_before_, frontier_.At(frontiers));
-  while (!panes_.empty() && panes_.begin()->first < closed_before_) {
+  late_.Advance(frontiers);
+  while (!panes_.empty() && panes_.begin()->first < late_.closed_before()) {
     auto first = panes_.begin();
     EmitPane(first->first, *first->second);
     if (first->second->stored) freed_.push_back(first->first);
@@ -188,8 +160,7 @@ void WindowAggregate::Snapshot(state::StateWriter& writer) {
     pane->groups.Snapshot(writer, id());
     pane->stored = true;
   }
-  writer.Put(id(), kClosedBeforeKey,
-             {reinterpret_cast<const char*>(&closed_before_), sizeof closed_before_});
+  late_.Snapshot(writer, id());
 }
 
 void WindowAggregate::UpdateStateSize() {

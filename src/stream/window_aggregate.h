@@ -12,6 +12,7 @@
 
 #include "stream/aggregate_plan.h"
 #include "stream/group_states.h"
+#include "stream/late_rows.h"
 #include "stream/operator.h"
 
 namespace millrace::stream {
@@ -35,15 +36,13 @@ class WindowAggregate : public Operator {
   };
   Pane& PaneOf(int64_t value);
   void ProcessRows(const Batch& batch, int64_t pane_value, const std::vector<uint32_t>& rows);
-  void SetLateRowsAside(const Batch& batch, const int64_t* panes);
   void EmitPane(int64_t value, Pane& pane);
   void UpdateStateSize();
 
   AggregatePlan plan_;
   size_t pane_column_;
-  ColumnFrontier frontier_;
-  model::EventTime closed_before_ = model::kTimeMin;  // panes before it are gone
-  std::vector<duckdb::idx_t> key_columns_;            // group columns but the pane's
+  LateRows late_;                           // panes before its closed_before are gone
+  std::vector<duckdb::idx_t> key_columns_;  // group columns but the pane's
   RowCodec codec_;
   std::map<int64_t, std::unique_ptr<Pane>> panes_;
   std::vector<int64_t> freed_;  // stored panes that were freed since the last snapshot

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "state/state_store.h"
@@ -54,10 +55,11 @@ class Aggregate {
   virtual size_t bytes() const = 0;
 };
 
-// Where an aggregate finds its argument and filter in the input chunk; -1: has none.
+// Where an aggregate finds its arguments and filter in the input chunk; -1: has none.
 struct AggregateColumns {
-  int argument = -1;
+  int argument = -1;  // the first one
   int filter = -1;
+  std::vector<int> more = {};  // the other arguments, then what it is ordered by
 };
 
 // Makes the incremental form of a bound aggregate. `retracts`: the input may take rows away.
@@ -66,5 +68,7 @@ Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpr
                                                 const AggregateColumns& columns, bool retracts);
 // Whether NewAggregate would take it, without making one.
 Status CheckAggregate(const duckdb::BoundAggregateExpression& bound);
+// Whether it keeps all values of a group (see collected.h).
+bool KeepsValues(const duckdb::BoundAggregateExpression& bound);
 
 }  // namespace millrace::stream

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "stream/aggregates/aggregate.h"
+#include "stream/aggregates/collected.h"
 #include "stream/aggregates/count.h"
 #include "stream/aggregates/distinct.h"
 #include "stream/aggregates/extreme.h"
@@ -11,12 +12,6 @@
 namespace millrace::stream {
 
 namespace {
-
-Status Unsupported(const duckdb::BoundAggregateExpression& bound, const std::string& why) {
-  return Status(Code::kUnsupported,
-                fmt::format("aggregate \"{}\" {}", ToUpper(bound.function.name), why))
-      .WithHint("COUNT, SUM, AVG, MIN and MAX run incrementally, each with DISTINCT and FILTER");
-}
 
 std::unique_ptr<Aggregate> MakePlain(const duckdb::BoundAggregateExpression& bound, int argument,
                                      bool retracts) {
@@ -42,14 +37,22 @@ std::unique_ptr<Aggregate> MakePlain(const duckdb::BoundAggregateExpression& bou
 
 Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
                                                 const AggregateColumns& columns, bool retracts) {
-  if (bound.order_bys && !bound.order_bys->orders.empty()) {
-    return Unsupported(bound, "with ORDER BY cannot be kept incrementally");
-  }
+  // What has an incremental form does not depend on ORDER BY.
   auto aggregate = MakePlain(bound, columns.argument, retracts);
-  if (!aggregate) return Unsupported(bound, "cannot be kept incrementally yet");
+  if (!aggregate) {
+    MR_ASSIGN_OR_RETURN(aggregate, NewCollected(bound, columns, retracts));
+  }
   // MIN and MAX of distinct values are those of all values.
   bool extreme = bound.function.name == "min" || bound.function.name == "max";
   if (bound.IsDistinct() && !extreme) {
+    if (!columns.more.empty()) {
+      return Status(
+                 Code::kUnsupported,
+                 fmt::format("aggregate \"{}\" with DISTINCT and several arguments (or ORDER BY) "
+                             "cannot run as a stream",
+                             ToUpper(bound.function.name)))
+          .WithHint("make the rows distinct in a subquery, and aggregate those");
+    }
     aggregate = NewDistinct(std::move(aggregate), columns.argument, bound.children[0]->return_type,
                             retracts);
   }
@@ -59,8 +62,14 @@ Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpr
 
 Status CheckAggregate(const duckdb::BoundAggregateExpression& bound) {
   AggregateColumns columns;
-  if (!bound.children.empty()) columns.argument = 0;
+  size_t count = bound.children.size() + (bound.order_bys ? bound.order_bys->orders.size() : 0);
+  if (count > 0) columns.argument = 0;
+  for (size_t i = 1; i < count; i++) columns.more.push_back(static_cast<int>(i));
   return NewAggregate(bound, columns, false).status();
+}
+
+bool KeepsValues(const duckdb::BoundAggregateExpression& bound) {
+  return MakePlain(bound, 0, false) == nullptr;
 }
 
 }  // namespace millrace::stream

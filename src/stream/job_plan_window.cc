@@ -1,0 +1,505 @@
+// Window functions, ORDER BY and LIMIT: which run as a stream, and how.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <duckdb/planner/expression/bound_aggregate_expression.hpp>
+#include <duckdb/planner/expression/bound_between_expression.hpp>
+#include <duckdb/planner/expression/bound_comparison_expression.hpp>
+#include <duckdb/planner/expression/bound_constant_expression.hpp>
+#include <duckdb/planner/expression/bound_reference_expression.hpp>
+#include <duckdb/planner/expression/bound_window_expression.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <duckdb/planner/operator/list.hpp>
+#include <limits>
+
+#include "stream/job_plan_builder.h"
+#include "stream/over_aggregate.h"
+#include "stream/top_n.h"
+
+namespace millrace::stream {
+
+using duckdb::BoundReferenceExpression;
+using duckdb::BoundWindowExpression;
+using duckdb::Expression;
+using duckdb::ExpressionClass;
+using duckdb::ExpressionType;
+using duckdb::idx_t;
+using duckdb::LogicalOperator;
+using duckdb::LogicalOperatorType;
+
+namespace {
+
+constexpr int64_t kNoBound = std::numeric_limits<int64_t>::max();
+
+// Which ranks a filter lets through.
+struct RankRange {
+  int64_t first = 1;
+  int64_t last = kNoBound;
+
+  void AtLeast(int64_t rank) { first = std::max(first, rank); }
+  void AtMost(int64_t rank) { last = std::min(last, rank); }
+};
+
+bool IsReference(const Expression& e, idx_t column) {
+  return e.GetExpressionClass() == ExpressionClass::BOUND_REF &&
+         e.Cast<BoundReferenceExpression>().index == column;
+}
+
+std::optional<int64_t> ConstantInt(const Expression& e) {
+  if (e.GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return std::nullopt;
+  const duckdb::Value& value = e.Cast<duckdb::BoundConstantExpression>().value;
+  if (value.IsNull() || !value.type().IsIntegral()) return std::nullopt;
+  return value.GetValue<int64_t>();
+}
+
+// Narrows `range` by a condition on column `rank`; false when the condition is another one.
+bool Narrow(const Expression& condition, idx_t rank, RankRange& range) {
+  if (condition.GetExpressionClass() == ExpressionClass::BOUND_BETWEEN) {
+    const auto& between = condition.Cast<duckdb::BoundBetweenExpression>();
+    auto low = ConstantInt(*between.lower);
+    auto high = ConstantInt(*between.upper);
+    if (!IsReference(*between.input, rank) || !low || !high) return false;
+    range.AtLeast(between.lower_inclusive ? *low : *low + 1);
+    range.AtMost(between.upper_inclusive ? *high : *high - 1);
+    return true;
+  }
+  if (condition.GetExpressionClass() != ExpressionClass::BOUND_COMPARISON) return false;
+  const auto& comparison = condition.Cast<duckdb::BoundComparisonExpression>();
+  bool flipped = IsReference(*comparison.right, rank);
+  auto constant = ConstantInt(flipped ? *comparison.left : *comparison.right);
+  if ((!flipped && !IsReference(*comparison.left, rank)) || !constant) return false;
+  ExpressionType type = flipped ? duckdb::FlipComparisonExpression(comparison.GetExpressionType())
+                                : comparison.GetExpressionType();
+  switch (type) {
+    case ExpressionType::COMPARE_EQUAL:
+      range.AtLeast(*constant);
+      range.AtMost(*constant);
+      return true;
+    case ExpressionType::COMPARE_LESSTHAN:
+      range.AtMost(*constant - 1);
+      return true;
+    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
+      range.AtMost(*constant);
+      return true;
+    case ExpressionType::COMPARE_GREATERTHAN:
+      range.AtLeast(*constant + 1);
+      return true;
+    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
+      range.AtLeast(*constant);
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<TopNPlan::Rank> RankOf(const BoundWindowExpression& window) {
+  switch (window.GetExpressionType()) {
+    case ExpressionType::WINDOW_ROW_NUMBER:
+      return TopNPlan::Rank::kRowNumber;
+    case ExpressionType::WINDOW_RANK:
+      return TopNPlan::Rank::kRank;
+    case ExpressionType::WINDOW_RANK_DENSE:
+      return TopNPlan::Rank::kDenseRank;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool Mentions(const Expression& e, idx_t column) {
+  if (IsReference(e, column)) return true;
+  bool found = false;
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](const Expression& child) { found |= Mentions(child, column); });
+  return found;
+}
+
+}  // namespace
+
+JobPlanBuilder::Stream JobPlanBuilder::WithColumns(Stream stream,
+                                                   const std::vector<const Expression*>& wanted,
+                                                   std::vector<idx_t>& places) {
+  Expressions all;
+  for (idx_t c = 0; c < stream.columns.size(); c++) {
+    all.push_back(duckdb::make_uniq<BoundReferenceExpression>(stream.columns[c].name,
+                                                              stream.columns[c].type, c));
+  }
+  places.clear();
+  for (const Expression* e : wanted) {
+    auto same = std::find_if(all.begin(), all.end(), [&](const auto& other) {
+      bool both_references = e->GetExpressionClass() == ExpressionClass::BOUND_REF &&
+                             other->GetExpressionClass() == ExpressionClass::BOUND_REF;
+      return both_references ? IsReference(*other, e->Cast<BoundReferenceExpression>().index)
+                             : other->Equals(*e);
+    });
+    places.push_back(static_cast<idx_t>(same - all.begin()));
+    if (same == all.end()) all.push_back(e->Copy());
+  }
+  return Project(std::move(stream), std::move(all));
+}
+
+bool JobPlanBuilder::IsRankFilter(const LogicalOperator& node) {
+  const LogicalOperator& below = *node.children[0];
+  if (below.type != LogicalOperatorType::LOGICAL_WINDOW || below.expressions.size() != 1) {
+    return false;
+  }
+  if (!RankOf(below.expressions[0]->Cast<BoundWindowExpression>())) return false;
+  RankRange range;
+  idx_t rank = below.children[0]->types.size();
+  for (const auto& condition : node.expressions) Narrow(*condition, rank, range);
+  return range.last != kNoBound;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitRankFilter(const LogicalOperator& node) {
+  const auto& filter = node.Cast<duckdb::LogicalFilter>();
+  const LogicalOperator& below = *node.children[0];
+  MR_RETURN_IF_ERROR(CheckDeterministic(*below.expressions[0]));
+  const auto& window = below.expressions[0]->Cast<BoundWindowExpression>();
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*below.children[0]));
+  const idx_t rank = stream.columns.size();
+
+  RankRange range;
+  Expressions rest;
+  for (const auto& condition : node.expressions) {
+    if (!Narrow(*condition, rank, range)) rest.push_back(condition->Copy());
+  }
+  const auto& kept = filter.projection_map;
+  bool shows_rank = kept.empty() || std::find(kept.begin(), kept.end(), rank) != kept.end();
+  for (const auto& condition : rest) shows_rank |= Mentions(*condition, rank);
+
+  TopNPlan plan;
+  plan.rank = *RankOf(window);
+  plan.first = range.first;
+  plan.last = range.last;
+  plan.shows_rank = shows_rank;
+  std::vector<const Expression*> partitions;
+  for (const auto& e : window.partitions) partitions.push_back(e.get());
+  std::vector<const duckdb::BoundOrderByNode*> orders;
+  for (const auto& order : window.orders) orders.push_back(&order);
+  stream = AddTopN(std::move(stream), std::move(plan), partitions, orders);
+  if (!rest.empty()) Steps(stream).AddFilter(std::move(rest));
+  return KeepColumns(std::move(stream), kept);
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
+    Stream input, TopNPlan plan, const std::vector<const Expression*>& partitions,
+    const std::vector<const duckdb::BoundOrderByNode*>& orders) {
+  const idx_t input_columns = input.columns.size();
+  std::vector<const Expression*> needed = partitions;
+  for (const auto* order : orders) needed.push_back(order->expression.get());
+  std::vector<idx_t> places;
+  Stream stream = WithColumns(std::move(input), needed, places);
+
+  plan.types = stream.types();
+  plan.keys.assign(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(partitions.size()));
+  std::sort(plan.keys.begin(), plan.keys.end());
+  plan.keys.erase(std::unique(plan.keys.begin(), plan.keys.end()), plan.keys.end());
+  for (size_t i = 0; i < orders.size(); i++) {
+    plan.order_columns.push_back(places[partitions.size() + i]);
+    plan.order.emplace_back(orders[i]->type, orders[i]->null_order);
+  }
+  for (const StreamColumn& column : stream.columns) plan.names.push_back(column.name);
+  plan.input_retracts = stream.changelog == ChangelogKind::kRetract;
+  for (idx_t key : plan.keys) {
+    const StreamColumn& column = stream.columns[key];
+    if (plan.input_retracts || column.window == WindowRole::kNone || !column.frontier.known()) {
+      continue;
+    }
+    if (plan.pane < 0 || column.window == WindowRole::kEnd) plan.pane = static_cast<int>(key);
+  }
+  // Keep the last row by event time: Flink's deduplication.
+  plan.last_wins = plan.rank == TopNPlan::Rank::kRowNumber && plan.first == 1 && plan.last == 1 &&
+                   orders.size() == 1 && orders[0]->type == duckdb::OrderType::DESCENDING &&
+                   stream.columns[plan.order_columns[0]].frontier.known();
+
+  Stream result;
+  result.columns = stream.columns;
+  if (plan.pane >= 0) {
+    plan.frontier = stream.columns[static_cast<size_t>(plan.pane)].frontier;
+    plan_.needs_ticks |= plan.frontier.uses_clock();
+  } else {
+    result.changelog = ChangelogKind::kRetract;
+  }
+  for (idx_t c = 0; c < result.columns.size(); c++) {
+    // A window's rows come out when it closes: only its bounds are still ahead of the frontier.
+    bool bound = plan.pane >= 0 && result.columns[c].window != WindowRole::kNone &&
+                 std::find(plan.keys.begin(), plan.keys.end(), c) != plan.keys.end();
+    if (!bound) result.columns[c].frontier = {};
+  }
+  StreamColumn rank;
+  rank.type = duckdb::LogicalType::BIGINT;
+  rank.name = "rank";
+  if (plan.shows_rank) result.columns.push_back(rank);
+  bool shows_rank = plan.shows_rank;
+  stream = Partition(std::move(stream), plan.keys);
+  auto* made = Add<TopN>(std::move(plan));
+  stream.from->emitter().Add(made, 0);
+  result.from = made;
+  if (result.columns.size() == input_columns + (shows_rank ? 1 : 0)) return result;
+  // Columns that were computed for PARTITION BY or ORDER BY only.
+  duckdb::vector<idx_t> kept;
+  for (idx_t c = 0; c < input_columns; c++) kept.push_back(c);
+  if (shows_rank) kept.push_back(result.columns.size() - 1);
+  return KeepColumns(std::move(result), kept);
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitLimit(const LogicalOperator& node) {
+  int64_t limit = kNoBound;
+  int64_t offset = 0;
+  std::vector<const duckdb::BoundOrderByNode*> orders;
+  if (node.type == LogicalOperatorType::LOGICAL_TOP_N) {
+    const auto& top = node.Cast<duckdb::LogicalTopN>();
+    limit = static_cast<int64_t>(top.limit);
+    offset = static_cast<int64_t>(top.offset);
+    for (const auto& order : top.orders) orders.push_back(&order);
+  } else {
+    const auto& plain = node.Cast<duckdb::LogicalLimit>();
+    bool has_offset = plain.offset_val.Type() != duckdb::LimitNodeType::UNSET;
+    if (plain.limit_val.Type() != duckdb::LimitNodeType::CONSTANT_VALUE ||
+        (has_offset && plain.offset_val.Type() != duckdb::LimitNodeType::CONSTANT_VALUE)) {
+      return Refuse("LIMIT", "on a stream needs a number of rows", "write LIMIT 10");
+    }
+    limit = static_cast<int64_t>(plain.limit_val.GetConstantValue());
+    if (has_offset) offset = static_cast<int64_t>(plain.offset_val.GetConstantValue());
+  }
+  if (limit > kNoBound - offset) {
+    return Refuse("OFFSET", "without LIMIT on a stream is not supported", "add LIMIT");
+  }
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  TopNPlan plan;
+  plan.first = offset + 1;
+  plan.last = offset + limit;
+  return AddTopN(std::move(stream), std::move(plan), {}, orders);
+}
+
+namespace {
+
+using Boundary = duckdb::WindowBoundary;
+
+// What window functions must share to be one OverAggregate.
+struct OverFrame {
+  OverPlan::Frame frame = OverPlan::Frame::kUnbounded;
+  int64_t preceding = 0;
+  bool peers_together = true;
+
+  bool operator==(const OverFrame&) const = default;
+};
+
+Status RefuseFrame(const std::string& why) {
+  return Refuse("OVER", why,
+                "write ROWS or RANGE BETWEEN … PRECEDING AND CURRENT ROW, in ascending order of "
+                "the column with the watermark");
+}
+
+// The frame of an aggregate or FIRST_VALUE, LAST_VALUE.
+Result<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column) {
+  OverFrame frame;
+  if (window.exclude_clause != duckdb::WindowExcludeMode::NO_OTHER) {
+    return RefuseFrame("with EXCLUDE on a stream is not supported");
+  }
+  bool rows = window.end == Boundary::CURRENT_ROW_ROWS;
+  if (!rows && window.end != Boundary::CURRENT_ROW_RANGE) {
+    return RefuseFrame("with a frame that does not end at CURRENT ROW needs rows to come");
+  }
+  frame.peers_together = !rows;
+  switch (window.start) {
+    case Boundary::UNBOUNDED_PRECEDING:
+      return frame;
+    case Boundary::CURRENT_ROW_ROWS:
+      frame.frame = OverPlan::Frame::kRows;
+      return frame;
+    case Boundary::CURRENT_ROW_RANGE:
+      frame.frame = OverPlan::Frame::kRange;
+      return frame;
+    case Boundary::EXPR_PRECEDING_ROWS: {
+      auto count = ConstantInt(*window.start_expr);
+      if (!count || *count < 0) return RefuseFrame("with ROWS needs a constant number");
+      frame.frame = OverPlan::Frame::kRows;
+      frame.preceding = *count;
+      return frame;
+    }
+    case Boundary::EXPR_PRECEDING_RANGE: {
+      // DuckDB turns it into the frame's first time: the ordering column less the distance.
+      auto shifted = AsShiftedColumn(*window.start_expr);
+      if (!shifted || shifted->column != time_column || shifted->shift_us > 0) {
+        return RefuseFrame("with RANGE needs a constant INTERVAL without months");
+      }
+      frame.frame = OverPlan::Frame::kRange;
+      frame.preceding = -shifted->shift_us;
+      return frame;
+    }
+    default:
+      return RefuseFrame("with this frame on a stream is not supported");
+  }
+}
+
+// Frame and kind of result of one window function. LAG is the first of the last rows; ROW_NUMBER
+// and RANK count the rows so far.
+Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
+                         OverPlan::Call& call) {
+  OverFrame frame;
+  call.type = window.return_type;
+  call.text = window.ToString();
+  if (!window.arg_orders.empty()) {
+    return RefuseFrame("with ORDER BY inside the function's brackets is not supported");
+  }
+  if (window.ignore_nulls) return RefuseFrame("with IGNORE NULLS on a stream is not supported");
+  switch (window.GetExpressionType()) {
+    case ExpressionType::WINDOW_AGGREGATE:
+      call.result = OverPlan::Result::kAggregate;
+      return FrameOf(window, time_column);
+    case ExpressionType::WINDOW_ROW_NUMBER:
+      call.result = OverPlan::Result::kRowNumber;
+      frame.peers_together = false;
+      return frame;
+    case ExpressionType::WINDOW_RANK:
+      call.result = OverPlan::Result::kRank;
+      return frame;
+    case ExpressionType::WINDOW_FIRST_VALUE:
+      call.result = OverPlan::Result::kFirstValue;
+      return FrameOf(window, time_column);
+    case ExpressionType::WINDOW_LAG: {
+      auto distance = window.offset_expr ? ConstantInt(*window.offset_expr) : 1;
+      if (!distance || *distance < 0) return RefuseFrame("LAG needs a constant number of rows");
+      call.result = OverPlan::Result::kLag;
+      call.distance = *distance;
+      frame.frame = OverPlan::Frame::kRows;
+      frame.preceding = *distance;
+      frame.peers_together = false;
+      return frame;
+    }
+    default:
+      return RefuseFrame(fmt::format("function {} on a stream is not supported", window.GetName()));
+  }
+}
+
+bool IsTime(const StreamColumn& column) {
+  return column.frontier.known() && (column.type.id() == duckdb::LogicalTypeId::TIMESTAMP ||
+                                     column.type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ);
+}
+
+}  // namespace
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator& node) {
+  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  const idx_t input_columns = stream.columns.size();
+  std::vector<bool> done(node.expressions.size(), false);
+  std::vector<idx_t> result_places(node.expressions.size());
+  for (size_t first = 0; first < node.expressions.size(); first++) {
+    if (done[first]) continue;
+    // All functions over the same partitions, order and frame are worked off together.
+    const auto& window = node.expressions[first]->Cast<BoundWindowExpression>();
+    std::vector<const Expression*> needed;
+    for (const auto& e : window.partitions) needed.push_back(e.get());
+    if (window.orders.size() != 1 || window.orders[0].type != duckdb::OrderType::ASCENDING) {
+      return RefuseFrame("on a stream must be in the order of event time, ascending, only");
+    }
+    needed.push_back(window.orders[0].expression.get());
+    std::vector<idx_t> places;
+    stream = WithColumns(std::move(stream), needed, places);
+    const idx_t time = places.back();
+    if (stream.changelog == ChangelogKind::kRetract) {
+      return RefuseFrame("over a result that is updated is not supported yet");
+    }
+    if (!IsTime(stream.columns[time])) {
+      return RefuseFrame(
+          fmt::format("in the order of \"{}\", which has no watermark, is not supported",
+                      stream.columns[time].name));
+    }
+    OverPlan plan;
+    plan.keys.assign(places.begin(), places.end() - 1);
+    plan.time = time;
+    plan.frontier = stream.columns[time].frontier;
+    plan_.needs_ticks |= plan.frontier.uses_clock();
+    std::optional<OverFrame> shared;
+    std::vector<const BoundWindowExpression*> members;
+    for (size_t i = first; i < node.expressions.size(); i++) {
+      const auto& other = node.expressions[i]->Cast<BoundWindowExpression>();
+      if (done[i] || !window.KeysAreCompatible(other)) continue;
+      OverPlan::Call call;
+      MR_ASSIGN_OR_RETURN(OverFrame frame, CallOf(other, time, call));
+      if (shared && *shared != frame) continue;
+      shared = frame;
+      done[i] = true;
+      result_places[i] = plan.calls.size();  // among this operator's results, for now
+      plan.calls.push_back(std::move(call));
+      members.push_back(&other);
+    }
+    plan.frame = shared->frame;
+    plan.preceding = shared->preceding;
+    plan.peers_together = shared->peers_together;
+    MR_ASSIGN_OR_RETURN(stream, AddOver(std::move(stream), std::move(plan), members));
+    idx_t results_begin = stream.columns.size() - members.size();
+    for (size_t i = 0; i < node.expressions.size(); i++) {
+      const auto* expression = node.expressions[i].get();
+      if (std::find(members.begin(), members.end(), expression) != members.end()) {
+        result_places[i] += results_begin;
+      }
+    }
+  }
+  duckdb::vector<idx_t> kept;
+  for (idx_t c = 0; c < input_columns; c++) kept.push_back(c);
+  for (idx_t place : result_places) kept.push_back(place);
+  return KeepColumns(std::move(stream), kept);
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::AddOver(
+    Stream input, OverPlan plan, const std::vector<const BoundWindowExpression*>& windows) {
+  // Arguments and filters become columns too.
+  std::vector<const Expression*> needed;
+  for (const auto* window : windows) {
+    for (const auto& child : window->children) needed.push_back(child.get());
+    if (window->filter_expr) needed.push_back(window->filter_expr.get());
+    if (window->default_expr) needed.push_back(window->default_expr.get());
+  }
+  std::vector<idx_t> places;
+  Stream stream = WithColumns(std::move(input), needed, places);
+  auto next = places.begin();
+  plan.aggregates.input_retracts = plan.frame != OverPlan::Frame::kUnbounded;
+  for (size_t i = 0; i < windows.size(); i++) {
+    const BoundWindowExpression& window = *windows[i];
+    AggregateColumns columns;
+    Expressions arguments;
+    for (const auto& child : window.children) {
+      auto place = static_cast<int>(*next++);
+      if (columns.argument < 0) {
+        columns.argument = place;
+      } else {
+        columns.more.push_back(place);
+      }
+      arguments.push_back(child->Copy());
+    }
+    if (window.filter_expr) columns.filter = static_cast<int>(*next++);
+    if (window.default_expr) plan.calls[i].fallback = static_cast<int>(*next++);
+    plan.calls[i].argument = static_cast<idx_t>(std::max(columns.argument, 0));
+    if (plan.calls[i].result != OverPlan::Result::kAggregate) continue;
+    auto bound = duckdb::make_uniq<duckdb::BoundAggregateExpression>(
+        *window.aggregate, std::move(arguments),
+        window.filter_expr ? window.filter_expr->Copy() : nullptr,
+        window.bind_info ? window.bind_info->Copy() : nullptr,
+        window.distinct ? duckdb::AggregateType::DISTINCT : duckdb::AggregateType::NON_DISTINCT);
+    MR_RETURN_IF_ERROR(CheckAggregate(*bound));
+    plan.calls[i].aggregate = plan.aggregates.calls.size();
+    plan.aggregates.calls.push_back({std::move(bound), columns});
+  }
+  plan.types = stream.types();
+  for (const StreamColumn& column : stream.columns) plan.names.push_back(column.name);
+  Stream result;
+  result.columns = stream.columns;
+  for (idx_t c = 0; c < result.columns.size(); c++) {
+    // Rows were held back until their time: that of another column may have passed since.
+    if (c != plan.time) result.columns[c].frontier = {};
+  }
+  for (const OverPlan::Call& call : plan.calls) {
+    StreamColumn column;
+    column.type = call.type;
+    column.name = call.text;
+    result.columns.push_back(std::move(column));
+  }
+  stream = Partition(std::move(stream), plan.keys);
+  auto* made = Add<OverAggregate>(std::move(plan));
+  stream.from->emitter().Add(made, 0);
+  result.from = made;
+  return result;
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,92 @@
+#include "stream/row_store.h"
+
+#include <string>
+
+namespace millrace::stream {
+
+namespace {
+
+std::string KeyOf(std::string_view prefix, uint32_t id) {
+  std::string key(prefix);
+  for (int shift = 24; shift >= 0; shift -= 8) key.push_back(static_cast<char>(id >> shift));
+  return key;
+}
+
+}  // namespace
+
+uint32_t RowStore::Add(std::string_view bytes) {
+  uint32_t id;
+  if (!free_.empty()) {
+    id = free_.back();
+    free_.pop_back();
+  } else {
+    id = static_cast<uint32_t>(rows_.size());
+    rows_.emplace_back();
+  }
+  rows_[id].data = arena_.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  rows_[id].size = static_cast<uint32_t>(bytes.size());
+  live_++;
+  live_bytes_ += bytes.size();
+  MarkChanged(id);
+  return id;
+}
+
+void RowStore::Remove(uint32_t id) {
+  Row& row = rows_[id];
+  row.data = nullptr;
+  live_--;
+  live_bytes_ -= row.size;
+  dead_bytes_ += row.size;
+  free_.push_back(id);
+  MarkChanged(id);
+  CompactIfWorthIt();
+}
+
+void RowStore::MarkChanged(uint32_t id) {
+  if (rows_[id].changed) return;
+  rows_[id].changed = true;
+  changes_.push_back(id);
+}
+
+void RowStore::CompactIfWorthIt() {
+  if (dead_bytes_ < (1 << 20) || dead_bytes_ < live_bytes_) return;
+  Arena fresh;
+  for (Row& row : rows_) {
+    if (row.data) row.data = fresh.Copy(row.data, row.size);
+  }
+  arena_ = std::move(fresh);
+  dead_bytes_ = 0;
+}
+
+void RowStore::Snapshot(state::StateWriter& writer, uint32_t operator_id, std::string_view prefix) {
+  for (uint32_t id : changes_) {
+    Row& row = rows_[id];
+    row.changed = false;
+    if (row.data) {
+      writer.Put(operator_id, KeyOf(prefix, id), At(id));
+    } else if (row.stored) {
+      writer.Delete(operator_id, KeyOf(prefix, id));
+    }
+    row.stored = row.data != nullptr;
+  }
+  changes_.clear();
+}
+
+void RowStore::Restore(const state::StateReader& reader, uint32_t operator_id,
+                       std::string_view prefix,
+                       const std::function<void(uint32_t id, std::string_view row)>& visit) {
+  reader.Scan(operator_id, prefix, [&](std::string_view key, std::string_view value) {
+    uint32_t id = 0;
+    for (char c : key.substr(prefix.size())) id = id << 8 | static_cast<unsigned char>(c);
+    for (auto gap = static_cast<uint32_t>(rows_.size()); gap < id; gap++) free_.push_back(gap);
+    rows_.resize(id + 1);
+    rows_[id].data = arena_.Copy(reinterpret_cast<const uint8_t*>(value.data()), value.size());
+    rows_[id].size = static_cast<uint32_t>(value.size());
+    rows_[id].stored = true;
+    live_++;
+    live_bytes_ += value.size();
+    visit(id, At(id));
+  });
+}
+
+}  // namespace millrace::stream
