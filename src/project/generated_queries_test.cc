@@ -162,7 +162,9 @@ TEST_P(GeneratedQueries, EqualTheirBatch) {
     EXPECT_EQ(streamed, Rows(*runtime, BatchText(queries[i], sink(i))))
         << queries[i].name << ": " << queries[i].text;
   }
-  if (seed > 0) EXPECT_GE(with_rows * 10, queries.size() * 9) << "too many queries test nothing";
+  if (seed > 0) {
+    EXPECT_GE(with_rows * 10, queries.size() * 9) << "too many queries test nothing";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, GeneratedQueries,
