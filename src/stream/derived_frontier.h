@@ -20,6 +20,7 @@ struct StreamColumn {
   std::string name;
   ColumnFrontier frontier;
   WindowRole window = WindowRole::kNone;
+  bool not_null = false;  // known to hold no NULL
 };
 
 // The frontier and role of an expression over these columns: known when the expression is a

@@ -65,6 +65,8 @@ class JobPlanBuilder {
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitBelowJoin(const duckdb::LogicalOperator& node);
   Result<JoinShape> ShapeOf(const duckdb::LogicalOperator& node, duckdb::idx_t left_width);
+  // IS NOT DISTINCT FROM is = where one of the two cannot be NULL.
+  static void UseEquality(JoinShape& shape, const Stream& left, const Stream& right);
   Result<Stream> JoinStreams(JoinShape shape, Stream left, Stream right);
   Result<Stream> RegularJoinOf(JoinShape shape, Stream left, Stream right);
   // Whether a left row has one partner at most.

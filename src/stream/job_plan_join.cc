@@ -185,7 +185,23 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
     MR_ASSIGN_OR_RETURN(sides[i], VisitBelowJoin(*node.children[i]));
   }
   MR_ASSIGN_OR_RETURN(JoinShape shape, ShapeOf(node, sides[0].columns.size()));
+  UseEquality(shape, sides[0], sides[1]);
   return JoinStreams(std::move(shape), std::move(sides[0]), std::move(sides[1]));
+}
+
+void JobPlanBuilder::UseEquality(JoinShape& shape, const Stream& left, const Stream& right) {
+  auto not_null = [](const Expression& e, const Stream& stream) {
+    if (e.GetExpressionClass() != ExpressionClass::BOUND_REF) return false;
+    const StreamColumn& column = stream.columns[e.Cast<BoundReferenceExpression>().index];
+    return column.not_null || column.frontier.known();  // a row without event time is a dead letter
+  };
+  if (shape.type == JoinType::MARK) return;  // there the comparison says which columns correlate
+  for (JoinCondition& condition : shape.conditions) {
+    if (condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM &&
+        (not_null(*condition.left, left) || not_null(*condition.right, right))) {
+      condition.comparison = ExpressionType::COMPARE_EQUAL;
+    }
+  }
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitBelowJoin(const LogicalOperator& node) {
@@ -283,6 +299,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::RegularJoinOf(JoinShape shape, St
       StreamColumn column = sides[i].columns[c];
       column.frontier = {};
       column.window = WindowRole::kNone;
+      bool padded = plan.kind == JoinKind::kFull ||
+                    plan.kind == (i == 0 ? JoinKind::kRight : JoinKind::kLeft);
+      if (padded) column.not_null = false;
       result.columns.push_back(std::move(column));
     }
   }
