@@ -5,6 +5,7 @@
 #include <duckdb/planner/joinside.hpp>
 #include <duckdb/planner/logical_operator.hpp>
 #include <duckdb/planner/operator/logical_aggregate.hpp>
+#include <duckdb/planner/operator/logical_comparison_join.hpp>
 #include <duckdb/planner/operator/logical_join.hpp>
 #include <map>
 #include <memory>
@@ -88,6 +89,9 @@ class JobPlanBuilder {
   // job_plan_subquery.cc: what DuckDB makes of IN, EXISTS and subqueries as values.
   Result<Stream> VisitDelimJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitDelimGet();
+  // The join of a correlated EXISTS without DELIM_GET, and the node that gives its right side.
+  static std::optional<JoinShape> WithoutDelim(const duckdb::LogicalComparisonJoin& join,
+                                               const duckdb::LogicalOperator*& rows);
   Result<Stream> MarkStreams(JoinShape shape, Stream left, Stream right);
   // The input of an aggregation; nothing when `node` is an ordinary one.
   Result<std::optional<Stream>> VisitSubqueryInput(const duckdb::LogicalAggregate& node);
