@@ -66,6 +66,8 @@ class JobPlanBuilder {
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitBelowJoin(const duckdb::LogicalOperator& node);
   Result<JoinShape> ShapeOf(const duckdb::LogicalOperator& node, duckdb::idx_t left_width);
+  // Takes a condition over (left columns, right columns) apart at its ANDs.
+  static void AddCondition(const duckdb::Expression& e, duckdb::idx_t left_width, JoinShape& shape);
   // IS NOT DISTINCT FROM is = where one of the two cannot be NULL.
   static void UseEquality(JoinShape& shape, const Stream& left, const Stream& right);
   Result<Stream> JoinStreams(JoinShape shape, Stream left, Stream right);

@@ -130,7 +130,18 @@ std::optional<JobPlanBuilder::JoinShape> JobPlanBuilder::WithoutDelim(
   const LogicalOperator* node = join.children[1].get();
   std::vector<std::optional<idx_t>> from;
   for (idx_t c = 0; c < node->types.size(); c++) from.emplace_back(c);
-  for (; node->type == LogicalOperatorType::LOGICAL_PROJECTION; node = node->children[0].get()) {
+  Expressions filters;  // over node's columns
+  for (;; node = node->children[0].get()) {
+    if (node->type == LogicalOperatorType::LOGICAL_FILTER) {
+      for (const auto& e : node->expressions) filters.push_back(e->Copy());
+      const auto& map = node->Cast<duckdb::LogicalFilter>().projection_map;
+      for (std::optional<idx_t>& column : from) {
+        if (column && !map.empty()) column = map[*column];
+      }
+      continue;
+    }
+    if (node->type != LogicalOperatorType::LOGICAL_PROJECTION) break;
+    for (auto& e : filters) Substitute(e, node->expressions);
     for (std::optional<idx_t>& column : from) {
       if (!column) continue;
       const Expression& e = *node->expressions[*column];
@@ -170,6 +181,28 @@ std::optional<JobPlanBuilder::JoinShape> JobPlanBuilder::WithoutDelim(
     add(std::move(value), (delim == 0 ? condition.right : condition.left)->Copy(),
         delim == 0 ? condition.comparison : duckdb::FlipComparisonExpression(condition.comparison));
   }
+  // The side and column of the inner join that a column of its result is.
+  auto place_of = [&](idx_t column) -> std::pair<size_t, idx_t> {
+    const auto& left_map = inner.left_projection_map;
+    const idx_t left_width = left_map.empty() ? inner.children[0]->types.size() : left_map.size();
+    const size_t side = column < left_width ? 0 : 1;
+    const auto& map = side == 0 ? left_map : inner.right_projection_map;
+    const idx_t place = column - (side == 0 ? 0 : left_width);
+    return {side, map.empty() ? place : map[place]};
+  };
+  // Conditions that mix both sides were left above the inner join.
+  const idx_t outer_width = join.children[0]->types.size();
+  Expressions joined;  // for each column of the inner join, over (outer columns, columns of rows)
+  for (idx_t column = 0; column < inner.types.size(); column++) {
+    auto [side, place] = place_of(column);
+    joined.push_back(side == delim ? outer_values[place]->Copy()
+                                   : make_uniq<duckdb::BoundReferenceExpression>(
+                                         rows->types[place], outer_width + place));
+  }
+  for (auto& e : filters) {
+    Substitute(e, joined);
+    AddCondition(*e, outer_width, shape);
+  }
   // Each outer value must be tied to its row of the outer side, by nothing but equality.
   std::vector<bool> tied(outer_values.size());
   for (const JoinCondition& condition : join.conditions) {
@@ -178,12 +211,7 @@ std::optional<JobPlanBuilder::JoinShape> JobPlanBuilder::WithoutDelim(
     }
     auto column = from[condition.right->Cast<duckdb::BoundReferenceExpression>().index];
     if (!column) return std::nullopt;
-    const auto& left_map = inner.left_projection_map;
-    const idx_t left_width = left_map.empty() ? inner.children[0]->types.size() : left_map.size();
-    const size_t side = *column < left_width ? 0 : 1;
-    const auto& map = side == 0 ? left_map : inner.right_projection_map;
-    idx_t place = *column - (side == 0 ? 0 : left_width);
-    if (!map.empty()) place = map[place];
+    auto [side, place] = place_of(*column);
     // A column of the rows stands for the outer value that it is equal to.
     std::optional<idx_t> value;
     bool rejects_null = false;
@@ -227,6 +255,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitDelimJoin(const LogicalOpera
       MR_RETURN_IF_ERROR(CheckDeterministic(*condition.left));
       MR_RETURN_IF_ERROR(CheckDeterministic(*condition.right));
     }
+    for (const auto& e : shape->residual) MR_RETURN_IF_ERROR(CheckDeterministic(*e));
     MR_ASSIGN_OR_RETURN(Stream left, VisitBelowJoin(*node.children[0]));
     MR_ASSIGN_OR_RETURN(Stream right, VisitBelowJoin(*rows));
     UseEquality(*shape, left, right);
