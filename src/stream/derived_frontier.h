@@ -33,7 +33,8 @@ struct StreamColumn {
   ColumnFrontier frontier;
   WindowRole window = WindowRole::kNone;
   std::optional<PendingWindow> pending = {};
-  int origin = 0;  // columns of one origin hold the same value in a row; 0: none
+  int origin = 0;         // columns of one origin hold the same value in a row; 0: none
+  bool not_null = false;  // known to hold no NULL
 };
 
 // The frontier and role of an expression over these columns: known when the expression is a

@@ -63,6 +63,7 @@ Status IntervalJoin::Open(const OperatorContext& context, const state::StateRead
   duckdb::vector<duckdb::LogicalType> types = plan_.sides[0].types;
   types.insert(types.end(), plan_.sides[1].types.begin(), plan_.sides[1].types.end());
   pairs_.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+  if (plan_.emits != IntervalJoinPlan::Emits::kPairs) types.resize(plan_.sides[0].types.size());
   for (auto& side : sides_) side->alone.Initialize(duckdb::Allocator::DefaultAllocator(), types);
   if (!plan_.residual.empty()) {
     residual_ = std::make_unique<duckdb::ExpressionExecutor>(*context.client);
@@ -195,14 +196,18 @@ void IntervalJoin::FlushPairs() {
   for (idx_t i = 0; i < count; i++) {
     const PairRows& pair = pair_rows_[kept.get_index(i)];
     for (int port : {0, 1}) {
-      if (!plan_.sides[port].keeps_unmatched) continue;
+      const bool semi = port == 0 && plan_.emits == IntervalJoinPlan::Emits::kLeftMatched;
+      if (!plan_.sides[port].keeps_unmatched && !semi) continue;
       const RowId& id = port == 0 ? pair.left : pair.right;
       Bucket& bucket = sides_[port]->buckets[id.bucket];
       StoredRow& stored = bucket.rows[id.index];
-      if (!stored.matched) stored.matched = stored.changed = bucket.changed = true;
+      if (stored.matched) continue;
+      stored.matched = stored.changed = bucket.changed = true;
+      if (semi) AddAlone(port, stored.bytes);
     }
   }
-  if (count > 0) {
+  FlushAlone(0);
+  if (count > 0 && plan_.emits == IntervalJoinPlan::Emits::kPairs) {
     duckdb::DataChunk out;
     out.InitializeEmpty(pairs_.GetTypes());
     out.Slice(pairs_, kept, count);
@@ -233,32 +238,39 @@ void IntervalJoin::OnWatermark(const Frontiers& frontiers) {
   UpdateStateSize();
 }
 
-void IntervalJoin::EmitExpired(int port, model::EventTime before) {
+void IntervalJoin::AddAlone(int port, std::string_view bytes) {
   Side& side = *sides_[port];
-  idx_t filled = 0;
-  auto flush = [&]() {
-    if (filled == 0) return;
+  side.row_codec.Decode(bytes, side.alone, columns_[port], side.alone_rows++);
+  if (side.alone_rows == STANDARD_VECTOR_SIZE) FlushAlone(port);
+}
+
+void IntervalJoin::FlushAlone(int port) {
+  Side& side = *sides_[port];
+  if (side.alone_rows == 0) return;
+  if (plan_.emits == IntervalJoinPlan::Emits::kPairs) {
     for (idx_t c : columns_[1 - port]) {
       side.alone.data[c].SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
       duckdb::ConstantVector::SetNull(side.alone.data[c], true);
     }
-    side.alone.SetCardinality(filled);
-    Batch out;
-    out.rows = &side.alone;
-    emitter_.Emit(out);
-    side.alone.Reset();
-    filled = 0;
-  };
-  for (auto& [number, bucket] : side.buckets) {
+  }
+  side.alone.SetCardinality(side.alone_rows);
+  Batch out;
+  out.rows = &side.alone;
+  emitter_.Emit(out);
+  side.alone.Reset();
+  side.alone_rows = 0;
+}
+
+void IntervalJoin::EmitExpired(int port, model::EventTime before) {
+  for (auto& [number, bucket] : sides_[port]->buckets) {
     if (before < model::kTimeMax && number > BucketOf(before)) break;
     for (StoredRow& row : bucket.rows) {
       if (row.matched || row.time >= before) continue;
-      side.row_codec.Decode(row.bytes, side.alone, columns_[port], filled++);
+      AddAlone(port, row.bytes);
       row.matched = row.changed = bucket.changed = true;  // done with
-      if (filled == STANDARD_VECTOR_SIZE) flush();
     }
   }
-  flush();
+  FlushAlone(port);
 }
 
 void IntervalJoin::FreeBuckets(int port, model::EventTime before) {
@@ -345,8 +357,10 @@ OperatorDescription IntervalJoin::Describe() const {
   OperatorDescription description;
   const auto& left = plan_.sides[0];
   const auto& right = plan_.sides[1];
-  const char* kind = left.keeps_unmatched ? (right.keeps_unmatched ? "full" : "left")
-                                          : (right.keeps_unmatched ? "right" : "inner");
+  const char* kind = plan_.emits == IntervalJoinPlan::Emits::kLeftMatched     ? "semi"
+                     : plan_.emits == IntervalJoinPlan::Emits::kLeftUnmatched ? "anti"
+                     : left.keeps_unmatched ? (right.keeps_unmatched ? "full" : "left")
+                                            : (right.keeps_unmatched ? "right" : "inner");
   description.name = "IntervalJoin";
   description.detail = fmt::format(
       "{}, {} key column{}, {} between {} - {} and {} + {}", kind, left.keys.size(),

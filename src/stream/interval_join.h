@@ -2,9 +2,10 @@
 //
 //     right.time - left.time  in  [lower, upper]
 //
-// A window join (equal keys and equal window_end) is the case lower = upper = 0. INNER, LEFT, RIGHT
-// and FULL; a row that may still find a partner waits, and is emitted alone (NULLs on the other
-// side) when the other side's frontier has passed its interval.
+// A window join (equal keys and equal window_end) is the case lower = upper = 0. INNER, LEFT,
+// RIGHT, FULL, SEMI (IN, EXISTS) and ANTI (NOT EXISTS); a row that may still find a partner waits,
+// and is emitted alone (NULLs on the other side) when the other side's frontier has passed its
+// interval.
 //
 // A row that comes behind its split's frontier is late: its partners may be gone already. It goes
 // to the dead letters, so the result is a function of the input alone, whatever the pace.
@@ -40,6 +41,10 @@ struct IntervalJoinPlan {
     std::string time_name;            // for EXPLAIN
   };
   Side sides[2];  // left, right
+  // Left and right columns of each pair (and of rows alone, on sides that keep them); or only the
+  // left columns of rows that have a partner (semi), or have none (anti: the left side keeps them).
+  enum class Emits { kPairs, kLeftMatched, kLeftUnmatched };
+  Emits emits = Emits::kPairs;
   int64_t lower_us = 0;
   int64_t upper_us = 0;
   Expressions residual;  // further conditions over (left columns, right columns)
@@ -83,7 +88,8 @@ class IntervalJoin : public Operator {
     std::vector<std::vector<RowId>> rows_of_key;  // by key slot, in order of arrival
     std::map<int64_t, Bucket> buckets;
     std::vector<int64_t> freed;  // stored buckets freed since the last snapshot
-    duckdb::DataChunk alone;     // rows of this side without partner, joined columns
+    duckdb::DataChunk alone;     // rows of this side for the output, without partner
+    duckdb::idx_t alone_rows = 0;
   };
 
   int64_t BucketOf(int64_t time) const;
@@ -93,6 +99,9 @@ class IntervalJoin : public Operator {
   void AddPair(int port, std::string_view own_bytes, RowId own, RowId other);
   void FlushPairs();
   void EmitExpired(int port, model::EventTime before);
+  // Appends a row without its partner to the output; FlushAlone emits what was appended.
+  void AddAlone(int port, std::string_view bytes);
+  void FlushAlone(int port);
   void FreeBuckets(int port, model::EventTime before);
   void Restore(const state::StateReader& state);
   void UpdateStateSize();

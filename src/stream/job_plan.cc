@@ -6,6 +6,7 @@
 #include <duckdb/planner/expression/bound_aggregate_expression.hpp>
 #include <duckdb/planner/expression/bound_constant_expression.hpp>
 #include <duckdb/planner/expression/bound_function_expression.hpp>
+#include <duckdb/planner/expression/bound_operator_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression/bound_unnest_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
@@ -333,6 +334,11 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitFilter(const LogicalOperator
   for (const auto& e : node.expressions) {
     if (Derive(*e, stream.columns, context_).pending) return RefusePendingWindow();
     conditions.push_back(e->Copy());
+    if (e->GetExpressionType() != duckdb::ExpressionType::OPERATOR_IS_NOT_NULL) continue;
+    const auto& tested = *e->Cast<duckdb::BoundOperatorExpression>().children[0];
+    if (tested.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
+      stream.columns[tested.Cast<BoundReferenceExpression>().index].not_null = true;
+    }
   }
   Steps(stream).AddFilter(std::move(conditions));
   return KeepColumns(std::move(stream), node.Cast<duckdb::LogicalFilter>().projection_map);
@@ -556,6 +562,7 @@ JobPlanBuilder::Stream JobPlanBuilder::UnionAll(std::vector<Stream> inputs) {
       StreamColumn& column = result.columns[c];
       const StreamColumn& other = inputs[i].columns[c];
       if (column.window != other.window) column.window = WindowRole::kNone;
+      column.not_null &= other.not_null;
       if (!column.frontier.known() || !other.frontier.known()) {
         column.frontier = {};
         continue;

@@ -6,6 +6,7 @@
 #include <duckdb/planner/joinside.hpp>
 #include <duckdb/planner/logical_operator.hpp>
 #include <duckdb/planner/operator/logical_aggregate.hpp>
+#include <duckdb/planner/operator/logical_comparison_join.hpp>
 #include <duckdb/planner/operator/logical_join.hpp>
 #include <map>
 #include <memory>
@@ -98,6 +99,10 @@ class JobPlanBuilder {
   Result<Stream> VisitJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitBelowJoin(const duckdb::LogicalOperator& node);
   Result<JoinShape> ShapeOf(const duckdb::LogicalOperator& node, duckdb::idx_t left_width);
+  // Takes a condition over (left columns, right columns) apart at its ANDs.
+  static void AddCondition(const duckdb::Expression& e, duckdb::idx_t left_width, JoinShape& shape);
+  // IS NOT DISTINCT FROM is = where one of the two cannot be NULL.
+  static void UseEquality(JoinShape& shape, const Stream& left, const Stream& right);
   Result<Stream> JoinStreams(JoinShape shape, Stream left, Stream right);
   Result<Stream> RegularJoinOf(JoinShape shape, Stream left, Stream right);
   // Whether a left row has one partner at most.
@@ -119,6 +124,9 @@ class JobPlanBuilder {
   // job_plan_subquery.cc: what DuckDB makes of IN, EXISTS and subqueries as values.
   Result<Stream> VisitDelimJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitDelimGet();
+  // The join of a correlated EXISTS without DELIM_GET, and the node that gives its right side.
+  static std::optional<JoinShape> WithoutDelim(const duckdb::LogicalComparisonJoin& join,
+                                               const duckdb::LogicalOperator*& rows);
   Result<Stream> MarkStreams(JoinShape shape, Stream left, Stream right);
   // The input of an aggregation; nothing when `node` is an ordinary one.
   Result<std::optional<Stream>> VisitSubqueryInput(const duckdb::LogicalAggregate& node);

@@ -79,7 +79,8 @@ std::optional<JobPlanBuilder::TimeBound> JobPlanBuilder::BoundInTime(const JoinS
                                                                      const Stream& right) {
   const bool paired = shape.type == JoinType::INNER || shape.type == JoinType::LEFT ||
                       shape.type == JoinType::RIGHT || shape.type == JoinType::OUTER;
-  if (!paired || left.changelog == ChangelogKind::kRetract ||
+  const bool left_only = shape.type == JoinType::SEMI || shape.type == JoinType::ANTI;
+  if (!(paired || left_only) || left.changelog == ChangelogKind::kRetract ||
       right.changelog == ChangelogKind::kRetract) {
     return std::nullopt;
   }
@@ -121,6 +122,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::IntervalJoinOf(JoinShape shape, T
                          shape.type == JoinType::RIGHT || shape.type == JoinType::OUTER};
   std::vector<const JoinCondition*> rest;
   Stream sides[2] = {std::move(left), std::move(right)};
+  if (shape.type == JoinType::SEMI) plan.emits = IntervalJoinPlan::Emits::kLeftMatched;
+  if (shape.type == JoinType::ANTI) plan.emits = IntervalJoinPlan::Emits::kLeftUnmatched;
+  const bool left_only = plan.emits != IntervalJoinPlan::Emits::kPairs;
 
   // Equal keys become columns of their side; every other condition is checked on the pair.
   Expressions columns[2];
@@ -156,7 +160,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::IntervalJoinOf(JoinShape shape, T
     side.time = i == 0 ? time.left : time.right;
     side.frontier = sides[i].columns[side.time].frontier;
     side.time_name = sides[i].columns[side.time].name;
-    side.keeps_unmatched = outer[i];
+    side.keeps_unmatched = outer[i] || (i == 0 && shape.type == JoinType::ANTI);
     sides[i] = Partition(std::move(sides[i]), keys[i]);
   }
   size_t right_start = plan.sides[0].types.size();
@@ -184,6 +188,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::IntervalJoinOf(JoinShape shape, T
   idx_t times[2] = {plan.sides[0].time, plan.sides[1].time};
   Stream result;
   for (size_t i : {0, 1}) {
+    if (left_only && i == 1) break;
     for (idx_t c = 0; c < sides[i].columns.size(); c++) {
       StreamColumn column = sides[i].columns[c];
       if (c == times[i]) {
@@ -193,7 +198,11 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::IntervalJoinOf(JoinShape shape, T
         column.frontier = {};
       }
       // NULL on the padded side of an outer join: no longer a window of its own.
-      if (outer[1 - i]) column.frontier = {}, column.window = WindowRole::kNone;
+      if (outer[1 - i]) {
+        column.frontier = {};
+        column.window = WindowRole::kNone;
+        column.not_null = false;
+      }
       result.columns.push_back(std::move(column));
     }
   }
@@ -203,6 +212,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::IntervalJoinOf(JoinShape shape, T
 
   duckdb::vector<idx_t> kept;
   for (size_t i : {0, 1}) {
+    if (left_only && i == 1) break;
     const auto& map = shape.kept[i];
     idx_t start = i == 0 ? 0 : right_start;
     for (idx_t c = 0; c < (map.empty() ? width[i] : map.size()); c++) {

@@ -67,35 +67,6 @@ bool AddComparison(duckdb::unique_ptr<Expression> one, duckdb::unique_ptr<Expres
   return true;
 }
 
-// Takes a condition over (left columns, right columns) apart at its ANDs.
-void AddCondition(const Expression& e, idx_t left_width, std::vector<JoinCondition>& conditions,
-                  Expressions& residual) {
-  if (e.GetExpressionType() == ExpressionType::CONJUNCTION_AND) {
-    for (const auto& child : e.Cast<duckdb::BoundConjunctionExpression>().children) {
-      AddCondition(*child, left_width, conditions, residual);
-    }
-    return;
-  }
-  if (e.GetExpressionClass() == ExpressionClass::BOUND_COMPARISON) {
-    const auto& comparison = e.Cast<BoundComparisonExpression>();
-    if (AddComparison(comparison.left->Copy(), comparison.right->Copy(), e.GetExpressionType(),
-                      left_width, conditions)) {
-      return;
-    }
-  }
-  if (e.GetExpressionClass() == ExpressionClass::BOUND_BETWEEN) {
-    const auto& between = e.Cast<duckdb::BoundBetweenExpression>();
-    AddCondition(BoundComparisonExpression(between.LowerComparisonType(), between.input->Copy(),
-                                           between.lower->Copy()),
-                 left_width, conditions, residual);
-    AddCondition(BoundComparisonExpression(between.UpperComparisonType(), between.input->Copy(),
-                                           between.upper->Copy()),
-                 left_width, conditions, residual);
-    return;
-  }
-  residual.push_back(e.Copy());
-}
-
 Result<JoinKind> KindOf(JoinType type) {
   switch (type) {
     case JoinType::INNER:
@@ -146,6 +117,33 @@ duckdb::unique_ptr<Expression> JobPlanBuilder::ColumnOf(const Stream& stream, id
                                                      stream.columns[column].type, column);
 }
 
+void JobPlanBuilder::AddCondition(const Expression& e, idx_t left_width, JoinShape& shape) {
+  if (e.GetExpressionType() == ExpressionType::CONJUNCTION_AND) {
+    for (const auto& child : e.Cast<duckdb::BoundConjunctionExpression>().children) {
+      AddCondition(*child, left_width, shape);
+    }
+    return;
+  }
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_COMPARISON) {
+    const auto& comparison = e.Cast<BoundComparisonExpression>();
+    if (AddComparison(comparison.left->Copy(), comparison.right->Copy(), e.GetExpressionType(),
+                      left_width, shape.conditions)) {
+      return;
+    }
+  }
+  if (e.GetExpressionClass() == ExpressionClass::BOUND_BETWEEN) {
+    const auto& between = e.Cast<duckdb::BoundBetweenExpression>();
+    AddCondition(BoundComparisonExpression(between.LowerComparisonType(), between.input->Copy(),
+                                           between.lower->Copy()),
+                 left_width, shape);
+    AddCondition(BoundComparisonExpression(between.UpperComparisonType(), between.input->Copy(),
+                                           between.upper->Copy()),
+                 left_width, shape);
+    return;
+  }
+  shape.residual.push_back(e.Copy());
+}
+
 Result<JobPlanBuilder::JoinShape> JobPlanBuilder::ShapeOf(const LogicalOperator& node,
                                                           idx_t left_width) {
   JoinShape shape;
@@ -155,8 +153,7 @@ Result<JobPlanBuilder::JoinShape> JobPlanBuilder::ShapeOf(const LogicalOperator&
   shape.kept[0] = join.left_projection_map;
   shape.kept[1] = join.right_projection_map;
   if (node.type == LogicalOperatorType::LOGICAL_ANY_JOIN) {
-    AddCondition(*node.Cast<duckdb::LogicalAnyJoin>().condition, left_width, shape.conditions,
-                 shape.residual);
+    AddCondition(*node.Cast<duckdb::LogicalAnyJoin>().condition, left_width, shape);
   } else {
     const auto& comparisons = node.Cast<duckdb::LogicalComparisonJoin>();
     shape.correlated = comparisons.mark_types.size();
@@ -185,7 +182,23 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitJoin(const LogicalOperator& 
     MR_ASSIGN_OR_RETURN(sides[i], VisitBelowJoin(*node.children[i]));
   }
   MR_ASSIGN_OR_RETURN(JoinShape shape, ShapeOf(node, sides[0].columns.size()));
+  UseEquality(shape, sides[0], sides[1]);
   return JoinStreams(std::move(shape), std::move(sides[0]), std::move(sides[1]));
+}
+
+void JobPlanBuilder::UseEquality(JoinShape& shape, const Stream& left, const Stream& right) {
+  auto not_null = [](const Expression& e, const Stream& stream) {
+    if (e.GetExpressionClass() != ExpressionClass::BOUND_REF) return false;
+    const StreamColumn& column = stream.columns[e.Cast<BoundReferenceExpression>().index];
+    return column.not_null || column.frontier.known();  // a row without event time is a dead letter
+  };
+  if (shape.type == JoinType::MARK) return;  // there the comparison says which columns correlate
+  for (JoinCondition& condition : shape.conditions) {
+    if (condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM &&
+        (not_null(*condition.left, left) || not_null(*condition.right, right))) {
+      condition.comparison = ExpressionType::COMPARE_EQUAL;
+    }
+  }
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitBelowJoin(const LogicalOperator& node) {
@@ -283,6 +296,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::RegularJoinOf(JoinShape shape, St
       StreamColumn column = sides[i].columns[c];
       column.frontier = {};
       column.window = WindowRole::kNone;
+      bool padded = plan.kind == JoinKind::kFull ||
+                    plan.kind == (i == 0 ? JoinKind::kRight : JoinKind::kLeft);
+      if (padded) column.not_null = false;
       result.columns.push_back(std::move(column));
     }
   }
