@@ -50,13 +50,15 @@ class Call {
   const Peer& peer() const { return peer_; }
   Worker& worker() { return *worker_; }
 
-  // False, with the connection closed, when the bytes are not such a message.
+  // False, with the connection closed, when the bytes are not such a message. Bytes behind it are
+  // ignored, as Kafka does: librdkafka sends one too many behind Metadata 9.
   template <class Request>
   bool Decode(Request& request) {
     WireReader reader(std::string_view(bytes_).substr(body_at_), version(), flexible_);
     reader.Field(request);
-    if (reader.ok() && reader.left() == 0) return true;
-    Close(reader.ok() ? "bytes left over behind the request" : reader.fault());
+    if (reader.ok()) return true;
+    Close("API " + std::to_string(header_.api_key) + " version " + std::to_string(version()) +
+          ": " + reader.fault());
     return false;
   }
   template <class Response>

@@ -105,7 +105,7 @@ TEST(CodecTest, EveryMessageInEveryVersionReadsBackAsWritten) {
 
 TEST(CodecTest, TaggedFieldsArePassedOver) {
   // HeartbeatRequest v4 with two tagged fields, as a client of the future might send them.
-  const std::string bytes("\x02g\0\0\0\x07\x02m\0\x02\x05\x01x\x63\x03yyy", 19);
+  const std::string bytes("\x02g\0\0\0\x07\x02m\0\x02\x05\x01x\x63\x03yyy", 18);
   HeartbeatRequest request;
   WireReader reader(bytes, 4, true);
   reader.Field(request);

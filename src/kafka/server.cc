@@ -89,8 +89,8 @@ class Server final : public KafkaServer {
     });
     services_.log.WakeWaiters();
     if (watcher_.joinable()) watcher_.join();
-    background_.join();
     for (const auto& worker : workers_) worker->Stop();
+    background_.join();  // nobody gives it anything any more
     services_.groups.Clear();
     // Appends that are on their way to the disk hold their connections.
     std::unique_lock lock(services_.connections_mutex);

@@ -241,7 +241,7 @@ TEST_F(EncodedBatchTest, RetriesLeaveEachRecordOnce) {
 
 TEST_F(EncodedBatchTest, DeletedRecordsStayDeleted) {
   Open();
-  Create("t", {.segment_bytes = 16 << 10});
+  Create("t", {.retention_ms = -1, .segment_bytes = 16 << 10});
   for (int i = 0; i < 100; i++) Put(Encode(std::vector<std::string>(10, std::string(100, 'x'))));
   const size_t segments = files_->List("/log/t-0")->size();
   EXPECT_EQ(*log_->DeleteRecords("t", 0, 505), 505);

@@ -47,6 +47,7 @@ void HandleInitProducerId(Services& services, const InitProducerIdRequest& reque
     const auto id = services.offsets->NewProducerId();
     if (id.ok()) {
       response.producer_id = *id;
+      response.producer_epoch = 0;
     } else {
       response.error_code = ErrorOf(id.status());
     }

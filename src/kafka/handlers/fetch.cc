@@ -54,7 +54,8 @@ class WaitingFetch final : public Waiting {
           first = true;
           seen = info.ok() ? info->size_bytes : 0;
         } else if (partition.fetch_offset < info->end_offset) {
-          more += std::max<int64_t>(info->size_bytes - seen, 0);
+          // At least one, for retention may have taken more away than has come.
+          more += std::max<int64_t>(info->size_bytes - seen, 1);
         }
       }
     }
