@@ -1,6 +1,7 @@
-"""What kafka_test.sh asks the Python clients to do: kafka_clients.py BROKERS before|after.
+"""What kafka_test.sh asks the Python clients to do: kafka_clients.py BROKERS before|through|after.
 
-`before` and `after` (a kill -9 and restart) run on the same topics; each check says what it expects.
+`before` and `after` (a kill -9 and restart) run on the same topics, `through` writes meanwhile; each
+check says what it expects.
 """
 import json
 import socket
@@ -236,7 +237,41 @@ def a_slow_consumer_holds_nobody():
         s.close()
 
 
-if PHASE == "before":
+def produce_through_a_crash():
+    """Keeps writing with sequences while the server is killed and started again."""
+    producer = confluent_kafka.Producer({
+        "bootstrap.servers": BROKERS, "enable.idempotence": True, "linger.ms": 2,
+        "batch.num.messages": 50, "reconnect.backoff.max.ms": 500, "message.timeout.ms": 120_000})
+    failed = []
+    for i in range(20_000):
+        producer.produce("once", f"{i}", partition=0,
+                         on_delivery=lambda error, _: failed.append(error) if error else None)
+        if i % 50 == 0:
+            producer.poll(0.01)
+            if i == 2000:
+                print("under way", flush=True)
+    check(producer.flush(120) == 0 and not failed, f"not delivered: {failed[:1]}")
+
+
+def each_record_once():
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "once"})
+    consumer.assign([confluent_kafka.TopicPartition("once", 0, 0)])
+    values = []
+
+    def more():
+        values.extend(int(m.value()) for m in consumer.consume(5000, 0.5))
+        return len(values) >= 20_000
+
+    until(more, f"20000 records, got {len(values)}")
+    check(values == list(range(20_000)), "each record once, in order, through a crash")
+    low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition("once", 0), cached=False)
+    check((low, high) == (0, 20_000), f"offsets 0 to 20000, not {low} to {high}")
+    consumer.close()
+
+
+if PHASE == "through":
+    produce_through_a_crash()
+elif PHASE == "before":
     orders_through_a_job(0, 1000)
     kafka_python()
     two_consumers_share()
@@ -248,3 +283,4 @@ else:
     consumer = kafka.KafkaConsumer(bootstrap_servers=BROKERS, group_id="py-group")
     check(consumer.committed(kafka.TopicPartition("py", 0)) == 504, "the offset of py-group")
     consumer.close()
+    each_record_once()

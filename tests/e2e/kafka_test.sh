@@ -76,9 +76,16 @@ grep -q 'kcat-zstd' "$work/list" || fail "millrace topics list does not know a c
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" before || fail "Python clients"
 
 # What was acknowledged survives kill -9: records, groups' offsets, producers' sequences.
+"$python" "$root/tests/e2e/kafka_clients.py" "$brokers" through > "$work/through" &
+through=$!
+until grep -q 'under way' "$work/through"; do
+  kill -0 "$through" || fail "the producer has ended early"
+  sleep 0.05
+done
 kill -KILL "$dev"
 wait "$dev" 2> /dev/null || true
 start
+wait "$through" || fail "the producer that wrote through the crash"
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" after || fail "Python clients after kill -9"
 
 kill -TERM "$dev"
