@@ -239,6 +239,31 @@ TEST_F(EncodedBatchTest, RetriesLeaveEachRecordOnce) {
   }
 }
 
+// What the version before wrote is read: sequences go on, nothing counts as deleted.
+TEST_F(EncodedBatchTest, AStateOfTheOldFormatIsRead) {
+  Open();
+  Create("t");
+  EXPECT_EQ(Append("t", {"a", "b"}, {.producer_id = 9, .base_sequence = 0}), 0);
+  log_.reset();
+  const std::string now = files_->Content("/log/t-0/partition.state");
+  std::string old = "MRS1" + now.substr(4, 32);
+  const auto put = [&](auto value) {
+    char raw[sizeof(value)];
+    StoreBig(raw, value);
+    old.append(raw, sizeof(value));
+  };
+  put(int32_t{1});
+  put(int64_t{9});
+  put(int64_t{2});
+  put(Crc32c(old));
+  files_->SetContent("/log/t-0/partition.state", old);
+  Open();
+  EXPECT_EQ(*log_->NextSequence("t", 0, 9), 2);
+  EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 0);
+  EXPECT_EQ(Append("t", {"b", "c"}, {.producer_id = 9, .base_sequence = 1}), 2);
+  EXPECT_EQ(Values("t"), (std::vector<std::string>{"a", "b", "c"}));
+}
+
 TEST_F(EncodedBatchTest, DeletedRecordsStayDeleted) {
   Open();
   Create("t", {.retention_ms = -1, .segment_bytes = 16 << 10});

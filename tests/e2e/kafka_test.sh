@@ -44,8 +44,8 @@ import socket
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])')
-start() {
-  "$binary" dev "$work/shop" --port 0 --kafka-listen "127.0.0.1:$port" >> "$work/dev.log" 2>&1 &
+start() { # options of dev
+  "$binary" dev "$work/shop" --port 0 "$@" >> "$work/dev.log" 2>&1 &
   dev=$!
   local deadline=$((SECONDS + 30))
   until (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
@@ -55,7 +55,7 @@ start() {
   done
 }
 brokers=127.0.0.1:$port
-start
+start --kafka-listen "$brokers"
 
 # kcat: list, and a round trip with each compression
 kcat -b "$brokers" -L > "$work/list" || fail "kcat -L"
@@ -84,6 +84,7 @@ until grep -q 'under way' "$work/through"; do
 done
 kill -KILL "$dev"
 wait "$dev" 2> /dev/null || true
+printf 'kafka: {listen: "%s", partitions: 2}\n' "$brokers" >> "$work/shop/millrace.yml"
 start
 wait "$through" || fail "the producer that wrote through the crash"
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" after || fail "Python clients after kill -9"
