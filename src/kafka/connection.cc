@@ -175,7 +175,7 @@ void Connection::Handle(std::string bytes) {
   slot_bytes_ += slot->request_bytes;
   slots_.push_back(slot);
   Call::Done done = [this, slot, self = shared_from_this()](std::string frame, std::string f) {
-    worker_.Run([this, self, slot, frame = std::move(frame), f = std::move(f)]() mutable {
+    worker_.Post([this, self, slot, frame = std::move(frame), f = std::move(f)]() mutable {
       OnAnswer(*slot, std::move(frame), f);
     });
   };

@@ -1,7 +1,7 @@
 // Worker: one network thread with its connections and the fetches that wait for records.
 //
 // Contract: internal to the server. Connections and waiting fetches are touched on its thread only;
-// Run is the way in from others, and drops what it is given after Stop.
+// Run and Post are the way in from others, and drop what they are given after Stop.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -39,12 +39,18 @@ class Worker {
   // Closes all connections, ends the thread. From any other thread.
   void Stop();
 
+  // Runs the task on this worker's thread: at once when called there, else later.
   template <class Task>
   void Run(Task&& task) {
     if (io_.get_executor().running_in_this_thread()) {
       task();
-      return;
+    } else {
+      Post(std::forward<Task>(task));
     }
+  }
+  // Always later: for callers that may hold a lock.
+  template <class Task>
+  void Post(Task&& task) {
     std::lock_guard lock(post_mutex_);
     if (!stopped_) boost::asio::post(io_, std::forward<Task>(task));
   }
