@@ -9,3 +9,7 @@ for bench in ${BENCH:-log_bench decode_bench collector_bench job_bench}; do
   "build/release/$bench"
   echo
 done
+if [ -z "${BENCH:-}" ]; then
+  echo "== kafka_bench"
+  bench/kafka_bench.sh
+fi

@@ -81,10 +81,23 @@ duckdb_shared() { # the shared library the tests link, so that each links in a m
   rm -rf "$tmp"
 }
 
+kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
+  local out=$deps/kafka-clients
+  [ -f "$out/.ready" ] && return 0
+  say "fetching Kafka clients (PyPI kafka-python, confluent-kafka)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check \
+    kafka-python==2.2.15 confluent-kafka==2.11.1 python-snappy==0.7.3 lz4==4.4.4 zstandard==0.25.0
+  touch "$out/.ready"
+}
+
 apt_install "${build_packages[@]}"
 have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
 duckdb_static
 duckdb_shared
-[ "${1:-}" = --build ] || apt_install "${test_packages[@]}"
+if [ "${1:-}" != --build ]; then
+  apt_install "${test_packages[@]}"
+  kafka_clients
+fi
 say "ready"

@@ -153,6 +153,9 @@ void CommandLine::AddRunning() {
   dev->add_option("--host", options_.dev.host,
                   "Address to listen on; default: millrace.yml, 127.0.0.1")
       ->type_name("ADDRESS");
+  dev->add_option("--kafka-listen", options_.dev.kafka_listen,
+                  "Where Kafka clients find the log; default: millrace.yml, else nowhere")
+      ->type_name("HOST:PORT");
   dev->add_option("--seconds", options_.dev.seconds, "End by itself after this long")
       ->type_name("N");
   AddLogLevel(dev, options_.dev.log_level);
@@ -169,6 +172,9 @@ void CommandLine::AddRunning() {
   run->add_option("path", options_.run.path, "An .sql file or a project")
       ->type_name("FILE|DIR")
       ->required();
+  run->add_option("--kafka-listen", options_.run.kafka_listen,
+                  "Where Kafka clients find the log meanwhile; default: millrace.yml, else nowhere")
+      ->type_name("HOST:PORT");
   AddTarget(run, options_.run.target);
   run->add_option("-n,--rows", options_.run.rows_max, "End each SELECT after this many rows")
       ->type_name("N")

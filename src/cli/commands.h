@@ -29,14 +29,16 @@ struct DevOptions {
   int port = -1;       // -1: as millrace.yml says; 0: a free one
   double seconds = 0;  // 0: until a signal
   std::string log_level = "info";
-  bool log_file = false;  // to .millrace/dev.log instead of stderr
+  bool log_file = false;     // to .millrace/dev.log instead of stderr
+  std::string kafka_listen;  // "HOST:PORT"; "": as millrace.yml says
 };
 int RunDev(const DevOptions& options);
 
 struct RunOptions {
   std::string path;
   std::string target;
-  int64_t rows_max = 0;  // of a SELECT; 0: no limit
+  int64_t rows_max = 0;      // of a SELECT; 0: no limit
+  std::string kafka_listen;  // as for dev
   std::string log_level = "warn";
 };
 int RunRun(const RunOptions& options);

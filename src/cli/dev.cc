@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dev_process.h"
+#include "cli/kafka_port.h"
 #include "cli/progress.h"
 #include "cli/stop_signal.h"
 #include "cli/terminal.h"
@@ -45,7 +46,8 @@ std::string List(const std::vector<std::string>& names) {
   return names.empty() ? "none" : Join(names, ", ");
 }
 
-void PrintWhatRuns(project::Runtime& runtime, const std::string& url, int64_t started_us) {
+void PrintWhatRuns(project::Runtime& runtime, const std::string& url,
+                   const kafka::KafkaServer* kafka, int64_t started_us) {
   std::vector<std::string> topics, jobs;
   for (const log::TopicInfo& topic : runtime.log().Topics()) {
     if (IsProjectTopic(topic.name)) {
@@ -59,6 +61,7 @@ void PrintWhatRuns(project::Runtime& runtime, const std::string& url, int64_t st
              FormatDurationMicros(took_us));
   fmt::print("  page    {}\n", url);
   fmt::print("  events  POST {}/v1/events/<topic>\n", url);
+  if (kafka != nullptr) fmt::print("  kafka   {}\n", kafka->address());
   fmt::print("  topics  {}\n", List(topics));
   fmt::print("  jobs    {}\n", List(jobs));
   fmt::print("Ctrl-C stops it.\n");
@@ -96,17 +99,19 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
     if (failed.code() != Code::kUnavailable) return failed;
     return std::move(failed).WithHint("--port 0 takes a free port, --host another address");
   }
+  MR_ASSIGN_OR_RETURN(auto kafka, StartKafkaPort(*runtime, options.kafka_listen));
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 
   int64_t records_before = RecordsInTopics(runtime->log());
   runtime->Start();
-  PrintWhatRuns(*runtime, (*server)->url(), started_us);
+  PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
   WaitForEnd(options.seconds, stop);
 
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
+  if (kafka) kafka->Shutdown();
   runtime->Stop();
   PrintSummary(*runtime, records_before, cut_off);
   return Status::Ok();

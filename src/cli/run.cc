@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dev_process.h"
+#include "cli/kafka_port.h"
 #include "cli/progress.h"
 #include "cli/select_runner.h"
 #include "cli/statement_answers.h"
@@ -60,6 +61,10 @@ int RunRun(const RunOptions& options) {
   }
   auto runtime = project::Runtime::Open(std::move(project), true);
   if (!runtime.ok()) return Fail(runtime.status());
+  auto kafka = StartKafkaPort(**runtime, options.kafka_listen);
+  if (!kafka.ok()) return Fail(kafka.status());
+  if (*kafka) fmt::print("kafka {}\n", (*kafka)->address());
+  std::fflush(stdout);
   Status status = RunJobs(**runtime, stop);
   for (const sql::Select& select : selects) {
     if (!status.ok() || stop) break;

@@ -107,6 +107,7 @@ void Committer::Complete(AppendGroup& group, const Status& status) {
       result.base_offset =
           group.base_offsets[static_cast<size_t>(completion.batch)] + completion.record_in_batch;
     }
+    if (status.ok() && completion.known_offset >= 0) result.base_offset = completion.known_offset;
     completion.done(result);
   }
   for (auto& batch : group.batches) builders_->Give(std::move(batch));

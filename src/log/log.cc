@@ -13,6 +13,19 @@ Result<std::unique_ptr<Log>> Log::Open(const LogOptions& options) {
   return std::unique_ptr<Log>(std::move(log));
 }
 
+// A log of a test that stands in for this one need not know batches.
+void Log::AppendBatch(const std::string&, int, std::string_view, AppendCallback done) {
+  done({Status(Code::kUnsupported, "this log takes no encoded batches"), -1});
+}
+
+Result<int64_t> Log::ReadBatches(const std::string&, int, int64_t, int64_t, bool, std::string*) {
+  return Status(Code::kUnsupported, "this log does not keep encoded batches");
+}
+
+Result<int64_t> Log::DeleteRecords(const std::string&, int, int64_t) {
+  return Status(Code::kUnsupported, "this log does not delete records");
+}
+
 Result<int64_t> Log::AppendAndWait(const std::string& topic, int partition,
                                    std::span<const NewRecord> records,
                                    const ProducerSequence& sequence) {

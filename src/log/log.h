@@ -8,13 +8,15 @@
 //             appends that wait and syncs each dirty segment once: group commit.
 //   readers   see only durable records: what Read returned once, it returns after any crash.
 //   order     records of one Append are contiguous in their partition, in order.
-//   full disk an append that cannot be made durable fails with kResourceExhausted (Retry::kBackoff);
+//   full disk an append that cannot be made durable fails with kResourceExhausted
+//   (Retry::kBackoff);
 //             the partition's tail is cut back to its last durable record and the log goes on.
 //   one owner the directory is locked; a second Open fails with kFailedPrecondition naming the pid.
 //
-// Format: one directory per partition, `<topic>-<partition>/`, holding `<base offset, 20 digits>.log`
-// (Kafka record batches v2, as in Kafka's documentation "Record Batch"), `.index` (offset -> byte
-// position), `.timeindex` (timestamp -> offset): see log/segment.h. Topic settings lie in
+// Format: one directory per partition, `<topic>-<partition>/`, holding `<base offset, 20
+// digits>.log` (Kafka record batches v2, as in Kafka's documentation "Record Batch"), `.index`
+// (offset -> byte position), `.timeindex` (timestamp -> offset): see log/segment.h. Topic settings
+// lie in
 // `<topic>.topic.json`.
 #pragma once
 
@@ -50,8 +52,8 @@ struct TopicInfo {
 };
 
 struct PartitionInfo {
-  int64_t start_offset = 0;      // oldest record kept
-  int64_t end_offset = 0;        // one past the newest durable record
+  int64_t start_offset = 0;  // oldest record kept
+  int64_t end_offset = 0;    // one past the newest durable record
   int64_t size_bytes = 0;
   int64_t newest_timestamp_ms = -1;  // largest record timestamp; -1 when empty
 };
@@ -71,11 +73,19 @@ struct ProducerSequence {
   int64_t base_sequence = 0;
 };
 
+// A producer's batch arrived out of turn (see Log::AppendBatch).
+enum class SequenceFault { kNone, kGap, kStaleEpoch };
+
 struct AppendResult {
   Status status;
   int64_t base_offset = -1;  // of the first record; -1 when all were duplicates
+  SequenceFault fault = SequenceFault::kNone;
 };
 using AppendCallback = std::function<void(const AppendResult&)>;
+
+// Producer ids below this belong to clients that come and go: a partition forgets such a producer a
+// day after its last append. Those of jobs lie above and are kept for ever.
+constexpr int64_t kClientProducerIdEnd = 1LL << 40;
 
 struct LogOptions {
   std::string directory;
@@ -95,16 +105,27 @@ class Log {
   // Errors: kAlreadyExists, kInvalidArgument (name not [a-zA-Z0-9._-]{1,240}, partitions < 1).
   virtual Status CreateTopic(const std::string& name, const TopicConfig& config) = 0;
   virtual Status DeleteTopic(const std::string& name) = 0;
-  virtual Status AlterTopic(const std::string& name, const TopicConfig& config) = 0;  // can only add partitions
-  virtual std::vector<TopicInfo> Topics() const = 0;  // by name
+  virtual Status AlterTopic(const std::string& name,
+                            const TopicConfig& config) = 0;  // can only add partitions
+  virtual std::vector<TopicInfo> Topics() const = 0;         // by name
   virtual Result<TopicInfo> Describe(const std::string& topic) const = 0;
-  virtual Result<PartitionInfo> DescribePartition(const std::string& topic, int partition) const = 0;
+  virtual Result<PartitionInfo> DescribePartition(const std::string& topic,
+                                                  int partition) const = 0;
 
   // Queues the records for the next commit; `done` is called once, from the committer thread.
   // Errors before queueing (unknown topic, record larger than 16 MiB, log closing, more than
   // 256 MiB waiting -> kResourceExhausted with backoff) also go to `done`, from this thread.
   virtual void Append(const std::string& topic, int partition, std::span<const NewRecord> records,
                       const ProducerSequence& sequence, AppendCallback done) = 0;
+  // Appends one record batch v2 (log/record_batch.h) as its producer encoded it, compressed or not;
+  // only its base offset is replaced. The bytes are copied before this returns. When the batch
+  // names a producer: one that is there already (same epoch, sequence and count, among the
+  // producer's last five) completes with the offset that it has; one whose sequence does not follow
+  // fails with kGap, one of an older epoch with kStaleEpoch (both kFailedPrecondition). A producer
+  // that the partition does not know may begin with any sequence, a newer epoch with 0. Errors
+  // beside those of Append: those of CheckProducedBatch.
+  virtual void AppendBatch(const std::string& topic, int partition, std::string_view batch,
+                           AppendCallback done);
   // Append, then block until durable.
   Result<int64_t> AppendAndWait(const std::string& topic, int partition,
                                 std::span<const NewRecord> records,
@@ -121,6 +142,14 @@ class Log {
   virtual Result<int64_t> Read(
       const std::string& topic, int partition, int64_t from, int64_t to, int64_t max_bytes,
       const std::function<void(std::span<const model::Record>)>& visit) = 0;
+  // Puts whole durable batches, from the one that holds `from` on, at the end of *out: as many as
+  // fit into max_bytes, or one that is larger when `at_least_one`. Returns the offset behind them.
+  // Records before `from` in the first batch are for the caller to skip. Errors: as Read.
+  virtual Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from,
+                                      int64_t max_bytes, bool at_least_one, std::string* out);
+  // Makes `before` the start offset, for good; frees segments that hold nothing else. Returns the
+  // start offset, which may be larger. kInvalidArgument when `before` is past end_offset.
+  virtual Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before);
   // The offset after [from, …) once about budget_bytes are passed, from the index, without reading
   // records; a batch boundary, at most end_offset.
   virtual Result<int64_t> OffsetAfterBytes(const std::string& topic, int partition, int64_t from,

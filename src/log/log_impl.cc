@@ -217,6 +217,28 @@ void LogImpl::Append(const std::string& topic, int partition, std::span<const Ne
   (*found)->Append(records, sequence, std::move(done));
 }
 
+void LogImpl::AppendBatch(const std::string& topic, int partition, std::string_view batch,
+                          AppendCallback done) {
+  auto found = Find(topic, partition);
+  if (closing_) found = Status(Code::kCancelled, "the log is closing");
+  if (!found.ok()) {
+    done({std::move(found).status(), -1});
+    return;
+  }
+  (*found)->AppendBatch(batch, std::move(done));
+}
+
+Result<int64_t> LogImpl::ReadBatches(const std::string& topic, int partition, int64_t from,
+                                     int64_t max_bytes, bool at_least_one, std::string* out) {
+  MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
+  return found->ReadBatches(from, max_bytes, at_least_one, out);
+}
+
+Result<int64_t> LogImpl::DeleteRecords(const std::string& topic, int partition, int64_t before) {
+  MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
+  return found->DeleteRecords(before);
+}
+
 Result<PartitionInfo> LogImpl::DescribePartition(const std::string& topic, int partition) const {
   MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
   return found->Describe();

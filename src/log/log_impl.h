@@ -27,6 +27,11 @@ class LogImpl : public Log {
   Result<PartitionInfo> DescribePartition(const std::string& topic, int partition) const override;
   void Append(const std::string& topic, int partition, std::span<const NewRecord> records,
               const ProducerSequence& sequence, AppendCallback done) override;
+  void AppendBatch(const std::string& topic, int partition, std::string_view batch,
+                   AppendCallback done) override;
+  Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from,
+                              int64_t max_bytes, bool at_least_one, std::string* out) override;
+  Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before) override;
   Result<int64_t> NextSequence(const std::string& topic, int partition,
                                int64_t producer_id) const override;
   Result<int64_t> Read(const std::string& topic, int partition, int64_t from, int64_t to,

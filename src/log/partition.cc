@@ -18,6 +18,7 @@ Partition::Partition(const PartitionContext& context, std::string topic, int num
       retention_ms_(config.retention_ms),
       retention_bytes_(config.retention_bytes),
       pending_(context.builders, std::move(state.producers)),
+      deleted_before_(state.start_offset),
       end_offset_(state.end_offset),
       max_timestamp_ms_(state.max_timestamp_ms) {}
 
@@ -69,6 +70,33 @@ void Partition::Append(std::span<const NewRecord> records, const ProducerSequenc
   }
 }
 
+void Partition::AppendBatch(std::string_view batch, AppendCallback done) {
+  AppendResult refused;
+  auto header = CheckProducedBatch(batch);
+  if (header.ok()) {
+    refused.status = context_.committer->Reserve(std::ssize(batch));
+  } else {
+    refused.status = std::move(header).status();
+  }
+  if (!refused.status.ok()) {
+    refused.status = std::move(refused.status).Annotate("partition \"" + name_ + "\"");
+    done(refused);
+    return;
+  }
+  bool wake = false;
+  {
+    std::lock_guard lock(pending_mutex_);
+    refused.status = pending_.AddBatch(batch, *header, &done, &refused.fault);
+    if (refused.status.ok()) wake = !std::exchange(queued_, true);
+  }
+  if (wake) context_.committer->Enqueue(shared_from_this());
+  if (!refused.status.ok()) {
+    context_.committer->Release(std::ssize(batch));
+    refused.status = std::move(refused.status).Annotate("partition \"" + name_ + "\"");
+    done(refused);
+  }
+}
+
 Result<int64_t> Partition::NextSequence(int64_t producer_id) const {
   std::lock_guard lock(pending_mutex_);
   return pending_.NextSequence(producer_id);
@@ -78,13 +106,17 @@ Result<PartitionInfo> Partition::Describe() const {
   std::lock_guard lock(state_mutex_);
   if (deleted_) return DeletedError();
   PartitionInfo info;
-  info.start_offset = segments_.front()->base_offset();
+  info.start_offset = StartOffsetLocked();
   info.end_offset = end_offset_;
   for (const auto& segment : segments_) info.size_bytes += segment->durable_bytes();
   if (info.end_offset > info.start_offset && max_timestamp_ms_ != INT64_MIN) {
     info.newest_timestamp_ms = max_timestamp_ms_;
   }
   return info;
+}
+
+int64_t Partition::StartOffsetLocked() const {
+  return std::max(segments_.front()->base_offset(), deleted_before_);
 }
 
 AppendGroup Partition::Take() {
@@ -158,7 +190,7 @@ Status Partition::Sync() {
   return written_.back().file->Sync();
 }
 
-void Partition::Publish(const AppendGroup& group) {
+void Partition::Publish(AppendGroup& group) {
   int64_t end_offset = end_offset_;
   int64_t max_timestamp_ms = max_timestamp_ms_;
   for (const WrittenSegment& written : written_) {
@@ -171,7 +203,7 @@ void Partition::Publish(const AppendGroup& group) {
   {
     // Sequences first: who sees a record can rely on NextSequence to count it.
     std::lock_guard lock(pending_mutex_);
-    pending_.Committed(group);
+    pending_.Committed(group, context_.clock->WallMicros() / 1000);
   }
   std::lock_guard lock(state_mutex_);
   for (size_t i = 0; i < written_.size(); i++) {
@@ -232,32 +264,39 @@ void Partition::FinishCommit() {
     for (size_t i = full.size() - std::min<size_t>(full.size(), 4); i < full.size(); i++) {
       full[i]->PersistIndex();
     }
-    WriteState();
+    WriteStateIfPossible();
   }
 }
 
-void Partition::WriteState() {
+Status Partition::WriteState() {
   PartitionState state;
   state.segment_base = segments_.back()->base_offset();
   state.position = segments_.back()->durable_bytes();
   state.end_offset = end_offset_;
   state.max_timestamp_ms = max_timestamp_ms_;
+  state.start_offset = deleted_before_;
   {
+    constexpr int64_t kClientSilenceMs = 24 * 3600 * 1000;
     std::lock_guard lock(pending_mutex_);
+    pending_.ForgetClients(context_.clock->WallMicros() / 1000 - kClientSilenceMs);
     state.producers = pending_.durable();
   }
-  // Without a new state recovery reads more, that is all.
-  (void)env::ReplaceFile(*context_.files, directory_ + "/partition.state",
-                         EncodePartitionState(state))
-      .ok();
+  MR_RETURN_IF_ERROR(env::ReplaceFile(*context_.files, directory_ + "/partition.state",
+                                      EncodePartitionState(state)));
   state_position_ = state.position;
+  return {};
+}
+
+void Partition::WriteStateIfPossible() {
+  // Without a new state recovery reads more, that is all.
+  (void)WriteState().ok();
 }
 
 void Partition::Checkpoint(int64_t growth_bytes_min) {
   const auto lock = LockForCommit();
   if (deleted_ || segments_.back()->durable_bytes() - state_position_ < growth_bytes_min) return;
   segments_.back()->PersistIndex();
-  WriteState();
+  WriteStateIfPossible();
 }
 
 void Partition::MarkDeleted() {

@@ -50,10 +50,13 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // See Log.
   void Append(std::span<const NewRecord> records, const ProducerSequence& sequence,
               AppendCallback done);
+  void AppendBatch(std::string_view batch, AppendCallback done);
   Result<int64_t> NextSequence(int64_t producer_id) const;
   Result<PartitionInfo> Describe() const;
   Result<int64_t> Read(int64_t from, int64_t to, int64_t max_bytes,
                        const std::function<void(std::span<const model::Record>)>& visit);
+  Result<int64_t> ReadBatches(int64_t from, int64_t max_bytes, bool at_least_one, std::string* out);
+  Result<int64_t> DeleteRecords(int64_t before);
   Result<int64_t> OffsetAfterBytes(int64_t from, int64_t budget_bytes);
   Result<int64_t> OffsetForTime(int64_t timestamp_ms);
 
@@ -62,7 +65,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   AppendGroup Take();
   Status Write(AppendGroup& group);
   Status Sync();
-  void Publish(const AppendGroup& group);
+  void Publish(AppendGroup& group);
   // Returns what waited behind the group and fails with it.
   AppendGroup Abort();
   // Work that nobody waits for, after Publish: indexes and state of a segment that is full.
@@ -97,7 +100,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Status OpenForWrite(WrittenSegment& written);
   Status Roll(int64_t base_offset);
   Status Cut();
-  void WriteState();
+  Status WriteState();
+  void WriteStateIfPossible();
+  int64_t StartOffsetLocked() const;
   Status RollForRetention();
   bool DropOldest(const std::shared_ptr<Segment>& segment);
   void RemoveDropped();
@@ -133,6 +138,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   mutable std::mutex state_mutex_;  // guards the members below; segments_ is changed under both
   std::vector<std::shared_ptr<Segment>> segments_;
+  int64_t deleted_before_ = 0;  // by DeleteRecords
   int64_t end_offset_ = 0;
   int64_t max_timestamp_ms_ = INT64_MIN;
   bool deleted_ = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "log/batch_reader.h"
+#include "log/compression.h"
 #include "log/partition.h"
 
 namespace millrace::log {
@@ -16,6 +17,7 @@ constexpr int64_t kRecordOverheadBytes = 16;  // so that empty records use up a 
 // Memory for one read at a time; a visitor that reads in turn gets another.
 struct Scratch {
   Buffer buffer;
+  Buffer plain;  // of a compressed batch
   std::vector<model::Record> records;
 };
 class ScratchLease {
@@ -32,6 +34,7 @@ class ScratchLease {
   ScratchLease& operator=(const ScratchLease&) = delete;
   ~ScratchLease() {
     constexpr size_t kKeptBytesMax = 4 << 20;
+    if (scratch_->plain.capacity() > kKeptBytesMax) scratch_->plain = Buffer();
     if (scratch_->buffer.capacity() <= kKeptBytesMax) Idle().push_back(std::move(scratch_));
   }
   Scratch* operator->() { return scratch_.get(); }
@@ -69,7 +72,7 @@ Result<Partition::View> Partition::Find(int64_t offset) const {
   std::lock_guard lock(state_mutex_);
   if (deleted_) return DeletedError();
   View view;
-  view.start_offset = segments_.front()->base_offset();
+  view.start_offset = StartOffsetLocked();
   view.end_offset = end_offset_;
   if (offset < view.start_offset || offset > view.end_offset) {
     return OutOfRange(offset, view.start_offset, view.end_offset);
@@ -156,12 +159,10 @@ Result<int64_t> Partition::ReadSegment(
     if (!reader.Holds(header->size_bytes)) flush();
     MR_ASSIGN_OR_RETURN(const std::string_view batch, reader.Body(*header));
     if (!ChecksumHolds(batch)) return damage(reader.position(), "the checksum does not hold");
-    if (header->compressed()) {
-      flush();
-      if (from > first) return from;
-      return Status(Code::kUnsupported, "\"" + segment.path() + "\" holds compressed records");
-    }
-    RecordCursor cursor(batch, *header);
+    if (header->compressed()) flush();  // views into scratch->plain
+    const auto plain = PlainRecords(batch, *header, scratch->plain);
+    if (!plain.ok()) return damage(reader.position(), "compressed records cannot be read");
+    RecordCursor cursor(*plain, *header);
     model::Record record;
     while (!header->control() && *budget_bytes > 0 && from < to && cursor.Next(&record)) {
       if (record.offset < from) continue;
@@ -181,6 +182,53 @@ Result<int64_t> Partition::ReadSegment(
   }
   flush();
   return from;
+}
+
+Result<int64_t> Partition::ReadBatches(int64_t from, int64_t max_bytes, bool at_least_one,
+                                       std::string* out) {
+  const size_t before = out->size();
+  const auto got = [&] { return static_cast<int64_t>(out->size() - before); };
+  while (true) {
+    auto view = Find(from);
+    if (!view.ok()) return got() > 0 ? Result<int64_t>(from) : std::move(view).status();
+    if (from >= view->end_offset) return from;
+    Segment& segment = *view->segment;
+    const int64_t limit = segment.durable_bytes();
+    ScratchLease scratch;
+    MR_ASSIGN_OR_RETURN(IndexEntry entry, segment.FindOffset(from));
+    MR_ASSIGN_OR_RETURN(const auto file, segment.File(env::OpenMode::kRead));
+    MR_RETURN_IF_ERROR(Find(from).status());  // see ReadSegment
+    const auto block =
+        static_cast<size_t>(std::clamp(max_bytes - got(), kBlockBytesMin, kBlockBytesMax));
+    BatchReader reader(*file, entry.position, limit, block, scratch->buffer);
+    MR_ASSIGN_OR_RETURN(auto header, reader.Header());
+    if (!header || header->base_offset != entry.offset) {
+      MR_RETURN_IF_ERROR(segment.RebuildIndex());
+      MR_ASSIGN_OR_RETURN(entry, segment.FindOffset(from));
+      reader = BatchReader(*file, entry.position, limit, block, scratch->buffer);
+    }
+    while (from < view->segment_end) {
+      MR_ASSIGN_OR_RETURN(header, reader.Header());
+      if (header && header->end_offset() <= from) {
+        reader.Advance(*header);
+        continue;
+      }
+      if (!header || header->base_offset > from) {
+        if (got() > 0) return from;  // the next call meets it again
+        return Damaged(segment, reader.position(), from, "no whole record batch");
+      }
+      const bool fits = got() + header->size_bytes <= max_bytes;
+      if (!fits && !(at_least_one && got() == 0)) return from;
+      MR_ASSIGN_OR_RETURN(const std::string_view batch, reader.Body(*header));
+      if (!ChecksumHolds(batch)) {
+        if (got() > 0) return from;
+        return Damaged(segment, reader.position(), from, "the checksum does not hold");
+      }
+      out->append(batch);
+      from = header->end_offset();
+      reader.Advance(*header);
+    }
+  }
 }
 
 Result<int64_t> Partition::OffsetAfterBytes(int64_t from, int64_t budget_bytes) {
@@ -222,9 +270,12 @@ Result<int64_t> Partition::OffsetForTime(int64_t timestamp_ms) {
           return Damaged(*segment, reader.position(), header->base_offset,
                          "the checksum does not hold");
         }
-        RecordCursor cursor(batch, *header);
+        const auto plain = PlainRecords(batch, *header, scratch->plain);
+        MR_RETURN_IF_ERROR(plain.status());
+        RecordCursor cursor(*plain, *header);
         model::Record record;
         while (cursor.Next(&record)) {
+          if (record.offset < info.start_offset) continue;
           if (record.timestamp_ms >= timestamp_ms) return record.offset;
         }
       }

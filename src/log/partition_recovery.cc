@@ -39,9 +39,10 @@ Result<std::vector<FoundSegment>> FindSegments(env::FileSystem& files,
 // The last written state if it fits the segments, else one that knows nothing yet.
 PartitionState StartingState(env::FileSystem& files, const std::string& directory,
                              const std::vector<FoundSegment>& found) {
+  std::optional<PartitionState> kept;
   const auto bytes = env::ReadWholeFile(files, directory + "/partition.state");
   if (bytes.ok()) {
-    auto state = DecodePartitionState(*bytes);
+    auto state = kept = DecodePartitionState(*bytes);
     if (state && found.empty()) {
       // Someone removed the segments. Offsets are never given twice, so go on behind them.
       state->segment_base = state->end_offset;
@@ -53,9 +54,11 @@ PartitionState StartingState(env::FileSystem& files, const std::string& director
     };
     if (state && std::any_of(found.begin(), found.end(), fits)) return *std::move(state);
   }
-  PartitionState state;
-  if (!found.empty()) state.segment_base = state.end_offset = found.front().base_offset;
-  return state;
+  PartitionState fresh;
+  // What was deleted stays deleted, whatever became of the segments.
+  if (kept) fresh.start_offset = kept->start_offset;
+  if (!found.empty()) fresh.segment_base = fresh.end_offset = found.front().base_offset;
+  return fresh;
 }
 
 }  // namespace
@@ -99,6 +102,10 @@ Result<std::shared_ptr<Partition>> Partition::Open(const PartitionContext& conte
     MR_RETURN_IF_ERROR(files.SyncDirectory(directory));
   }
 
+  const int64_t now_ms = context.clock->WallMicros() / 1000;
+  for (auto& [id, producer] : state.producers) {
+    if (producer.last_used_ms == 0) producer.last_used_ms = now_ms;
+  }
   const int64_t state_position = state.position;
   auto partition = std::shared_ptr<Partition>(
       new Partition(context, topic, number, directory, config, std::move(state)));

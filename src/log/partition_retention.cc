@@ -8,6 +8,11 @@ namespace millrace::log {
 void Partition::ApplyRetention(int64_t now_ms) {
   const int64_t retention_ms = retention_ms_;
   const int64_t retention_bytes = retention_bytes_;
+  int64_t deleted_before;
+  {
+    std::lock_guard lock(state_mutex_);
+    deleted_before = deleted_before_;
+  }
   const auto expired = [&](Segment& segment) {
     if (retention_ms < 0) return false;
     const auto newest = segment.MaxTimestamp();
@@ -25,10 +30,33 @@ void Partition::ApplyRetention(int64_t now_ms) {
     int64_t kept_bytes = 0;
     for (size_t i = 1; i < segments.size(); i++) kept_bytes += segments[i]->durable_bytes();
     const bool over = retention_bytes >= 0 && kept_bytes >= retention_bytes;
-    if (!over && !expired(*oldest)) break;
+    const bool empty = segments[1]->base_offset() <= deleted_before;
+    if (!over && !empty && !expired(*oldest)) break;
     if (!DropOldest(oldest)) break;
   }
   RemoveDropped();
+}
+
+Result<int64_t> Partition::DeleteRecords(int64_t before) {
+  {
+    const auto commit_lock = LockForCommit();
+    if (deleted_) return DeletedError();
+    const int64_t start = StartOffsetLocked();  // changed under the commit lock only
+    if (before > end_offset_) return OutOfRange(before, start, end_offset_);
+    if (before <= start) return start;
+    const int64_t earlier = deleted_before_;
+    {
+      std::lock_guard lock(state_mutex_);
+      deleted_before_ = before;
+    }
+    if (Status status = WriteState(); !status.ok()) {
+      std::lock_guard lock(state_mutex_);
+      deleted_before_ = earlier;
+      return status;
+    }
+  }
+  ApplyRetention(context_.clock->WallMicros() / 1000);
+  return before;
 }
 
 Status Partition::RollForRetention() {
@@ -45,7 +73,7 @@ Status Partition::RollForRetention() {
     std::lock_guard lock(state_mutex_);
     segments_.push_back(std::move(next));
   }
-  WriteState();
+  WriteStateIfPossible();
   return {};
 }
 

@@ -8,11 +8,58 @@
 namespace millrace::log {
 
 namespace {
-constexpr std::string_view kMagic = "MRS1";
-constexpr size_t kFixed = 40;
-constexpr size_t kProducer = 16;
+constexpr std::string_view kMagic = "MRS2";
+constexpr std::string_view kMagicOld = "MRS1";
 constexpr size_t kCrc = 4;
+
+template <typename T>
+void Put(std::string& bytes, T value) {
+  char raw[sizeof(T)];
+  StoreBig<T>(raw, value);
+  bytes.append(raw, sizeof(T));
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  template <typename T>
+  T Get() {
+    if (bytes_.size() < sizeof(T)) {
+      failed_ = true;
+      bytes_ = {};
+      return {};
+    }
+    const T value = LoadBig<T>(bytes_.data());
+    bytes_.remove_prefix(sizeof(T));
+    return value;
+  }
+  bool failed() const { return failed_; }
+  bool at_end() const { return bytes_.empty() && !failed_; }
+
+ private:
+  std::string_view bytes_;
+  bool failed_ = false;
+};
 }  // namespace
+
+void ProducerState::Account(const BatchHeader& header) {
+  if (header.producer_epoch != epoch) {
+    epoch = header.producer_epoch;
+    next_sequence = 0;
+    recent.clear();
+  }
+  next_sequence += (header.base_sequence - next_sequence) & INT32_MAX;
+  recent.push_back({next_sequence, header.base_offset, header.record_count});
+  if (recent.size() > kRecentMax) recent.erase(recent.begin());
+  next_sequence += header.record_count;
+}
+
+const ProducerBatch* ProducerState::FindRecent(int32_t sequence, int32_t count) const {
+  for (const ProducerBatch& batch : recent) {
+    if ((batch.sequence & INT32_MAX) == sequence && batch.count == count) return &batch;
+  }
+  return nullptr;
+}
 
 void PartitionState::Account(const BatchHeader& header, int64_t batch_position) {
   position = batch_position + header.size_bytes;
@@ -21,48 +68,62 @@ void PartitionState::Account(const BatchHeader& header, int64_t batch_position) 
     max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
   }
   if (header.producer_id < 0 || header.base_sequence < 0) return;
-  int64_t& next = producers[header.producer_id];
-  const int64_t forward = (header.base_sequence - next) & INT32_MAX;
-  next += forward + header.record_count;
+  producers[header.producer_id].Account(header);
 }
 
 std::string EncodePartitionState(const PartitionState& state) {
-  std::string bytes(kFixed + state.producers.size() * kProducer + kCrc, '\0');
-  char* p = bytes.data();
-  kMagic.copy(p, kMagic.size());
-  StoreBig<int64_t>(p + 4, state.segment_base);
-  StoreBig<int64_t>(p + 12, state.position);
-  StoreBig<int64_t>(p + 20, state.end_offset);
-  StoreBig<int64_t>(p + 28, state.max_timestamp_ms);
-  StoreBig<int32_t>(p + 36, static_cast<int32_t>(state.producers.size()));
-  p += kFixed;
-  for (const auto& [id, next] : state.producers) {
-    StoreBig<int64_t>(p, id);
-    StoreBig<int64_t>(p + 8, next);
-    p += kProducer;
+  std::string bytes(kMagic);
+  Put(bytes, state.segment_base);
+  Put(bytes, state.position);
+  Put(bytes, state.end_offset);
+  Put(bytes, state.max_timestamp_ms);
+  Put(bytes, state.start_offset);
+  Put(bytes, static_cast<int32_t>(state.producers.size()));
+  for (const auto& [id, producer] : state.producers) {
+    Put(bytes, id);
+    Put(bytes, producer.next_sequence);
+    Put(bytes, producer.epoch);
+    Put(bytes, producer.last_used_ms);
+    Put(bytes, static_cast<int32_t>(producer.recent.size()));
+    for (const ProducerBatch& batch : producer.recent) {
+      Put(bytes, batch.sequence);
+      Put(bytes, batch.base_offset);
+      Put(bytes, batch.count);
+    }
   }
-  StoreBig<uint32_t>(p, Crc32c(std::string_view(bytes).substr(0, bytes.size() - kCrc)));
+  Put(bytes, Crc32c(bytes));
   return bytes;
 }
 
 std::optional<PartitionState> DecodePartitionState(std::string_view bytes) {
-  if (bytes.size() < kFixed + kCrc || !bytes.starts_with(kMagic)) return std::nullopt;
-  const std::string_view body = bytes.substr(0, bytes.size() - kCrc);
-  if (LoadBig<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) return std::nullopt;
-  const char* p = bytes.data();
-  PartitionState state;
-  state.segment_base = LoadBig<int64_t>(p + 4);
-  state.position = LoadBig<int64_t>(p + 12);
-  state.end_offset = LoadBig<int64_t>(p + 20);
-  state.max_timestamp_ms = LoadBig<int64_t>(p + 28);
-  const int32_t count = LoadBig<int32_t>(p + 36);
-  if (count < 0 || body.size() != kFixed + static_cast<size_t>(count) * kProducer) {
+  const bool old = bytes.starts_with(kMagicOld);
+  if (bytes.size() < kMagic.size() + kCrc || !(old || bytes.starts_with(kMagic))) {
     return std::nullopt;
   }
-  p += kFixed;
-  for (int32_t i = 0; i < count; i++, p += kProducer) {
-    state.producers[LoadBig<int64_t>(p)] = LoadBig<int64_t>(p + 8);
+  const std::string_view body = bytes.substr(0, bytes.size() - kCrc);
+  if (LoadBig<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) return std::nullopt;
+  Reader reader(body.substr(kMagic.size()));
+  PartitionState state;
+  state.segment_base = reader.Get<int64_t>();
+  state.position = reader.Get<int64_t>();
+  state.end_offset = reader.Get<int64_t>();
+  state.max_timestamp_ms = reader.Get<int64_t>();
+  if (!old) state.start_offset = reader.Get<int64_t>();
+  for (auto left = reader.Get<int32_t>(); left > 0 && !reader.failed(); left--) {
+    ProducerState& producer = state.producers[reader.Get<int64_t>()];
+    producer.next_sequence = reader.Get<int64_t>();
+    if (old) continue;
+    producer.epoch = reader.Get<int16_t>();
+    producer.last_used_ms = reader.Get<int64_t>();
+    for (auto batches = reader.Get<int32_t>(); batches > 0 && !reader.failed(); batches--) {
+      ProducerBatch batch;
+      batch.sequence = reader.Get<int64_t>();
+      batch.base_offset = reader.Get<int64_t>();
+      batch.count = reader.Get<int32_t>();
+      producer.recent.push_back(batch);
+    }
   }
+  if (!reader.at_end()) return std::nullopt;
   return state;
 }
 

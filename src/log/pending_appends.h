@@ -34,6 +34,11 @@ struct AppendGroup {
     AppendCallback done;
     int batch = -1;  // that holds the first record; -1: no record was new
     int64_t record_in_batch = 0;
+    // Of a batch that was appended before: its offset, or how to find it once that is durable.
+    int64_t known_offset = -1;
+    int64_t duplicate_producer_id = -1;
+    int32_t duplicate_sequence = 0;
+    int32_t duplicate_count = 0;
   };
   std::vector<std::unique_ptr<BatchBuilder>> batches;
   std::vector<int64_t> base_offsets;  // of the batches, once written
@@ -45,30 +50,40 @@ struct AppendGroup {
 
 class PendingAppends {
  public:
-  PendingAppends(BuilderPool* pool, ProducerSequences durable);
+  PendingAppends(BuilderPool* pool, ProducerStates durable);
 
   // Encodes those records that are not there yet, and keeps *done. After an error (the sequence
   // leaves a gap: kFailedPrecondition) nothing is kept and *done is untouched.
   Status Add(std::span<const NewRecord> records, int64_t now_ms, const ProducerSequence& sequence,
              int64_t payload_bytes, AppendCallback* done);
+  // The same for a checked batch as its producer sent it. *fault tells what was wrong with its
+  // sequence or epoch.
+  Status AddBatch(std::string_view bytes, const BatchHeader& header, AppendCallback* done,
+                  SequenceFault* fault);
   AppendGroup Take();
-  void Committed(const AppendGroup& group);
+  void Committed(AppendGroup& group, int64_t now_ms);
   // Returns what waited behind the failed group; it has failed as well.
   AppendGroup Failed();
 
   int64_t NextSequence(int64_t producer_id) const;  // of durable records
-  const ProducerSequences& durable() const { return durable_; }
+  const ProducerStates& durable() const { return durable_; }
+  // Forgets clients' producers that have been silent since then.
+  void ForgetClients(int64_t silent_since_ms);
 
  private:
   struct Producer {
     int64_t next_sequence = 0;  // once all that waits is durable
-    uint64_t group = 0;         // open_batch belongs to this group
+    int16_t epoch = 0;
+    bool known = false;                      // it has appended here before
+    std::vector<ProducerBatch> recent = {};  // its last batches; offsets are not looked at
+    uint64_t group = 0;                      // open_batch belongs to this group
     int open_batch = -1;
   };
+  Producer& PendingOf(int64_t producer_id);
   BatchBuilder* OpenBatch(Producer& producer, int64_t producer_id, int64_t sequence);
 
   BuilderPool* pool_;
-  ProducerSequences durable_;
+  ProducerStates durable_;
   std::unordered_map<int64_t, Producer> producers_;  // -1: everyone without sequences
   uint64_t group_number_ = 1;
   AppendGroup group_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/units.h"
+#include "log/compression.h"
 #include "log/crc32c.h"
 #include "log/wire.h"
 
@@ -62,6 +64,7 @@ std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes) {
   header.base_timestamp_ms = LoadBig<int64_t>(p + 27);
   header.max_timestamp_ms = LoadBig<int64_t>(p + 35);
   header.producer_id = LoadBig<int64_t>(p + 43);
+  header.producer_epoch = LoadBig<int16_t>(p + 51);
   header.base_sequence = LoadBig<int32_t>(p + 53);
   header.record_count = LoadBig<int32_t>(p + 57);
   const bool plausible = p[16] == kMagic && length <= kBatchLengthMax &&
@@ -77,6 +80,40 @@ std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes) {
 bool ChecksumHolds(std::string_view batch) {
   if (batch.size() < kBatchHeaderSize) return false;
   return LoadBig<uint32_t>(batch.data() + kCrcAt) == Crc32c(batch.substr(kAttributesAt));
+}
+
+Result<BatchHeader> CheckProducedBatch(std::string_view batch) {
+  const auto corrupt = [](const char* what) {
+    return Status(Code::kCorruption, std::string("the record batch ") + what);
+  };
+  if (static_cast<int64_t>(batch.size()) > kProducedBatchBytesMax) {
+    return Status(Code::kInvalidArgument,
+                  "a record batch of " + FormatBytes(static_cast<int64_t>(batch.size())) +
+                      " is too large; the limit is " + FormatBytes(kProducedBatchBytesMax));
+  }
+  const auto header = ParseBatchHeader(batch);
+  if (!header) return corrupt("has no header of format v2");
+  if (header->size_bytes != std::ssize(batch)) return corrupt("is not as long as its header says");
+  if (!ChecksumHolds(batch)) return corrupt("does not have the checksum that it carries");
+  if (header->record_count < 1 || header->last_offset_delta != header->record_count - 1) {
+    return corrupt("counts its records wrongly");
+  }
+  if (header->control() || header->transactional()) {
+    return Status(Code::kUnsupported, "the log takes no transactional or control batches");
+  }
+  if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0)) {
+    return corrupt("has a producer, but no epoch or sequence");
+  }
+  Buffer inflated;
+  MR_ASSIGN_OR_RETURN(const auto plain, PlainRecords(batch, *header, inflated));
+  RecordCursor cursor(plain, *header);
+  model::Record record;
+  int32_t count = 0;
+  for (; cursor.Next(&record); count++) {
+    if (record.offset != header->base_offset + count) return corrupt("has gaps in its offsets");
+  }
+  MR_RETURN_IF_ERROR(cursor.status());
+  return *header;
 }
 
 RecordCursor::RecordCursor(std::string_view batch, const BatchHeader& header)
@@ -141,6 +178,7 @@ Status RecordCursor::status() const {
 
 void BatchBuilder::Reset(int64_t producer_id, int64_t base_sequence) {
   buffer_.Resize(kBatchHeaderSize);
+  adopted_ = false;
   producer_id_ = producer_id;
   base_sequence_ = producer_id < 0 ? -1 : base_sequence;
   base_timestamp_ms_ = 0;
@@ -174,9 +212,24 @@ void BatchBuilder::Add(const NewRecord& record, int64_t timestamp_ms) {
   count_++;
 }
 
+void BatchBuilder::Adopt(std::string_view batch, const BatchHeader& header) {
+  buffer_.Resize(batch.size());
+  std::memcpy(buffer_.data(), batch.data(), batch.size());
+  adopted_ = true;
+  producer_id_ = header.producer_id;
+  base_sequence_ = header.base_sequence;
+  base_timestamp_ms_ = header.base_timestamp_ms;
+  max_timestamp_ms_ = header.max_timestamp_ms;
+  count_ = header.record_count;
+}
+
 std::string_view BatchBuilder::Finish(int64_t base_offset) {
   char* p = buffer_.data();
   StoreBig<int64_t>(p, base_offset);
+  if (adopted_) {  // the checksum does not cover offset and leader epoch
+    StoreBig<int32_t>(p + 12, 0);
+    return buffer_.view();
+  }
   StoreBig<int32_t>(p + 8, static_cast<int32_t>(buffer_.size() - kLengthEnd));
   StoreBig<int32_t>(p + 12, 0);
   p[16] = kMagic;

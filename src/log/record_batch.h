@@ -35,6 +35,7 @@ namespace millrace::log {
 constexpr size_t kBatchHeaderSize = 61;
 constexpr int64_t kBatchBytesMax = 1 << 20;    // of a batch with more than one record
 constexpr int64_t kRecordBytesMax = 16 << 20;  // of a record's key, value and headers
+constexpr int64_t kProducedBatchBytesMax = kRecordBytesMax + (1 << 20);  // as a producer sends it
 
 struct BatchHeader {
   int64_t base_offset = 0;
@@ -44,17 +45,25 @@ struct BatchHeader {
   int64_t base_timestamp_ms = 0;
   int64_t max_timestamp_ms = 0;
   int64_t producer_id = -1;
+  int16_t producer_epoch = -1;
   int32_t base_sequence = -1;
   int32_t record_count = 0;
 
   int64_t end_offset() const { return base_offset + last_offset_delta + 1; }
   bool compressed() const { return (attributes & 7) != 0; }
+  bool transactional() const { return (attributes & 16) != 0; }
   bool control() const { return (attributes & 32) != 0; }
 };
 
 // The header at the start of `bytes`; nullopt when fewer than kBatchHeaderSize bytes are there or
 // they cannot be a header (the checksum is not looked at).
 std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes);
+
+// Checks a batch that a producer encoded: exactly one, whole, checksummed, with a known
+// compression, whose records (decompressed, if need be) are those that its header announces.
+// Errors: kCorruption; kInvalidArgument beyond kProducedBatchBytesMax; kUnsupported for
+// transactions and control batches.
+Result<BatchHeader> CheckProducedBatch(std::string_view batch);
 
 // Whether the checksum of a whole batch holds.
 bool ChecksumHolds(std::string_view batch);
@@ -88,6 +97,10 @@ class BatchBuilder {
   void Add(const NewRecord& record, int64_t timestamp_ms);
   // Fills the header in and returns the batch; valid until the next Reset or Add.
   std::string_view Finish(int64_t base_offset);
+  // Takes a checked batch over as it is; Finish then only gives it its offset.
+  void Adopt(std::string_view batch, const BatchHeader& header);
+  // The batch that Finish returned last.
+  std::string_view finished() const { return buffer_.view(); }
 
   int64_t producer_id() const { return producer_id_; }
   int64_t base_sequence() const { return base_sequence_; }
@@ -103,6 +116,7 @@ class BatchBuilder {
   int64_t base_timestamp_ms_ = 0;
   int64_t max_timestamp_ms_ = -1;
   int32_t count_ = 0;
+  bool adopted_ = false;
 };
 
 // Bytes that a record brings: key, value and headers.

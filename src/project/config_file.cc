@@ -51,6 +51,12 @@ class Reader {
     }
   }
 
+  void Flag(const YAML::Node& node, bool& out) {
+    if (!YAML::convert<bool>::decode(node, out)) {
+      Fault(node, Code::kBadOption, "expected true or false", "");
+    }
+  }
+
   template <typename T>
   void Number(const YAML::Node& node, T& out, int64_t lowest, int64_t highest) {
     try {
@@ -155,6 +161,16 @@ void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
               {"body-max", [&](const YAML::Node& n) { reader.Bytes(n, config.body_bytes_max); }}});
 }
 
+void ReadKafka(Reader& reader, const YAML::Node& node, KafkaSettings& kafka) {
+  reader.Map(node, "kafka",
+             {{"listen", [&](const YAML::Node& n) { reader.Text(n, kafka.listen); }},
+              {"advertised", [&](const YAML::Node& n) { reader.Text(n, kafka.advertised); }},
+              {"auto-create-topics",
+               [&](const YAML::Node& n) { reader.Flag(n, kafka.auto_create_topics); }},
+              {"partitions",
+               [&](const YAML::Node& n) { reader.Number(n, kafka.partitions, 1, 10'000); }}});
+}
+
 }  // namespace
 
 Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vector<Status>& faults) {
@@ -180,6 +196,7 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
             }
           }},
          {"serve", [&](const YAML::Node& n) { ReadServe(reader, n, config); }},
+         {"kafka", [&](const YAML::Node& n) { ReadKafka(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {
             reader.Map(
                 n, "warehouse",

@@ -17,6 +17,8 @@
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
 //   serve: {http: "127.0.0.1:8080", body-max: 1 MB}
+//   kafka:                          # the log for Kafka clients; without "listen" nobody listens
+//     {listen: "127.0.0.1:9092", advertised: localhost, auto-create-topics: true, partitions: 1}
 //   warehouse: {memory-limit: 512 MB, threads: 2}
 #pragma once
 
@@ -43,6 +45,14 @@ struct Target {
   std::map<std::string, std::map<std::string, std::string>> options;  // by connector
 };
 
+// The Kafka port. docs/reference/kafka.md says what it serves.
+struct KafkaSettings {
+  std::string listen;      // "HOST:PORT" or "PORT"; "": off
+  std::string advertised;  // host that clients are told to connect to; "": the one it listens on
+  bool auto_create_topics = true;
+  int partitions = 1;  // of topics created without a number
+};
+
 struct ProjectConfig {
   std::string name;
   std::string target = "dev";
@@ -51,6 +61,7 @@ struct ProjectConfig {
   std::string http_host = "127.0.0.1";
   int http_port = 8080;
   int64_t body_bytes_max = 1 << 20;
+  KafkaSettings kafka;
   int64_t warehouse_memory_bytes = 512LL << 20;
   int warehouse_threads = 2;
 };

@@ -1,0 +1,63 @@
+#include "kafka/api_table.h"
+
+#include "kafka/handlers/handlers.h"
+
+namespace millrace::kafka {
+
+namespace {
+
+template <class Request, void (*Handle)(Services&, const Request&, const CallPtr&)>
+void Decoded(Services& services, const CallPtr& call) {
+  Request request;
+  if (call->Decode(request)) Handle(services, request, call);
+}
+
+constexpr int16_t kNeverFlexible = INT16_MAX;
+
+// Versions with topic ids (Fetch 13, Metadata 10, CreateTopics 7, DeleteTopics 6) are left out.
+// librdkafka compresses only when Produce 0 is announced; versions before 3 take batches of format
+// v2, too.
+constexpr Api kApis[] = {
+    {0, "Produce", 0, 9, 9, Decoded<ProduceRequest, HandleProduce>},
+    {1, "Fetch", 4, 12, 12, Decoded<FetchRequest, HandleFetch>},
+    {2, "ListOffsets", 0, 7, 6, Decoded<ListOffsetsRequest, HandleListOffsets>},
+    {3, "Metadata", 0, 9, 9, Decoded<MetadataRequest, HandleMetadata>},
+    {8, "OffsetCommit", 0, 8, 8, Decoded<OffsetCommitRequest, HandleOffsetCommit>},
+    {9, "OffsetFetch", 0, 8, 6, Decoded<OffsetFetchRequest, HandleOffsetFetch>},
+    {10, "FindCoordinator", 0, 4, 3, Decoded<FindCoordinatorRequest, HandleFindCoordinator>},
+    {11, "JoinGroup", 0, 9, 6, Decoded<JoinGroupRequest, HandleJoinGroup>},
+    {12, "Heartbeat", 0, 4, 4, Decoded<HeartbeatRequest, HandleHeartbeat>},
+    {13, "LeaveGroup", 0, 5, 4, Decoded<LeaveGroupRequest, HandleLeaveGroup>},
+    {14, "SyncGroup", 0, 5, 4, Decoded<SyncGroupRequest, HandleSyncGroup>},
+    {15, "DescribeGroups", 0, 5, 5, Decoded<DescribeGroupsRequest, HandleDescribeGroups>},
+    {16, "ListGroups", 0, 5, 3, Decoded<ListGroupsRequest, HandleListGroups>},
+    {18, "ApiVersions", 0, 4, 3, HandleApiVersions},
+    {19, "CreateTopics", 0, 6, 5, Decoded<CreateTopicsRequest, HandleCreateTopics>},
+    {20, "DeleteTopics", 0, 5, 4, Decoded<DeleteTopicsRequest, HandleDeleteTopics>},
+    {21, "DeleteRecords", 0, 2, 2, Decoded<DeleteRecordsRequest, HandleDeleteRecords>},
+    {22, "InitProducerId", 0, 4, 2, Decoded<InitProducerIdRequest, HandleInitProducerId>},
+    {23, "OffsetForLeaderEpoch", 0, 4, 4,
+     Decoded<OffsetForLeaderEpochRequest, HandleOffsetForLeaderEpoch>},
+    {32, "DescribeConfigs", 0, 4, 4, Decoded<DescribeConfigsRequest, HandleDescribeConfigs>},
+    {37, "CreatePartitions", 0, 3, 2, Decoded<CreatePartitionsRequest, HandleCreatePartitions>},
+    {42, "DeleteGroups", 0, 2, 2, Decoded<DeleteGroupsRequest, HandleDeleteGroups>},
+    {44, "IncrementalAlterConfigs", 0, 1, 1,
+     Decoded<IncrementalAlterConfigsRequest, HandleIncrementalAlterConfigs>},
+    {47, "OffsetDelete", 0, 0, kNeverFlexible, Decoded<OffsetDeleteRequest, HandleOffsetDelete>},
+    {60, "DescribeCluster", 0, 1, 0, Decoded<DescribeClusterRequest, HandleDescribeCluster>},
+};
+
+}  // namespace
+
+std::span<const Api> AllApis() {
+  return kApis;
+}
+
+const Api* FindApi(int16_t key) {
+  for (const Api& api : kApis) {
+    if (api.key == key) return &api;
+  }
+  return nullptr;
+}
+
+}  // namespace millrace::kafka

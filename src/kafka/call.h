@@ -1,0 +1,100 @@
+// Call: one request on its way through a handler to its answer.
+//
+// Contract: shared by whoever still has to answer. Exactly one of Answer, AnswerNothing and Close
+// is called, from any thread; later ones are ignored. Bytes of the request live as long as the
+// call.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kafka/wire_io.h"
+
+namespace millrace::kafka {
+
+class Worker;
+
+struct RequestHeader {
+  int16_t api_key = -1;
+  int16_t api_version = 0;
+  int32_t correlation_id = 0;
+  std::optional<std::string> client_id;
+};
+
+struct Peer {
+  std::string address;  // "127.0.0.1"
+};
+
+class Call {
+ public:
+  // How the connection learns of the end: `frame` with its length in front, "" for no answer; a
+  // `fault` closes the connection.
+  using Done = std::function<void(std::string frame, std::string fault)>;
+
+  Call(RequestHeader header, bool flexible, std::string bytes, size_t body_at, Peer peer,
+       Worker* worker, Done done)
+      : header_(std::move(header)),
+        flexible_(flexible),
+        bytes_(std::move(bytes)),
+        body_at_(body_at),
+        peer_(std::move(peer)),
+        worker_(worker),
+        done_(std::move(done)) {}
+
+  const RequestHeader& header() const { return header_; }
+  int version() const { return header_.api_version; }
+  std::string client_id() const { return header_.client_id.value_or(""); }
+  const Peer& peer() const { return peer_; }
+  Worker& worker() { return *worker_; }
+
+  // False, with the connection closed, when the bytes are not such a message. Bytes behind it are
+  // ignored, as Kafka does: librdkafka sends one too many behind Metadata 9.
+  template <class Request>
+  bool Decode(Request& request) {
+    WireReader reader(std::string_view(bytes_).substr(body_at_), version(), flexible_);
+    reader.Field(request);
+    if (reader.ok()) return true;
+    Close("API " + std::to_string(header_.api_key) + " version " + std::to_string(version()) +
+          ": " + reader.fault());
+    return false;
+  }
+  template <class Response>
+  void Answer(Response& response) {
+    AnswerIn(response, version(), flexible_, flexible_);
+  }
+  // For ApiVersions, whose answer always has the plain header.
+  template <class Response>
+  void AnswerIn(Response& response, int version, bool flexible, bool flexible_header) {
+    std::string frame(4, '\0');
+    WireWriter header(&frame, 0, flexible_header);
+    header(header_.correlation_id);
+    header.Tags();
+    WireWriter writer(&frame, version, flexible);
+    writer.Field(response);
+    log::StoreBig<int32_t>(frame.data(), static_cast<int32_t>(frame.size() - 4));
+    End(std::move(frame), "");
+  }
+  void AnswerNothing() { End("", ""); }
+  void Close(std::string fault) { End("", std::move(fault)); }
+
+ private:
+  void End(std::string frame, std::string fault) {
+    if (!ended_.exchange(true)) done_(std::move(frame), std::move(fault));
+  }
+
+  const RequestHeader header_;
+  const bool flexible_;
+  const std::string bytes_;
+  const size_t body_at_;
+  const Peer peer_;
+  Worker* const worker_;
+  const Done done_;
+  std::atomic<bool> ended_{false};
+};
+
+using CallPtr = std::shared_ptr<Call>;
+
+}  // namespace millrace::kafka

@@ -1,0 +1,129 @@
+#include "kafka/group_coordinator.h"
+
+#include <fmt/format.h>
+
+namespace millrace::kafka {
+
+namespace {
+constexpr int32_t kSessionTimeoutMinMs = 1000;
+constexpr int32_t kSessionTimeoutMaxMs = 1'800'000;
+}  // namespace
+
+Group* GroupCoordinator::Find(const std::string& group_id) {
+  const auto it = groups_.find(group_id);
+  return it == groups_.end() ? nullptr : it->second.get();
+}
+
+void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity identity,
+                            int64_t now_ms, JoinDone done) {
+  std::lock_guard lock(mutex_);
+  Group* group = Find(request.group_id);
+  ErrorCode error = kNone;
+  if (request.group_id.empty()) {
+    error = kInvalidGroupId;
+  } else if (request.session_timeout_ms < kSessionTimeoutMinMs ||
+             request.session_timeout_ms > kSessionTimeoutMaxMs) {
+    error = kInvalidSessionTimeout;
+  } else if (group == nullptr && !request.member_id.empty()) {
+    error = kUnknownMemberId;
+  }
+  if (error != kNone) {
+    JoinGroupResponse response;
+    response.error_code = error;
+    response.member_id = request.member_id;
+    done(std::move(response));
+    return;
+  }
+  if (group == nullptr) {
+    group = groups_.emplace(request.group_id, std::make_unique<Group>(request.group_id))
+                .first->second.get();
+  }
+  const std::string& name =
+      request.group_instance_id ? *request.group_instance_id : identity.client_id;
+  identity.new_member_id = fmt::format("{}-{:x}-{}", name, start_us_, next_member_++);
+  group->Join(request, identity, now_ms, std::move(done));
+}
+
+void GroupCoordinator::Sync(const SyncGroupRequest& request, int64_t now_ms, SyncDone done) {
+  std::lock_guard lock(mutex_);
+  if (Group* group = Find(request.group_id)) {
+    group->Sync(request, now_ms, std::move(done));
+    return;
+  }
+  SyncGroupResponse response;
+  response.error_code = kUnknownMemberId;
+  done(std::move(response));
+}
+
+ErrorCode GroupCoordinator::Heartbeat(const HeartbeatRequest& request, int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  Group* group = Find(request.group_id);
+  return group == nullptr ? kUnknownMemberId : group->Heartbeat(request, now_ms);
+}
+
+LeaveGroupResponse GroupCoordinator::Leave(const LeaveGroupRequest& request, int version,
+                                           int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  Group* group = Find(request.group_id);
+  LeaveGroupResponse response;
+  const auto leave = [&](const std::string& id, const std::optional<std::string>& instance) {
+    return group == nullptr ? kUnknownMemberId : group->Leave(id, instance, now_ms);
+  };
+  if (version < 3) {
+    response.error_code = leave(request.member_id, std::nullopt);
+    return response;
+  }
+  for (const auto& member : request.members) {
+    response.members.push_back({member.member_id, member.group_instance_id,
+                                leave(member.member_id, member.group_instance_id)});
+  }
+  return response;
+}
+
+ErrorCode GroupCoordinator::CheckCommit(const OffsetCommitRequest& request, int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  if (request.group_id.empty()) return kInvalidGroupId;
+  if (Group* group = Find(request.group_id)) {
+    return group->CheckCommit(request.generation_id, request.member_id, request.group_instance_id,
+                              now_ms);
+  }
+  return request.generation_id < 0 ? kNone : kIllegalGeneration;
+}
+
+void GroupCoordinator::Tick(int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  for (auto it = groups_.begin(); it != groups_.end();) {
+    it->second->Tick(now_ms);
+    it = it->second->idle() ? groups_.erase(it) : std::next(it);
+  }
+}
+
+std::optional<DescribeGroupsResponse::Group> GroupCoordinator::Describe(
+    const std::string& group_id) const {
+  std::lock_guard lock(mutex_);
+  const auto it = groups_.find(group_id);
+  if (it == groups_.end()) return std::nullopt;
+  return it->second->Describe();
+}
+
+std::vector<ListGroupsResponse::Group> GroupCoordinator::List() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ListGroupsResponse::Group> listed;
+  for (const auto& [id, group] : groups_) {
+    listed.push_back({id, group->protocol_type(), group->StateName(), "classic"});
+  }
+  return listed;
+}
+
+bool GroupCoordinator::HasMembers(const std::string& group_id) const {
+  std::lock_guard lock(mutex_);
+  const auto it = groups_.find(group_id);
+  return it != groups_.end() && !it->second->idle();
+}
+
+void GroupCoordinator::Clear() {
+  std::lock_guard lock(mutex_);
+  groups_.clear();
+}
+
+}  // namespace millrace::kafka

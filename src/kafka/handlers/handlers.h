@@ -1,0 +1,61 @@
+// The handlers, one file per API (or per few that are small and belong together).
+//
+// Contract: each is called once per decoded request, on a network thread, and sees to it that the
+// call ends: at once, or later from whatever thread has the answer.
+#pragma once
+
+#include "kafka/call.h"
+#include "kafka/messages/cluster.h"
+#include "kafka/messages/groups.h"
+#include "kafka/messages/records.h"
+#include "kafka/messages/topics.h"
+#include "kafka/services.h"
+
+namespace millrace::kafka {
+
+void HandleApiVersions(Services& services, const CallPtr& call);  // decodes by itself
+void HandleMetadata(Services& services, const MetadataRequest& request, const CallPtr& call);
+void HandleDescribeCluster(Services& services, const DescribeClusterRequest& request,
+                           const CallPtr& call);
+void HandleFindCoordinator(Services& services, const FindCoordinatorRequest& request,
+                           const CallPtr& call);
+void HandleInitProducerId(Services& services, const InitProducerIdRequest& request,
+                          const CallPtr& call);
+
+void HandleProduce(Services& services, const ProduceRequest& request, const CallPtr& call);
+void HandleFetch(Services& services, const FetchRequest& request, const CallPtr& call);
+void HandleListOffsets(Services& services, const ListOffsetsRequest& request, const CallPtr& call);
+void HandleOffsetForLeaderEpoch(Services& services, const OffsetForLeaderEpochRequest& request,
+                                const CallPtr& call);
+void HandleDeleteRecords(Services& services, const DeleteRecordsRequest& request,
+                         const CallPtr& call);
+
+void HandleJoinGroup(Services& services, const JoinGroupRequest& request, const CallPtr& call);
+void HandleSyncGroup(Services& services, const SyncGroupRequest& request, const CallPtr& call);
+void HandleHeartbeat(Services& services, const HeartbeatRequest& request, const CallPtr& call);
+void HandleLeaveGroup(Services& services, const LeaveGroupRequest& request, const CallPtr& call);
+void HandleDescribeGroups(Services& services, const DescribeGroupsRequest& request,
+                          const CallPtr& call);
+void HandleListGroups(Services& services, const ListGroupsRequest& request, const CallPtr& call);
+void HandleDeleteGroups(Services& services, const DeleteGroupsRequest& request,
+                        const CallPtr& call);
+
+void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
+                        const CallPtr& call);
+void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, const CallPtr& call);
+void HandleOffsetDelete(Services& services, const OffsetDeleteRequest& request,
+                        const CallPtr& call);
+
+void HandleCreateTopics(Services& services, const CreateTopicsRequest& request,
+                        const CallPtr& call);
+void HandleDeleteTopics(Services& services, const DeleteTopicsRequest& request,
+                        const CallPtr& call);
+void HandleCreatePartitions(Services& services, const CreatePartitionsRequest& request,
+                            const CallPtr& call);
+void HandleDescribeConfigs(Services& services, const DescribeConfigsRequest& request,
+                           const CallPtr& call);
+void HandleIncrementalAlterConfigs(Services& services,
+                                   const IncrementalAlterConfigsRequest& request,
+                                   const CallPtr& call);
+
+}  // namespace millrace::kafka

@@ -1,0 +1,131 @@
+// OffsetCommit, OffsetFetch, OffsetDelete.
+#include <algorithm>
+#include <set>
+
+#include "kafka/handlers/handlers.h"
+
+namespace millrace::kafka {
+
+namespace {
+
+constexpr size_t kMetadataBytesMax = 4096;
+
+bool PartitionExists(log::Log& log, const std::string& topic, int32_t partition) {
+  const auto info = log.Describe(topic);
+  return info.ok() && partition >= 0 && partition < info->config.partitions;
+}
+
+}  // namespace
+
+void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
+                        const CallPtr& call) {
+  const ErrorCode refused = services.groups.CheckCommit(request, services.now_ms());
+  auto response = std::make_shared<OffsetCommitResponse>();
+  GroupOffsets offsets;
+  for (const auto& topic : request.topics) {
+    auto& to_topic = response->topics.emplace_back();
+    to_topic.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      ErrorCode error = refused;
+      if (error == kNone && !PartitionExists(services.log, topic.name, partition.index)) {
+        error = kUnknownTopicOrPartition;
+      }
+      const std::string metadata = partition.metadata.value_or("");
+      if (error == kNone && metadata.size() > kMetadataBytesMax) error = kOffsetMetadataTooLarge;
+      to_topic.partitions.push_back({partition.index, error});
+      if (error != kNone) continue;
+      offsets[{topic.name, partition.index}] = {partition.offset, partition.leader_epoch, metadata,
+                                                0};
+    }
+  }
+  if (offsets.empty()) {
+    call->Answer(*response);
+    return;
+  }
+  services.offsets->Commit(
+      request.group_id, std::move(offsets), [response, call](const Status& status) {
+        for (auto& topic : response->topics) {
+          for (auto& partition : topic.partitions) {
+            if (partition.error_code == kNone && !status.ok()) {
+              partition.error_code = kCoordinatorNotAvailable;  // clients try again
+            }
+          }
+        }
+        call->Answer(*response);
+      });
+}
+
+namespace {
+
+OffsetFetchResponse::Topic& TopicOf(std::vector<OffsetFetchResponse::Topic>& topics,
+                                    const std::string& name) {
+  if (topics.empty() || topics.back().name != name) topics.emplace_back().name = name;
+  return topics.back();
+}
+
+std::vector<OffsetFetchResponse::Topic> FindOffsets(
+    OffsetStore& store, const std::string& group,
+    const std::optional<std::vector<OffsetFetchRequest::Topic>>& wanted) {
+  const GroupOffsets offsets = store.Find(group);
+  std::vector<OffsetFetchResponse::Topic> found;
+  const auto add = [&](const std::string& topic, int32_t index, const CommittedOffset& committed) {
+    TopicOf(found, topic)
+        .partitions.push_back(
+            {index, committed.offset, committed.leader_epoch, committed.metadata, kNone});
+  };
+  if (!wanted) {
+    for (const auto& [at, committed] : offsets) add(at.topic, at.partition, committed);
+    return found;
+  }
+  for (const auto& topic : *wanted) {
+    for (const int32_t index : topic.partitions) {
+      const auto it = offsets.find({topic.name, index});
+      add(topic.name, index, it == offsets.end() ? CommittedOffset() : it->second);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, const CallPtr& call) {
+  OffsetFetchResponse response;
+  if (call->version() >= 8) {
+    for (const auto& group : request.groups) {
+      response.groups.push_back(
+          {group.group_id, FindOffsets(*services.offsets, group.group_id, group.topics), kNone});
+    }
+  } else {
+    response.topics = FindOffsets(*services.offsets, request.group_id, request.topics);
+  }
+  call->Answer(response);
+}
+
+void HandleOffsetDelete(Services& services, const OffsetDeleteRequest& request,
+                        const CallPtr& call) {
+  auto response = std::make_shared<OffsetDeleteResponse>();
+  if (services.groups.HasMembers(request.group_id)) {
+    response->error_code = kNonEmptyGroup;
+  } else if (services.offsets->Find(request.group_id).empty()) {
+    response->error_code = kGroupIdNotFound;
+  }
+  if (response->error_code != kNone) {
+    call->Answer(*response);
+    return;
+  }
+  std::vector<TopicPartition> named;
+  for (const auto& topic : request.topics) {
+    auto& to_topic = response->topics.emplace_back();
+    to_topic.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      named.push_back({topic.name, partition.index});
+      to_topic.partitions.push_back({partition.index, kNone});
+    }
+  }
+  services.offsets->Delete(request.group_id, &named, [response, call](const Status& status) {
+    response->error_code = ErrorOf(status);
+    call->Answer(*response);
+  });
+}
+
+}  // namespace millrace::kafka

@@ -1,0 +1,99 @@
+// Produce: batches go into the log as they are; the answer goes out when the last is durable.
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+#include "kafka/handlers/handlers.h"
+
+namespace millrace::kafka {
+
+namespace {
+
+constexpr size_t kMagicAt = 16;
+constexpr char kMagic = 2;
+
+// Ends the call once every batch has its result.
+struct Pending {
+  Pending(Services& s, CallPtr c, size_t parts, bool quiet)
+      : services(s), call(std::move(c)), remaining(parts), answers(!quiet) {}
+
+  void Done(ProduceResponse::Partition& to, const std::string& topic,
+            const log::AppendResult& result) {
+    to.error_code = ErrorOfAppend(result);
+    if (result.status.ok()) {
+      to.base_offset = result.base_offset;
+      const auto info = services.log.DescribePartition(topic, to.index);
+      if (info.ok()) to.log_start_offset = info->start_offset;
+    } else {
+      to.error_message = MessageOf(result.status);
+      failed = true;
+    }
+    End();
+  }
+  void Refuse(ProduceResponse::Partition& to, ErrorCode error, const char* why) {
+    to.error_code = error;
+    to.error_message = why;
+    failed = true;
+    End();
+  }
+  void End() {
+    if (remaining.fetch_sub(1) > 1) return;
+    if (answers) {
+      call->Answer(response);
+    } else if (failed) {
+      // The only sign that a client gets which wants no answers.
+      call->Close("records of a Produce request with acks=0 could not be stored");
+    } else {
+      call->AnswerNothing();
+    }
+  }
+
+  Services& services;
+  const CallPtr call;
+  std::atomic<size_t> remaining;
+  const bool answers;
+  std::atomic<bool> failed{false};
+  ProduceResponse response;
+};
+
+}  // namespace
+
+void HandleProduce(Services& services, const ProduceRequest& request, const CallPtr& call) {
+  size_t parts = 1;  // ours, until everything is handed over
+  for (const auto& topic : request.topics) parts += topic.partitions.size();
+  auto pending = std::make_shared<Pending>(services, call, parts, request.acks == 0);
+  // All places first: they must not move while answers come in.
+  for (const auto& topic : request.topics) {
+    auto& to = pending->response.topics.emplace_back();
+    to.name = topic.name;
+    for (const auto& partition : topic.partitions)
+      to.partitions.emplace_back().index = partition.index;
+  }
+  const bool acks_known = request.acks >= -1 && request.acks <= 1;
+  for (size_t t = 0; t < request.topics.size(); t++) {
+    for (size_t p = 0; p < request.topics[t].partitions.size(); p++) {
+      const std::string_view records = request.topics[t].partitions[p].records;
+      const std::string& topic = pending->response.topics[t].name;
+      auto& to = pending->response.topics[t].partitions[p];
+      if (!acks_known) {
+        pending->Refuse(to, kInvalidRequiredAcks, "acks must be 0, 1 or -1 (all)");
+      } else if (request.transactional_id) {
+        pending->Refuse(to, kTransactionalIdAuthorizationFailed,
+                        "transactions are not served here");
+      } else if (topic == kOffsetsTopic) {
+        pending->Refuse(to, kInvalidTopic, "this topic is written by the server only");
+      } else if (records.size() > kMagicAt && records[kMagicAt] != kMagic) {
+        pending->Refuse(to, kUnsupportedForMessageFormat,
+                        "only record batches of format v2 are stored");
+      } else {
+        services.log.AppendBatch(topic, to.index, records,
+                                 [pending, &to, &topic](const log::AppendResult& result) {
+                                   pending->Done(to, topic, result);
+                                 });
+      }
+    }
+  }
+  pending->End();
+}
+
+}  // namespace millrace::kafka

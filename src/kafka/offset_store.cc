@@ -1,0 +1,266 @@
+#include "kafka/offset_store.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "kafka/wire_io.h"
+
+namespace millrace::kafka {
+
+namespace {
+
+constexpr int16_t kOffsetKey = 1;
+constexpr int16_t kProducerIdsKey = 1000;
+constexpr int16_t kOffsetValue = 3;
+constexpr int64_t kIdBlock = 1000;
+constexpr int64_t kSilenceMs = 7LL * 24 * 3600 * 1000;
+
+struct Key {
+  int16_t version = kOffsetKey;
+  std::string group;
+  TopicPartition at;
+  template <class Io>
+  void Visit(Io& io) {
+    io(version);
+    if (version == kOffsetKey) io(group, at.topic, at.partition);
+  }
+};
+
+struct Value {
+  int16_t version = kOffsetValue;
+  CommittedOffset committed;
+  template <class Io>
+  void Visit(Io& io) {
+    io(version, committed.offset, committed.leader_epoch, committed.metadata, committed.commit_ms);
+  }
+};
+
+struct IdsEnd {
+  int64_t end = 0;
+  template <class Io>
+  void Visit(Io& io) {
+    io(end);
+  }
+};
+
+template <class T>
+std::string Encode(T message) {
+  std::string bytes;
+  WireWriter(&bytes, 0, false).Field(message);
+  return bytes;
+}
+
+template <class T>
+bool Decode(std::string_view bytes, T* message) {
+  WireReader reader(bytes, 0, false);
+  reader.Field(*message);
+  return reader.ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OffsetStore>> OffsetStore::Open(log::Log& log, env::Clock& clock) {
+  if (!log.Describe(kOffsetsTopic).ok()) {
+    log::TopicConfig config;
+    config.retention_ms = -1;
+    config.segment_bytes = 4 << 20;
+    MR_RETURN_IF_ERROR(log.CreateTopic(kOffsetsTopic, config));
+  }
+  std::unique_ptr<OffsetStore> store(new OffsetStore(log, clock));
+  MR_RETURN_IF_ERROR(store->Replay());
+  return store;
+}
+
+OffsetStore::~OffsetStore() {
+  std::unique_lock lock(mutex_);
+  none_in_flight_.wait(lock, [&] { return in_flight_ == 0; });
+}
+
+Status OffsetStore::Replay() {
+  constexpr int64_t kBlockBytes = 1 << 20;
+  MR_ASSIGN_OR_RETURN(const auto info, log_.DescribePartition(kOffsetsTopic, 0));
+  for (int64_t at = info.start_offset; at < info.end_offset;) {
+    const auto visit = [&](std::span<const model::Record> records) {
+      for (const model::Record& record : records) {
+        records_++;
+        Key key;
+        Value value;
+        IdsEnd ids;
+        if (!Decode(record.key, &key)) continue;
+        if (key.version == kProducerIdsKey && Decode(record.value, &ids)) {
+          next_id_ = ids_end_ = std::max(ids_end_, ids.end);
+        } else if (key.version == kOffsetKey && !record.has_value) {
+          Apply({key.group, key.at, std::nullopt});
+        } else if (key.version == kOffsetKey && Decode(record.value, &value)) {
+          Apply({key.group, key.at, value.committed});
+        }
+      }
+    };
+    MR_ASSIGN_OR_RETURN(at, log_.Read(kOffsetsTopic, 0, at, info.end_offset, kBlockBytes, visit));
+  }
+  return {};
+}
+
+void OffsetStore::Apply(const Entry& entry) {
+  if (entry.value) {
+    groups_[entry.group][entry.at] = *entry.value;
+    return;
+  }
+  const auto group = groups_.find(entry.group);
+  if (group == groups_.end()) return;
+  group->second.erase(entry.at);
+  if (group->second.empty()) groups_.erase(group);
+}
+
+void OffsetStore::Write(std::vector<Entry> entries, Done done) {
+  std::vector<std::string> keys;
+  std::vector<std::string> values;
+  for (const Entry& entry : entries) {
+    keys.push_back(Encode(Key{kOffsetKey, entry.group, entry.at}));
+    values.push_back(entry.value ? Encode(Value{kOffsetValue, *entry.value}) : "");
+  }
+  std::vector<log::NewRecord> records(entries.size());
+  for (size_t i = 0; i < entries.size(); i++) {
+    records[i].key = keys[i];
+    if (entries[i].value) records[i].value = values[i];
+  }
+  const auto finish = [this, entries = std::move(entries),
+                       done = std::move(done)](const log::AppendResult& result) {
+    {
+      std::lock_guard lock(mutex_);
+      for (const Entry& entry : entries) {
+        if (result.status.ok()) Apply(entry);
+      }
+      if (result.status.ok()) records_ += std::ssize(entries);
+    }
+    done(result.status);
+    std::lock_guard lock(mutex_);
+    if (--in_flight_ == 0) none_in_flight_.notify_all();
+  };
+  std::lock_guard order(order_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    in_flight_++;
+  }
+  log_.Append(kOffsetsTopic, 0, records, {}, finish);
+}
+
+void OffsetStore::Commit(const std::string& group, GroupOffsets offsets, Done done) {
+  const int64_t now_ms = clock_.WallMicros() / 1000;
+  std::vector<Entry> entries;
+  for (auto& [at, committed] : offsets) {
+    committed.commit_ms = now_ms;
+    entries.push_back({group, at, std::move(committed)});
+  }
+  Write(std::move(entries), std::move(done));
+}
+
+void OffsetStore::Delete(const std::string& group, const std::vector<TopicPartition>* partitions,
+                         Done done) {
+  std::vector<Entry> entries;
+  for (const auto& [at, committed] : Find(group)) {
+    const bool named = partitions == nullptr ||
+                       std::find(partitions->begin(), partitions->end(), at) != partitions->end();
+    if (named) entries.push_back({group, at, std::nullopt});
+  }
+  Write(std::move(entries), std::move(done));
+}
+
+void OffsetStore::DeleteTopic(const std::string& topic, Done done) {
+  std::vector<Entry> entries;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [group, offsets] : groups_) {
+      for (const auto& [at, committed] : offsets) {
+        if (at.topic == topic) entries.push_back({group, at, std::nullopt});
+      }
+    }
+  }
+  Write(std::move(entries), std::move(done));
+}
+
+GroupOffsets OffsetStore::Find(const std::string& group) const {
+  std::lock_guard lock(mutex_);
+  const auto it = groups_.find(group);
+  return it == groups_.end() ? GroupOffsets() : it->second;
+}
+
+std::vector<std::string> OffsetStore::Groups() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [group, offsets] : groups_) names.push_back(group);
+  return names;
+}
+
+Result<int64_t> OffsetStore::NewProducerId() {
+  std::lock_guard lock(ids_mutex_);
+  if (next_id_ == ids_end_) {
+    const std::string key = Encode(Key{kProducerIdsKey, "", {}});
+    const std::string value = Encode(IdsEnd{ids_end_ + kIdBlock});
+    const log::NewRecord record{.key = key, .value = value};
+    MR_RETURN_IF_ERROR(log_.AppendAndWait(kOffsetsTopic, 0, {&record, 1}).status());
+    ids_end_ += kIdBlock;
+    std::lock_guard records_lock(mutex_);
+    records_++;
+  }
+  return next_id_++;
+}
+
+void OffsetStore::DropSilentGroups() {
+  const int64_t now_ms = clock_.WallMicros() / 1000;
+  std::vector<std::string> silent;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [group, offsets] : groups_) {
+      int64_t newest_ms = 0;
+      for (const auto& [at, committed] : offsets)
+        newest_ms = std::max(newest_ms, committed.commit_ms);
+      if (newest_ms < now_ms - kSilenceMs) silent.push_back(group);
+    }
+  }
+  for (const std::string& group : silent) {
+    if (in_use_ && in_use_(group)) continue;
+    spdlog::info("kafka: offsets dropped: group=\"{}\" reason=\"no commit for 7 days\"", group);
+    Delete(group, nullptr, [](const Status&) {});
+  }
+}
+
+Status OffsetStore::Compact(int64_t records_min) {
+  {
+    std::lock_guard lock(mutex_);
+    if (records_ < records_min) return {};
+  }
+  DropSilentGroups();
+  // A commit that comes meanwhile waits, so that its record stands behind those written here.
+  std::lock_guard ids_lock(ids_mutex_);
+  std::lock_guard order(order_mutex_);
+  std::vector<std::string> keys{Encode(Key{kProducerIdsKey, "", {}})};
+  std::vector<std::string> values{Encode(IdsEnd{ids_end_})};
+  {
+    std::unique_lock lock(mutex_);
+    // What is on its way to the disk is not in groups_ yet.
+    none_in_flight_.wait(lock, [&] { return in_flight_ == 0; });
+    int64_t living = 1;
+    for (const auto& [group, offsets] : groups_) living += std::ssize(offsets);
+    if (records_ < 4 * living) return {};
+    for (const auto& [group, offsets] : groups_) {
+      for (const auto& [at, committed] : offsets) {
+        keys.push_back(Encode(Key{kOffsetKey, group, at}));
+        values.push_back(Encode(Value{kOffsetValue, committed}));
+      }
+    }
+  }
+  std::vector<log::NewRecord> records(keys.size());
+  for (size_t i = 0; i < keys.size(); i++) {
+    records[i].key = keys[i];
+    records[i].value = values[i];
+  }
+  MR_ASSIGN_OR_RETURN(const int64_t first, log_.AppendAndWait(kOffsetsTopic, 0, records));
+  MR_RETURN_IF_ERROR(log_.DeleteRecords(kOffsetsTopic, 0, first).status());
+  std::lock_guard lock(mutex_);
+  records_ = std::ssize(records);
+  return {};
+}
+
+}  // namespace millrace::kafka

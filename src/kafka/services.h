@@ -1,0 +1,49 @@
+// What handlers work with.
+//
+// Contract: made before the first connection, outlives the last call. A handler runs on a network
+// thread and must not wait: what waits for the disk (creating topics …) goes to `in_background`.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "env/clock.h"
+#include "kafka/error_codes.h"
+#include "kafka/group_coordinator.h"
+#include "kafka/offset_store.h"
+#include "kafka/options.h"
+#include "log/log.h"
+
+namespace millrace::kafka {
+
+// There is one node, which leads every partition, for ever.
+constexpr int32_t kNodeId = 1;
+constexpr int32_t kLeaderEpoch = 0;
+constexpr const char* kClusterId = "millrace";
+
+struct Services {
+  Services(log::Log& l, env::Clock& c, const KafkaServerOptions& o, std::unique_ptr<OffsetStore> s)
+      : log(l), clock(c), options(o), offsets(std::move(s)), groups(c.WallMicros()) {}
+
+  log::Log& log;
+  env::Clock& clock;
+  const KafkaServerOptions options;
+  const std::unique_ptr<OffsetStore> offsets;
+  GroupCoordinator groups;
+  std::string host;  // as clients are told
+  int port = 0;
+  // Runs a task on the thread for work on the disk; after Shutdown it drops it.
+  std::function<void(std::function<void()>)> in_background;
+
+  // Connections that live, or that a call still holds; waited for at shutdown.
+  std::mutex connections_mutex;
+  std::condition_variable connection_gone;
+  int connections = 0;
+
+  int64_t now_ms() const { return clock.MonotonicMicros() / 1000; }
+};
+
+}  // namespace millrace::kafka

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Unmodified Kafka clients against the Kafka port of `millrace dev`: kcat, kafka-python and
+# confluent-kafka (librdkafka), with every compression, consumer groups, a job in between, kill -9
+# and restart.
+#
+#   tests/e2e/kafka_test.sh [BINARY]     default: build/release/millrace
+#
+# kcat and the Python clients come from scripts/setup.sh.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+binary=$(realpath "${1:-$root/build/release/millrace}")
+python=${MILLRACE_DEPS:-$root/.deps}/kafka-clients/bin/python
+work=$(mktemp -d)
+dev=
+fail() {
+  echo "FAILED: $*" >&2
+  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
+  exit 1
+}
+cleanup() {
+  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+mkdir -p "$work/shop/sql"
+cat > "$work/shop/millrace.yml" <<'YAML'
+name: shop
+topics:
+  orders: {partitions: 3}
+YAML
+cat > "$work/shop/sql/big.sql" <<'SQL'
+CREATE TABLE orders (id BIGINT, who STRING) WITH (
+  'connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE even_orders (id BIGINT, who STRING) WITH (
+  'connector' = 'kafka', 'topic' = 'even-orders', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json');
+INSERT INTO even_orders SELECT id, UPPER(who) FROM orders WHERE id % 2 = 0;
+SQL
+
+port=$(python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+start() { # options of dev
+  "$binary" dev "$work/shop" --port 0 "$@" >> "$work/dev.log" 2>&1 &
+  dev=$!
+  local deadline=$((SECONDS + 30))
+  until (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
+    kill -0 "$dev" 2> /dev/null || fail "dev has ended"
+    [ "$SECONDS" -lt "$deadline" ] || fail "the Kafka port does not open"
+    sleep 0.1
+  done
+}
+brokers=127.0.0.1:$port
+start --kafka-listen "$brokers"
+
+# kcat: list, and a round trip with each compression
+kcat -b "$brokers" -L > "$work/list" || fail "kcat -L"
+grep -q 'topic "orders" with 3 partitions' "$work/list" || fail "kcat -L does not list orders"
+seq 1 2000 > "$work/numbers"
+for codec in none gzip snappy lz4 zstd; do
+  kcat -b "$brokers" -P -t "kcat-$codec" -z "$codec" -K: < <(sed 's/^\(.*\)$/k\1:v\1/' "$work/numbers") ||
+    fail "kcat -P -z $codec"
+  kcat -b "$brokers" -C -t "kcat-$codec" -e -q -f '%k:%s\n' > "$work/back" || fail "kcat -C $codec"
+  sed 's/^\(.*\)$/k\1:v\1/' "$work/numbers" | diff -q - "$work/back" > /dev/null ||
+    fail "kcat -z $codec: other records came back"
+done
+[ "$(kcat -b "$brokers" -C -t kcat-zstd -o 1500 -c 1 -e -q)" = v1501 ] || fail "kcat -o 1500"
+"$binary" topics -C "$work/shop" list > "$work/list" || fail "millrace topics list"
+grep -q 'kcat-zstd' "$work/list" || fail "millrace topics list does not know a client's topic"
+! grep -q '__consumer' "$work/list" || fail "the offsets' topic is listed"
+
+"$python" "$root/tests/e2e/kafka_clients.py" "$brokers" before || fail "Python clients"
+
+# What was acknowledged survives kill -9: records, groups' offsets, producers' sequences.
+"$python" "$root/tests/e2e/kafka_clients.py" "$brokers" through > "$work/through" &
+through=$!
+until grep -q 'under way' "$work/through"; do
+  kill -0 "$through" || fail "the producer has ended early"
+  sleep 0.05
+done
+kill -KILL "$dev"
+wait "$dev" 2> /dev/null || true
+printf 'kafka: {listen: "%s", partitions: 2}\n' "$brokers" >> "$work/shop/millrace.yml"
+start
+wait "$through" || fail "the producer that wrote through the crash"
+"$python" "$root/tests/e2e/kafka_clients.py" "$brokers" after || fail "Python clients after kill -9"
+
+kill -TERM "$dev"
+wait "$dev" || fail "dev ended with $?"
+dev=
+! grep -E '^[^ ]+ E ' "$work/dev.log" || fail "the server has logged an error"
+echo "1 passed, 0 failed"
