@@ -71,8 +71,9 @@ def csv_rows(directory):
 class Millrace:
     name = "millrace"
 
-    def __init__(self, build):
+    def __init__(self, build, shards=1):
         self.binary = build / "millrace"
+        self.shards = shards
 
     def run(self, query, scale, work):
         return self._run(query, scale, work, "'connector' = 'blackhole'")[0]
@@ -87,7 +88,8 @@ class Millrace:
         fresh(work)
         text = statements(query, scale, work / "files", sink)
         (work / "query.sql").write_text(
-            "SET 'execution.checkpointing.interval' = '10 s';\n" + text)
+            "SET 'execution.checkpointing.interval' = '10 s';\n"
+            f"SET 'parallelism.default' = '{self.shards}';\n" + text)
         usage = measure.run([self.binary, "run", "query.sql"], work, work / "log")
         result = Measurement(usage.wall_s, usage.cpu_s, usage.peak_mb)
         if usage.status != 0:

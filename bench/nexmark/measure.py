@@ -8,14 +8,30 @@ import time
 Usage = collections.namedtuple("Usage", "status wall_s cpu_s peak_mb output")
 
 
+def peak_memory_kb(pid):
+    """The most memory a process has had so far; 0 when it has ended."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            found = re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.MULTILINE)
+            return int(found.group(1)) if found else 0
+    except OSError:
+        return 0
+
+
 def run(command, directory, log_path):
     """Usage of the command (that process, not what it starts); `output` is both its streams."""
     with open(log_path, "wb") as log:
         start = time.monotonic()
         process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT)
+        peak_kb = 0
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            pid = 0
+            while pid == 0:
+                # Not the kernel's maxrss: that counts what this process had when it forked.
+                peak_kb = max(peak_kb, peak_memory_kb(process.pid))
+                time.sleep(0.005)
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         except BaseException:
             process.kill()
             process.wait()
@@ -25,7 +41,7 @@ def run(command, directory, log_path):
     with open(log_path, errors="replace") as log:
         output = log.read()
     return Usage(process.returncode, wall, usage.ru_utime + usage.ru_stime,
-                 usage.ru_maxrss / 1024, output)
+                 peak_kb / 1024, output)
 
 
 _CHANGE = re.compile(r"^(?:[^\[\n]*> )?([+-])([IUD])\[(.*)\]$", re.MULTILINE)

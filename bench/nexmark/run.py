@@ -165,6 +165,7 @@ def parse_arguments():
     parser.add_argument("--check-events", type=int, default=100_000)
     parser.add_argument("--files", type=int, default=2, help="files of the input")
     parser.add_argument("--queries", default=",".join(ALL), help="default: all")
+    parser.add_argument("--shards", type=int, default=2, help="of a job of Millrace; default 2")
     parser.add_argument("--runs", type=int, default=1, help="of which the median counts")
     parser.add_argument("--no-duckdb", action="store_true", help="leave its batch figures out")
     parser.add_argument("--flink", metavar="DIR", type=pathlib.Path,
@@ -221,7 +222,7 @@ def main():
     # Ended by somebody else, it still stops what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse_arguments()
-    tested = [engines.Millrace(arguments.build)]
+    tested = [engines.Millrace(arguments.build, arguments.shards)]
     oracle = engines.DuckDb(arguments.build)
     if not arguments.flink:
         return run_all(arguments, tested, oracle)

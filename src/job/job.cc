@@ -508,18 +508,22 @@ Status Job::Checkpoint() {
 
 Status Job::Save() {
   const int64_t rows_out = RowsOut();
-  return WithRetry([&] {
-    return store_->Checkpoint(epoch_, [&](state::StateWriter& writer) {
-      for (size_t s = 0; s < shards_->size(); s++) {
-        for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
-      }
-      for (auto& source : sources_) source->Save(writer);
-      writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
-      writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
-      writer.Put(state::kJobEntries, kClockKey,
-                 {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
-    });
-  });
+  int64_t state_bytes = 0;
+  for (size_t s = 0; s < shards_->size(); s++) {
+    for (auto& op : shards_->plan(s).operators) state_bytes += op->stats().state_bytes;
+  }
+  auto write = [&](state::StateWriter& writer) {
+    for (size_t s = 0; s < shards_->size(); s++) {
+      for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
+    }
+    for (auto& source : sources_) source->Save(writer);
+    writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
+    writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
+    writer.Put(state::kJobEntries, kClockKey,
+               {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
+  };
+  return WithRetry(
+      [&] { return store_->Checkpoint(epoch_, write, static_cast<size_t>(state_bytes)); });
 }
 
 Status Job::Finish() {

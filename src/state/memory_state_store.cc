@@ -19,7 +19,8 @@ class MemoryStateStore : public StateStore, public StateWriter {
     }
   }
   model::Epoch epoch() const override { return epoch_; }
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
+                    size_t) override {
     write(*this);
     epoch_ = epoch;
     return Status::Ok();

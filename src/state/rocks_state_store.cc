@@ -97,9 +97,11 @@ class RocksStateStore : public StateStore {
 
   model::Epoch epoch() const override { return epoch_; }
 
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
+                    size_t bytes_expected) override {
     // `write` hands over changes once; when the disk refuses them they wait here for the retry.
     if (unwritten_epoch_ != epoch) {
+      unwritten_ = rocksdb::WriteBatch(bytes_expected);
       BatchWriter writer(unwritten_);
       write(writer);
       writer.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
@@ -108,7 +110,7 @@ class RocksStateStore : public StateStore {
     rocksdb::WriteOptions options;
     options.sync = true;
     MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &unwritten_), directory_));
-    unwritten_.Clear();
+    unwritten_ = rocksdb::WriteBatch();
     unwritten_epoch_ = -1;
     epoch_ = epoch;
     return Status::Ok();

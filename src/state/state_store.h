@@ -51,8 +51,10 @@ class StateStore : public StateReader {
   // Epoch of the last durable checkpoint; 0 when there is none.
   virtual model::Epoch epoch() const = 0;
   // Runs `write` to gather changes and makes them durable as the checkpoint of `epoch`. After an
-  // error call it again with the same epoch: what was gathered is kept, and `write` is not run again.
-  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
+  // error call it again with the same epoch: what was gathered is kept, and `write` is not run
+  // again. `bytes_expected`: at most about so much is written; memory is set aside at once.
+  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
+                            size_t bytes_expected = 0) = 0;
 };
 
 }  // namespace millrace::state

@@ -37,9 +37,10 @@ void GroupAggregate::Process(int port, const Batch& batch) {
   slots_.clear();
   rows_.clear();
   std::vector<uint32_t> had_a_row;  // touched for the first time in this epoch
-  for (uint32_t row = 0; row < batch.size(); row++) {
-    auto [slot, added] = groups_.FindOrAdd(codec_.Encode(row));
-    rows_.push_back(row);
+  for (uint32_t row = 0; row < batch.size(); row++) rows_.push_back(row);
+  codec_.EncodeRows(rows_.data(), rows_.size(), keys_);
+  groups_.FindOrAdd(keys_, found_);
+  for (auto [slot, added] : found_) {
     slots_.push_back(slot);
     if (slot >= is_touched_.size()) is_touched_.resize(slot * 2 + 16);
     if (is_touched_[slot]) continue;

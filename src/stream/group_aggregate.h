@@ -42,6 +42,8 @@ class GroupAggregate : public Operator {
   duckdb::idx_t old_rows_count_ = 0;
   std::vector<uint32_t> slots_;
   std::vector<uint32_t> rows_;
+  EncodedKeys keys_;  // of the batch's rows, and where they were found
+  std::vector<KeyTable::Found> found_;
   duckdb::DataChunk fresh_;
   duckdb::DataChunk output_;
   std::vector<int32_t> weights_;

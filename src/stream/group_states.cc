@@ -28,6 +28,14 @@ KeyTable::Found GroupStates::FindOrAdd(std::string_view key) {
   return found;
 }
 
+void GroupStates::FindOrAdd(const EncodedKeys& keys, std::vector<KeyTable::Found>& found) {
+  keys_.FindOrAdd(keys, found);
+  for (const KeyTable::Found& one : found) {
+    MakeRoom(one.slot);
+    Touch(one.slot);
+  }
+}
+
 void GroupStates::Touch(uint32_t slot) {
   if (changed_[slot]) return;
   changed_[slot] = 1;

@@ -22,6 +22,8 @@ class GroupStates {
 
   // The slot of a group, added when it is new.
   KeyTable::Found FindOrAdd(std::string_view key);
+  // The same for many groups: found[i] belongs to keys[i].
+  void FindOrAdd(const EncodedKeys& keys, std::vector<KeyTable::Found>& found);
   // Adds rows to the aggregates. Every slot in `input` was returned by FindOrAdd.
   void Update(const AggregateInput& input);
   // Writes the results of these slots to out's columns from `first_column` on, rows 0..count.

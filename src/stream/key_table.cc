@@ -7,12 +7,40 @@
 
 namespace millrace::stream {
 
-namespace {
-uint32_t HashOf(std::string_view key) {
+uint32_t KeyTable::HashOf(std::string_view key) {
   uint64_t hash = XXH3_64bits(key.data(), key.size());
   return static_cast<uint32_t>(hash ^ (hash >> 32));
 }
-}  // namespace
+
+void KeyTable::Store(uint32_t slot, std::string_view key, uint32_t hash) {
+  Stored& stored = keys_[slot];
+  stored.size = static_cast<uint32_t>(key.size());
+  stored.hash = hash;
+  if (key.size() <= kNearBytes) {
+    std::memcpy(stored.near, key.data(), key.size());
+  } else {
+    stored.far = arena_.Copy(reinterpret_cast<const uint8_t*>(key.data()), key.size());
+    live_bytes_ += key.size();
+  }
+  live_++;
+}
+
+void KeyTable::FindOrAdd(const EncodedKeys& keys, std::vector<Found>& found) {
+  constexpr size_t kAhead = 12;
+  found.resize(keys.size());
+  hashes_.resize(keys.size());
+  for (size_t i = 0; i < keys.size(); i++) {
+    hashes_[i] = HashOf(keys[i]);
+    if (!buckets_.empty()) __builtin_prefetch(&buckets_[hashes_[i] & mask_]);
+  }
+  for (size_t i = 0; i < keys.size(); i++) {
+    if (i + kAhead < keys.size() && !buckets_.empty()) {
+      const Bucket& bucket = buckets_[hashes_[i + kAhead] & mask_];
+      if (bucket.slot_plus_one != 0) __builtin_prefetch(&keys_[bucket.slot_plus_one - 1]);
+    }
+    found[i] = FindOrAdd(keys[i], hashes_[i]);
+  }
+}
 
 void KeyTable::Place(uint32_t hash, uint32_t slot) {
   uint32_t at = hash & mask_;
@@ -42,9 +70,8 @@ int64_t KeyTable::Find(std::string_view key) const {
   }
 }
 
-KeyTable::Found KeyTable::FindOrAdd(std::string_view key) {
+KeyTable::Found KeyTable::FindOrAdd(std::string_view key, uint32_t hash) {
   GrowIfNeeded();
-  uint32_t hash = HashOf(key);
   uint32_t at = hash & mask_;
   for (;; at = (at + 1) & mask_) {
     const Bucket& bucket = buckets_[at];
@@ -61,11 +88,8 @@ KeyTable::Found KeyTable::FindOrAdd(std::string_view key) {
     slot = static_cast<uint32_t>(keys_.size());
     keys_.emplace_back();
   }
-  keys_[slot] = {arena_.Copy(reinterpret_cast<const uint8_t*>(key.data()), key.size()),
-                 static_cast<uint32_t>(key.size()), hash};
+  Store(slot, key, hash);
   buckets_[at] = {hash, slot + 1};
-  live_++;
-  live_bytes_ += key.size();
   return {slot, true};
 }
 
@@ -79,11 +103,8 @@ void KeyTable::Restore(std::string_view key, uint32_t slot) {
     free_.erase(std::remove(free_.begin(), free_.end(), slot), free_.end());
   }
   uint32_t hash = HashOf(key);
-  keys_[slot] = {arena_.Copy(reinterpret_cast<const uint8_t*>(key.data()), key.size()),
-                 static_cast<uint32_t>(key.size()), hash};
+  Store(slot, key, hash);
   Place(hash, slot);
-  live_++;
-  live_bytes_ += key.size();
 }
 
 void KeyTable::Erase(uint32_t slot) {
@@ -99,9 +120,11 @@ void KeyTable::Erase(uint32_t slot) {
     }
   }
   buckets_[at] = Bucket();
-  dead_bytes_ += keys_[slot].size;
-  live_bytes_ -= keys_[slot].size;
-  keys_[slot] = Stored();
+  if (keys_[slot].size > kNearBytes) {
+    dead_bytes_ += keys_[slot].size;
+    live_bytes_ -= keys_[slot].size;
+  }
+  keys_[slot].size = kDead;
   free_.push_back(slot);
   live_--;
   CompactIfWorthIt();
@@ -111,7 +134,9 @@ void KeyTable::CompactIfWorthIt() {
   if (dead_bytes_ < (1 << 20) || dead_bytes_ < live_bytes_) return;
   Arena fresh;
   for (Stored& stored : keys_) {
-    if (stored.data) stored.data = fresh.Copy(stored.data, stored.size);
+    if (stored.size != kDead && stored.size > kNearBytes) {
+      stored.far = fresh.Copy(stored.far, stored.size);
+    }
   }
   arena_ = std::move(fresh);
   dead_bytes_ = 0;

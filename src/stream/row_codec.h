@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "stream/key_table.h"
+
 namespace millrace::stream {
 
 class RowCodec {
@@ -23,6 +25,12 @@ class RowCodec {
   void Bind(duckdb::DataChunk& chunk, const std::vector<duckdb::idx_t>& columns);
   // Encodes one row of the bound chunk; the view is valid until the next call.
   std::string_view Encode(duckdb::idx_t row);
+
+  // Encodes rows rows[0..count), one key each.
+  void EncodeRows(const uint32_t* rows, size_t count, EncodedKeys& keys) {
+    keys.Clear();
+    for (size_t i = 0; i < count; i++) keys.Add(Encode(rows[i]));
+  }
 
   // Writes an encoded row to row `row` of out's columns columns[0..n). Returns the bytes consumed.
   size_t Decode(std::string_view bytes, duckdb::DataChunk& out,

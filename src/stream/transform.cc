@@ -2,6 +2,7 @@
 
 #include <duckdb/common/error_data.hpp>
 #include <duckdb/execution/expression_executor.hpp>
+#include <duckdb/planner/expression/bound_conjunction_expression.hpp>
 
 #include "base/strings.h"
 #include "stream/row_text.h"
@@ -46,7 +47,15 @@ void Transform::AddFilter(Expressions conditions) {
   auto step = std::make_unique<Step>();
   step->kind = Step::Kind::kFilter;
   step->output_types = output_types();
-  step->expressions = std::move(conditions);
+  // One expression: a condition is evaluated only where those before it hold.
+  if (conditions.size() == 1) {
+    step->expressions = std::move(conditions);
+  } else {
+    auto all = duckdb::make_uniq<duckdb::BoundConjunctionExpression>(
+        duckdb::ExpressionType::CONJUNCTION_AND);
+    for (auto& condition : conditions) all->children.push_back(std::move(condition));
+    step->expressions.push_back(std::move(all));
+  }
   steps_.push_back(std::move(step));
 }
 
@@ -120,24 +129,7 @@ void Transform::Run(size_t index, DataChunk& in, const Rows& rows) {
       Run(index + 1, step.output, rows);
       return;
     case Step::Kind::kFilter: {
-      idx_t kept = in.size();
-      bool sliced = false;
-      for (idx_t i = 0; i < step.expressions.size() && kept > 0; i++) {
-        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-        step.executor->SetChunk(&in);
-        step.executor->ExecuteExpression(i, condition);
-        duckdb::UnifiedVectorFormat format;
-        condition.ToUnifiedFormat(in.size(), format);
-        const bool* values = reinterpret_cast<const bool*>(format.data);
-        idx_t next = 0;
-        for (idx_t k = 0; k < kept; k++) {
-          idx_t row = sliced ? step.selection.get_index(k) : k;
-          idx_t at = format.sel->get_index(row);
-          if (format.validity.RowIsValid(at) && values[at]) step.selection.set_index(next++, row);
-        }
-        sliced = true;
-        kept = next;
-      }
+      const idx_t kept = step.executor->SelectExpression(in, step.selection);
       stats_.rows_filtered += static_cast<int64_t>(in.size() - kept);
       if (kept == 0) return;
       if (kept == in.size()) {

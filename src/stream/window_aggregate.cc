@@ -114,7 +114,9 @@ void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
                                   const std::vector<uint32_t>& rows) {
   Pane& pane = PaneOf(pane_value);
   slots_.clear();
-  for (uint32_t row : rows) slots_.push_back(pane.groups.FindOrAdd(codec_.Encode(row)).slot);
+  codec_.EncodeRows(rows.data(), rows.size(), keys_);
+  pane.groups.FindOrAdd(keys_, found_);
+  for (const KeyTable::Found& found : found_) slots_.push_back(found.slot);
   AggregateInput input;
   input.chunk = batch.rows;
   input.rows = rows.data();

@@ -31,9 +31,15 @@ class Distinct : public Aggregate {
     rows_.clear();
     slots_.clear();
     weights_.clear();
+    keys_.Clear();
+    for (uint32_t i = 0; i < in.count; i++) {
+      if (values.IsValid(in.rows[i])) keys_.Add(KeyOf(in.slots[i], codec_.Encode(in.rows[i])));
+    }
+    table_.FindOrAdd(keys_, found_);
+    size_t next = 0;
     for (uint32_t i = 0; i < in.count; i++) {
       if (!values.IsValid(in.rows[i])) continue;
-      auto [entry, added] = table_.FindOrAdd(KeyOf(in.slots[i], codec_.Encode(in.rows[i])));
+      auto [entry, added] = found_[next++];
       int32_t change = added ? 1 : 0;
       if (retracts_) {
         if (entry >= counts_.size()) counts_.resize(entry + 1);
@@ -173,6 +179,8 @@ class Distinct : public Aggregate {
   std::vector<uint32_t> emptied_;  // count fell to 0 in this update
   std::vector<std::string> erased_;
   std::string key_;
+  EncodedKeys keys_;  // of the rows in hand, and where they were found
+  std::vector<KeyTable::Found> found_;
   std::vector<uint32_t> rows_;
   std::vector<uint32_t> slots_;
   std::vector<int32_t> weights_;
