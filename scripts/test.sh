@@ -4,7 +4,7 @@
 #
 # MILLRACE_SHARED   folder with the seeds' texts and real data; cases that need it skip by name
 #                   without it (default: ../shared when it exists)
-# CRASH_ROUNDS      rounds of the crash test (default 100)
+# CRASH_ROUNDS      rounds of the crash test (default 50; 100 before a release)
 # FUZZ_SECONDS      per fuzz target (default 60; 0 skips them)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -42,7 +42,7 @@ for test in tests/e2e/*_test.sh; do
   suite "e2e $(basename "$test" .sh)" timeout 600 bash "$test" "$binary"
 done
 if [ -f tests/e2e/crash_test.py ]; then
-  suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-100}" --postgres
+  suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
 fi
 if [ -x ui/test/run.sh ]; then
   suite "page" timeout 900 ui/test/run.sh --out "$out/page"
