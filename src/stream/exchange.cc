@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "base/strings.h"
+#include "stream/columns.h"
 
 namespace millrace::stream {
 
@@ -25,13 +26,6 @@ class KeptOrigins : public RowOrigin {
   }
   std::vector<model::DeadLetter> letters;
 };
-
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
-}
 
 }  // namespace
 

@@ -2,17 +2,11 @@
 
 #include <numeric>
 
+#include "stream/columns.h"
+
 namespace millrace::stream {
 
 using duckdb::idx_t;
-
-namespace {
-std::vector<idx_t> FirstColumns(size_t count) {
-  std::vector<idx_t> columns(count);
-  std::iota(columns.begin(), columns.end(), 0);
-  return columns;
-}
-}  // namespace
 
 GroupAggregate::GroupAggregate(uint32_t id, AggregatePlan plan)
     : Operator(id),

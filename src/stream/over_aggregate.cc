@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "stream/columns.h"
 
 namespace millrace::stream {
 
@@ -33,19 +34,6 @@ RecordHeader HeaderOf(std::string_view record) {
 }
 std::string_view RowOf(std::string_view record) {
   return record.substr(sizeof(RecordHeader));
-}
-
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
-}
-
-std::vector<idx_t> FirstColumns(size_t count) {
-  std::vector<idx_t> columns(count);
-  std::iota(columns.begin(), columns.end(), 0);
-  return columns;
 }
 
 bool HasCall(const OverPlan& plan, OverPlan::Result result) {

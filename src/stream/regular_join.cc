@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "duck/functions.h"
+#include "stream/columns.h"
 #include "stream/row_text.h"
 
 namespace millrace::stream {
@@ -18,13 +19,6 @@ using duckdb::DataChunk;
 using duckdb::idx_t;
 
 namespace {
-
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
-}
 
 void InitializeIfAny(DataChunk& chunk, const duckdb::vector<duckdb::LogicalType>& types) {
   if (!types.empty()) chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);

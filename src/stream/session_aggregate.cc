@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/units.h"
+#include "stream/columns.h"
 
 namespace millrace::stream {
 
@@ -33,13 +34,6 @@ std::string_view ColumnsOf(std::string_view record) {
   return record.substr(sizeof(RecordHeader));
 }
 
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
-}
-
 std::vector<idx_t> KeptColumns(const SessionPlan& plan) {
   std::vector<idx_t> columns;
   for (idx_t c = 0; c < plan.types.size(); c++) {
@@ -47,12 +41,6 @@ std::vector<idx_t> KeptColumns(const SessionPlan& plan) {
     bool key = std::find(plan.keys.begin(), plan.keys.end(), c) != plan.keys.end();
     if (!bound && !key) columns.push_back(c);
   }
-  return columns;
-}
-
-std::vector<idx_t> FirstColumns(size_t count) {
-  std::vector<idx_t> columns(count);
-  std::iota(columns.begin(), columns.end(), 0);
   return columns;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "stream/columns.h"
 
 namespace millrace::stream {
 
@@ -49,13 +50,6 @@ std::vector<idx_t> ColumnsBut(size_t count, const std::vector<idx_t>& left_out) 
     if (std::find(left_out.begin(), left_out.end(), c) == left_out.end()) columns.push_back(c);
   }
   return columns;
-}
-
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
 }
 
 }  // namespace

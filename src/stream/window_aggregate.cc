@@ -4,6 +4,8 @@
 
 #include <duckdb/common/types/timestamp.hpp>
 
+#include "stream/columns.h"
+
 namespace millrace::stream {
 
 using duckdb::idx_t;
@@ -31,13 +33,6 @@ std::vector<idx_t> AllBut(size_t count, size_t left_out) {
     if (i != left_out) columns.push_back(i);
   }
   return columns;
-}
-
-duckdb::vector<duckdb::LogicalType> Pick(const duckdb::vector<duckdb::LogicalType>& types,
-                                         const std::vector<idx_t>& columns) {
-  duckdb::vector<duckdb::LogicalType> picked;
-  for (idx_t c : columns) picked.push_back(types[c]);
-  return picked;
 }
 
 }  // namespace
