@@ -38,11 +38,13 @@ line; 3 a server or the disk; 4 a bug of Millrace.
 struct AllOptions {
   InitOptions init;
   ValidateOptions validate;
+  TestOptions test;
   DevOptions dev;
   RunOptions run;
   SqlOptions sql;
   TopicsOptions topics;
   StatusOptions status;
+  VerifyOptions verify;
   ExplainOptions explain;
   ConnectorsOptions connectors;
 };
@@ -133,6 +135,31 @@ void CommandLine::AddStart() {
       ->type_name("DIR|FILE")
       ->capture_default_str();
   AddTarget(validate, options_.validate.target);
+
+  CLI::App* test =
+      Add(kStart, "test", "Run the unit tests of a project's SQL: tests/*.yml",
+          "Examples:\n  millrace test\n  millrace test shop --only 'per minute'\n"
+          "  millrace test --thorough\n\n"
+          "A test gives rows with their event times, watermarks and crashes, and expects tables,\n"
+          "changelogs and dead letters:\n\n"
+          "  tests:\n"
+          "    - name: counts views\n"
+          "      steps:\n"
+          "        - rows: {page_views: [{url: /a, event_time: \"2026-03-01 10:00:01\"}]}\n"
+          "        - crash\n"
+          "        - watermark: {page_views: \"2026-03-01 10:01:00\"}\n"
+          "      expect:\n"
+          "        tables: {page_view_counts: [{url: /a, views: 1}]}\n\n"
+          "Runs the project's own jobs over a log of their own; touches no data of the project.\n"
+          "Exit code 1 when a test fails. docs/testing-your-sql.md tells more.",
+          [this] { return RunTest(options_.test); });
+  test->add_option("dir", options_.test.directory, "The project")
+      ->type_name("DIR")
+      ->capture_default_str();
+  test->add_option("--only", options_.test.only, "Only tests with this in their name")
+      ->type_name("TEXT");
+  test->add_flag("--thorough", options_.test.thorough,
+                 "Each test again with an epoch per record, and with a crash after every step");
 }
 
 void CommandLine::AddRunning() {
@@ -309,6 +336,27 @@ void CommandLine::AddLooking() {
       ->type_name("DIR")
       ->capture_default_str();
   status->add_flag("--json", options_.status.json, "The whole pipeline as JSON");
+
+  CLI::App* verify =
+      Add(kLook, "verify", "Compute a job's results again as a batch, and compare row by row",
+          "Examples:\n  millrace verify page_view_counts\n"
+          "  millrace verify revenue shop --json\n\n"
+          "For a job over topics into a 'jdbc' table, while `millrace dev` is stopped: what it has\n"
+          "read is computed once more by DuckDB over the stored input, and compared with the rows\n"
+          "that the table holds, as far as they are final. Prints a receipt, or the rows that\n"
+          "differ (\"expected\" is the batch, \"got\" the table) with exit code 1. Queries that have\n"
+          "no equal as a batch are refused with the reason.",
+          [this] { return RunVerify(options_.verify); });
+  verify->add_option("job", options_.verify.job, "Which one")->type_name("JOB")->required();
+  verify->add_option("dir", options_.verify.directory, "The project")
+      ->type_name("DIR")
+      ->capture_default_str();
+  verify->add_option("--limit", options_.verify.lines_max, "Lines of differences at most")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verify->add_flag("--json", options_.verify.json, "As one JSON object");
+  AddTarget(verify, options_.verify.target);
 
   CLI::App* explain =
       Add(kLook, "explain", "The plan of jobs: operators, state, what frees it, delivery",

@@ -156,7 +156,7 @@ TEST(Progress, SumsUp) {
 
 TEST(ProjectFiles, CarryTheName) {
   auto files = NewProjectFiles("my shop");
-  ASSERT_EQ(files.size(), 5u);
+  ASSERT_EQ(files.size(), 6u);
   EXPECT_THAT(files[0].content, HasSubstr("name: \"my shop\"\n"));
   EXPECT_THAT(NewProjectFiles("shop")[0].content, HasSubstr("name: shop\n"));
 }

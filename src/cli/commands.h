@@ -22,6 +22,13 @@ struct ValidateOptions {
 };
 int RunValidate(const ValidateOptions& options);
 
+struct TestOptions {
+  std::string directory = ".";
+  std::string only;  // part of the names of the tests to run; "": all
+  bool thorough = false;
+};
+int RunTest(const TestOptions& options);
+
 struct DevOptions {
   std::string directory = ".";
   std::string target;
@@ -83,6 +90,15 @@ struct StatusOptions {
   bool json = false;
 };
 int RunStatus(const StatusOptions& options);
+
+struct VerifyOptions {
+  std::string job;
+  std::string directory = ".";
+  std::string target;
+  int64_t lines_max = 40;
+  bool json = false;
+};
+int RunVerify(const VerifyOptions& options);
 
 struct ExplainOptions {
   // [DIR|FILE] [JOB]: a first argument that is no path is the job.

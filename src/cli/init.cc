@@ -62,7 +62,8 @@ int RunInit(const InitOptions& options) {
       "  millrace dev{0}                  run it, with its page on http://127.0.0.1:8080\n"
       "  millrace status{0}               what runs, beside a running dev\n"
       "  millrace sql{0} -c \"SELECT * FROM page_view_counts ORDER BY 1 DESC LIMIT 10\"\n"
-      "  millrace validate{0}             after every change of the SQL\n",
+      "  millrace validate{0}             after every change of the SQL\n"
+      "  millrace test{0}                 its unit tests, in tests/\n",
       argument);
   return kExitOk;
 }

@@ -143,6 +143,30 @@ charts:
       GROUP BY ALL ORDER BY views DESC
 )";
 
+constexpr const char* kTests = R"(# Unit tests of the SQL: `millrace test` runs them.
+tests:
+  - name: counts views and visitors per window
+    steps:
+      - rows:
+          page_views:
+            - {user_id: 1, url: /docs, country: DE, event_time: "2026-01-31 12:00:01"}
+            - {user_id: 1, url: /docs, country: DE, event_time: "2026-01-31 12:00:09"}
+            - {user_id: 2, url: /docs, country: DE, event_time: "2026-01-31 12:00:04"}  # in time
+      - crash                       # the job goes on from its last checkpoint
+      - rows:
+          page_views:
+            - {user_id: 3, url: /docs, country: DE, event_time: "2026-01-31 12:00:12"}
+            - {user_id: 9, url: /blog, country: FR, event_time: "2026-01-31 12:00:03"}  # too late
+      - watermark: {page_views: "2026-01-31 12:00:20"}
+    expect:
+      tables:
+        page_view_counts:
+          - {window_start: "2026-01-31 12:00:00", url: /docs, country: DE, views: 3, visitors: 2}
+          - {window_start: "2026-01-31 12:00:10", url: /docs, country: DE, views: 1, visitors: 1}
+      dead-letters:
+        - {table: page_views, kind: late}
+)";
+
 // A name that needs no quotes in YAML stays as it is.
 std::string YamlText(const std::string& text) {
   bool plain = !text.empty();
@@ -160,6 +184,7 @@ std::vector<ProjectFile> NewProjectFiles(const std::string& name) {
           {"sql/01_tables.sql", kTables},
           {"sql/02_jobs.sql", kJobs},
           {"dashboards/overview.yml", kDashboard},
+          {"tests/page_view_counts.yml", kTests},
           {".gitignore", ".millrace/\n"}};
 }
 

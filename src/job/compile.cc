@@ -241,8 +241,7 @@ std::string Fingerprint(const CompiledJob& job) {
 // Defines what `rewritten` reads, and binds it: the names and types of its result.
 Result<model::Schema> DefineAndDescribe(const sql::Catalog& catalog,
                                         const sql::Rewritten& rewritten, duck::Planner& planner,
-                                        BoundTables& bound) {
-  std::set<std::string> views;
+                                        BoundTables& bound, std::set<std::string>& views) {
   MR_RETURN_IF_ERROR(DefineTables(catalog, &rewritten.text, planner, bound, views));
   auto described = planner.DescribeQuery(rewritten.text);
   if (!described.ok()) {
@@ -291,9 +290,14 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(insert.query));
   MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
   BoundTables bound;
+  std::set<std::string> views;
   MR_ASSIGN_OR_RETURN(model::Schema result,
-                      DefineAndDescribe(catalog, rewritten, *job->planner, bound));
+                      DefineAndDescribe(catalog, rewritten, *job->planner, bound, views));
+  for (const sql::View* view : catalog.Views()) {
+    if (views.count(view->name)) job->views.push_back(view);
+  }
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
+  job->batch_query = query;
   MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
@@ -312,7 +316,8 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(select.query));
   MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
   BoundTables bound;
-  MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound).status());
+  std::set<std::string> views;
+  MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound, views).status());
   MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);

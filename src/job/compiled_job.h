@@ -60,6 +60,10 @@ struct CompiledJob {
   stream::JobPlan plan;
   std::vector<stream::JobPlan> more_shards;  // further copies of the plan, for shards 1, 2, …
   std::vector<SourceTable> sources;          // as plan.sources
+  // For asking the same as a batch: the result as the sink takes it, in DuckDB's dialect, and the
+  // views that it reads, in order of definition.
+  std::string batch_query;
+  std::vector<const sql::View*> views;
   const sql::Table* sink = nullptr;          // null: SELECT, rows go to the caller
   Binding sink_binding;
   // Equal for two compilations exactly when one can go on with the other's state.

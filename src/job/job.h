@@ -18,6 +18,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -90,6 +91,16 @@ struct JobOptions {
   std::function<void(const std::string& table)> on_commit;
 };
 
+// What a Step is told beside what the sources have.
+struct StepOptions {
+  // By table: no row before this time is waited for any more. Lower ones than those reached before
+  // change nothing; kTimeMax closes everything that time can close.
+  std::map<std::string, model::EventTime> promises = {};
+  // False: the decision is durable and the rows are with the sink, then the step ends, as if the
+  // process had died there. Only the destructor may follow.
+  bool commit = true;
+};
+
 constexpr const char* kDeadLetterTopic = "millrace.dead-letters";
 
 class Job {
@@ -104,6 +115,15 @@ class Job {
   Status Run();
   void RequestStop();
 
+  // For who drives the job himself, in one thread, instead of Run: Recover once, then Step until it
+  // says false, which means that there was nothing to do. The clock of the services then only
+  // counts, nothing waits for it. Its destructor leaves behind what
+  // a crash does.
+  Status Recover();
+  Result<bool> Step(const StepOptions& options = {});
+  // What changed in the state becomes durable, and older decisions are forgotten.
+  Status Checkpoint();
+
   JobStatus status() const;
   const CompiledJob& compiled() const { return *compiled_; }
   std::string explain() const { return explain_; }
@@ -117,14 +137,12 @@ class Job {
   Status OpenPlans();
   Status OpenSink();
   Status OpenDeadLetters();
-  Status Recover();
   Result<bool> DecideNext(state::Decision& decision);
   bool NeedsTick(const state::Decision& decision) const;
   Status RunEpoch(const state::Decision& decision);
   bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
-  Status Checkpoint();
   Status Save();  // all state, as the checkpoint of the current epoch
   Status WithRetry(const std::function<Status()>& action);
   Status Finish();

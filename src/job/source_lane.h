@@ -26,6 +26,7 @@ namespace millrace::job {
 struct SplitState {
   std::string id;
   model::Offset next = 0;  // first offset not yet read
+  model::Offset first = -1;  // where the job began to read it; -1: not known
   model::EventTime newest = model::kTimeMin;
   bool ended = false;
   bool idle = false;

@@ -70,6 +70,7 @@ Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
     if (!restored && first_time) {
       MR_ASSIGN_OR_RETURN(state.next, source().Start(split));
     }
+    if (!restored) state.first = state.next;
   }
   return Status::Ok();
 }
@@ -99,7 +100,9 @@ Status SourceReader::Decide(int64_t budget_bytes, int64_t now_us, state::Decisio
 
 void SourceReader::Prepare(const state::Decision& decision) {
   for (const state::SplitRange& range : decision.ranges) {
-    if (range.source == index_) Split(range.split);
+    if (range.source != index_) continue;
+    SplitState& split = Split(range.split);
+    if (split.first < 0 && !restored_.count(split.id)) split.first = range.from;
   }
 }
 
@@ -149,6 +152,9 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
     // All silent: none holds the others back, as if they had fallen idle one after the other.
     frontier_ = std::max(frontier_, any ? lowest : highest);
   }
+  for (const state::FrontierPromise& promise : decision.promises) {
+    if (promise.source == index_) frontier_ = std::max(frontier_, promise.frontier);
+  }
   return frontier_;
 }
 
@@ -165,10 +171,11 @@ bool SourceReader::WhollyIdle() const {
 
 void SourceReader::Save(state::StateWriter& writer) const {
   for (const SplitState& split : splits_) {
-    std::string value(17, '\0');
+    std::string value(25, '\0');
     std::memcpy(value.data(), &split.next, 8);
     std::memcpy(value.data() + 8, &split.newest, 8);
     value[16] = split.ended ? '\1' : '\0';
+    std::memcpy(value.data() + 17, &split.first, 8);
     writer.Put(state::kJobEntries, SplitKey(index_, split.id), value);
   }
   std::string value(32, '\0');
@@ -178,18 +185,26 @@ void SourceReader::Save(state::StateWriter& writer) const {
   writer.Put(state::kJobEntries, fmt::format("source/{:06}", index_), value);
 }
 
-void SourceReader::Restore(const state::StateReader& state) {
-  state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
-             [&](std::string_view, std::string_view) { has_checkpoint_ = true; });
-  std::string prefix = SplitKey(index_, "");
+std::vector<SplitState> SourceReader::SavedSplits(const state::StateReader& state, int index) {
+  std::vector<SplitState> splits;
+  std::string prefix = SplitKey(index, "");
   state.Scan(state::kJobEntries, prefix, [&](std::string_view key, std::string_view value) {
     SplitState split;
     split.id = std::string(key.substr(prefix.size()));
     std::memcpy(&split.next, value.data(), 8);
     std::memcpy(&split.newest, value.data() + 8, 8);
     split.ended = value[16] != 0;
-    restored_[split.id] = split;
+    // States of older versions do not say it.
+    if (value.size() >= 25) std::memcpy(&split.first, value.data() + 17, 8);
+    splits.push_back(std::move(split));
   });
+  return splits;
+}
+
+void SourceReader::Restore(const state::StateReader& state) {
+  state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
+             [&](std::string_view, std::string_view) { has_checkpoint_ = true; });
+  for (SplitState& split : SavedSplits(state, index_)) restored_[split.id] = split;
   state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
              [&](std::string_view, std::string_view value) {
                std::memcpy(&frontier_, value.data(), 8);

@@ -47,6 +47,8 @@ class SourceReader {
   void RaiseFrontier(model::EventTime frontier) { frontier_ = std::max(frontier_, frontier); }
   void Save(state::StateWriter& writer) const;
   void Restore(const state::StateReader& state);
+  // What Save wrote of a table's splits.
+  static std::vector<SplitState> SavedSplits(const state::StateReader& state, int index);
 
   connectors::Source& source() { return lanes_[0]->source(); }
   SourceCounters counters() const;  // over all lanes

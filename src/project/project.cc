@@ -112,7 +112,12 @@ void Project::LoadScript(const std::string& path, std::vector<Status>& faults) {
     faults.push_back(text.status());
     return;
   }
-  sql::ParsedScript script = sql::ParseScriptAll(*text, path);
+  AddScript(*text, path, faults);
+}
+
+void Project::AddScript(const std::string& text, const std::string& path,
+                        std::vector<Status>& faults) {
+  sql::ParsedScript script = sql::ParseScriptAll(text, path);
   for (Status& error : script.errors) faults.push_back(std::move(error));
   for (sql::Statement& statement : script.statements) {
     auto add_job = [&](const sql::Insert& insert) {

@@ -81,6 +81,9 @@ class Project {
   static std::unique_ptr<Project> Load(const std::string& path, const std::string& target,
                                        std::vector<Status>& faults);
 
+  // Adds the statements of a further script, after those that were read; `path` is for messages.
+  void AddScript(const std::string& text, const std::string& path, std::vector<Status>& faults);
+
   // Compiles every job and checks every table: all faults, each with its place.
   std::vector<Status> Validate() const;
 

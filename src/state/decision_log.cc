@@ -67,6 +67,13 @@ std::string Encode(const Decision& decision) {
     PutNumber(payload, static_cast<int32_t>(split.source));
     PutText(payload, split.split);
   }
+  if (!decision.promises.empty()) {
+    PutNumber(payload, static_cast<uint32_t>(decision.promises.size()));
+    for (const FrontierPromise& promise : decision.promises) {
+      PutNumber(payload, static_cast<int32_t>(promise.source));
+      PutNumber(payload, promise.frontier);
+    }
+  }
   std::string entry;
   PutNumber(entry, static_cast<uint32_t>(payload.size()));
   PutNumber(entry, static_cast<uint64_t>(XXH3_64bits(payload.data(), payload.size())));
@@ -93,6 +100,13 @@ bool Decode(std::string_view payload, Decision& decision) {
     split.source = reader.Number<int32_t>();
     split.split = reader.Text();
     decision.idle.push_back(std::move(split));
+  }
+  auto promises = reader.bytes.empty() ? 0 : reader.Number<uint32_t>();
+  for (uint32_t i = 0; i < promises && reader.ok; i++) {
+    FrontierPromise promise;
+    promise.source = reader.Number<int32_t>();
+    promise.frontier = reader.Number<model::EventTime>();
+    decision.promises.push_back(promise);
   }
   return reader.ok;
 }

@@ -8,7 +8,8 @@
 //   8 bytes  XXH3-64 of the payload
 //   payload  epoch, clock_us (8 bytes each), number of ranges (4), then per range: source (4),
 //            split id (4 + bytes), from, to (8 each), end (1); number of idle splits (4), then per
-//            split: source (4), id (4 + bytes)
+//            split: source (4), id (4 + bytes); then, only where there are any, the number of
+//            promises (4) and per promise: source (4), frontier (8)
 // A torn or damaged tail is cut off on open: its epoch never committed.
 #pragma once
 
@@ -37,11 +38,18 @@ struct SplitName {
   std::string split;
 };
 
+// No row of this source before `frontier` is waited for any more, whatever its splits delivered.
+struct FrontierPromise {
+  int source = 0;
+  model::EventTime frontier = model::kTimeMin;
+};
+
 struct Decision {
   model::Epoch epoch = 0;
   int64_t clock_us = 0;  // wall clock: what the epoch's CURRENT_TIMESTAMP answers
   std::vector<SplitRange> ranges;
   std::vector<SplitName> idle;  // do not hold the watermark back in this epoch
+  std::vector<FrontierPromise> promises = {};
 };
 
 class DecisionLog {

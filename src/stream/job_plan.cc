@@ -70,6 +70,7 @@ Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
   plan_.output = result.from;
   plan_.types = result.types();
   plan_.names = plan.names;
+  for (const StreamColumn& column : result.columns) plan_.frontiers.push_back(column.frontier);
   plan_.changelog = result.changelog;
   FindStages();
   return std::move(plan_);

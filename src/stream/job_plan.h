@@ -46,6 +46,7 @@ struct JobPlan {
   Operator* output = nullptr;                        // emits the query's result
   duckdb::vector<duckdb::LogicalType> types;         // of the result
   std::vector<std::string> names;
+  std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
   ChangelogKind changelog = ChangelogKind::kAppend;
   bool needs_ticks = false;  // windows of processing time close without input, too
 

@@ -66,8 +66,8 @@ until_true() {
 run 0 --version
 has "millrace "
 run 0 --help
-for word in init validate dev run sql topics status explain connectors "Exit codes"; do has "$word"; done
-for command in init validate dev run sql status explain connectors; do
+for word in init validate test dev run sql topics status verify explain connectors "Exit codes"; do has "$word"; done
+for command in init validate test dev run sql status verify explain connectors; do
   run 0 "$command" --help
   has "Example"
 done
