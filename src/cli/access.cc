@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/dev_process.h"
 #include "cli/terminal.h"
+#include "log/internal_topics.h"
 
 namespace millrace::cli {
 
@@ -29,7 +30,7 @@ Result<std::unique_ptr<Access>> Access::Open(const std::string& path, const std:
 }
 
 bool IsInternalTopic(const std::string& topic) {
-  return topic.rfind("__", 0) == 0;
+  return log::IsInternalTopic(topic);
 }
 
 Result<TopicDescription> Access::Topic(const std::string& topic) {

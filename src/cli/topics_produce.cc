@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/line_input.h"
 #include "cli/terminal.h"
+#include "log/internal_topics.h"
 
 namespace millrace::cli {
 
@@ -117,6 +118,8 @@ Status CheckPartition(const TopicDescription& topic, int partition) {
 }  // namespace
 
 int RunTopicsProduce(const TopicsOptions& options) {
+  Status writable = log::CheckWritable(options.topic);
+  if (!writable.ok()) return Fail(writable);
   auto input = LineInput::Open(options.file);
   if (!input.ok()) return Fail(input.status());
   auto access = Access::Open(options.directory, options.target);

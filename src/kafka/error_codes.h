@@ -38,7 +38,11 @@ enum ErrorCode : int16_t {
   kUnsupportedForMessageFormat = 43,
   kOutOfOrderSequence = 45,
   kInvalidProducerEpoch = 47,
-  kTransactionalIdAuthorizationFailed = 53,
+  kInvalidTxnState = 48,
+  kInvalidProducerIdMapping = 49,
+  kInvalidTransactionTimeout = 50,
+  kConcurrentTransactions = 51,
+  kOperationNotAttempted = 55,
   kStorageError = 56,
   kNonEmptyGroup = 68,
   kGroupIdNotFound = 69,
@@ -49,7 +53,9 @@ enum ErrorCode : int16_t {
   kMemberIdRequired = 79,
   kFencedInstanceId = 82,
   kInvalidRecord = 87,
+  kUnstableOffsetCommit = 88,
   kThrottlingQuotaExceeded = 89,
+  kProducerFenced = 90,
 };
 
 // The code for an error of the log, for requests about a topic or partition.

@@ -6,6 +6,7 @@
 #include "kafka/messages/groups.h"
 #include "kafka/messages/records.h"
 #include "kafka/messages/topics.h"
+#include "kafka/messages/transactions.h"
 
 namespace millrace::kafka {
 
@@ -30,6 +31,10 @@ void ForEachApi(Visit visit) {
   visit.template operator()<DeleteRecordsRequest, DeleteRecordsResponse>(21);
   visit.template operator()<InitProducerIdRequest, InitProducerIdResponse>(22);
   visit.template operator()<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(23);
+  visit.template operator()<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>(24);
+  visit.template operator()<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(25);
+  visit.template operator()<EndTxnRequest, EndTxnResponse>(26);
+  visit.template operator()<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(28);
   visit.template operator()<DescribeConfigsRequest, DescribeConfigsResponse>(32);
   visit.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>(37);
   visit.template operator()<DeleteGroupsRequest, DeleteGroupsResponse>(42);

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "kafka/wire_io.h"
 
@@ -12,18 +13,20 @@ namespace {
 
 constexpr int16_t kOffsetKey = 1;
 constexpr int16_t kProducerIdsKey = 1000;
+constexpr int16_t kTransactionKey = 1001;
 constexpr int16_t kOffsetValue = 3;
 constexpr int64_t kIdBlock = 1000;
 constexpr int64_t kSilenceMs = 7LL * 24 * 3600 * 1000;
 
 struct Key {
   int16_t version = kOffsetKey;
-  std::string group;
+  std::string group;  // or transactional id
   TopicPartition at;
   template <class Io>
   void Visit(Io& io) {
     io(version);
     if (version == kOffsetKey) io(group, at.topic, at.partition);
+    if (version == kTransactionKey) io(group);
   }
 };
 
@@ -90,10 +93,14 @@ Status OffsetStore::Replay() {
         if (!Decode(record.key, &key)) continue;
         if (key.version == kProducerIdsKey && Decode(record.value, &ids)) {
           next_id_ = ids_end_ = std::max(ids_end_, ids.end);
+        } else if (key.version == kTransactionKey) {
+          std::optional<std::string> kept;
+          if (record.has_value) kept = std::string(record.value);
+          Apply(TransactionEntry{key.group, std::move(kept)});
         } else if (key.version == kOffsetKey && !record.has_value) {
-          Apply({key.group, key.at, std::nullopt});
+          Apply(Entry{key.group, key.at, std::nullopt});
         } else if (key.version == kOffsetKey && Decode(record.value, &value)) {
-          Apply({key.group, key.at, value.committed});
+          Apply(Entry{key.group, key.at, value.committed});
         }
       }
     };
@@ -113,37 +120,82 @@ void OffsetStore::Apply(const Entry& entry) {
   if (group->second.empty()) groups_.erase(group);
 }
 
-void OffsetStore::Write(std::vector<Entry> entries, Done done) {
+void OffsetStore::Apply(const TransactionEntry& entry) {
+  if (entry.record) {
+    transactions_[entry.id] = *entry.record;
+  } else {
+    transactions_.erase(entry.id);
+  }
+}
+
+void OffsetStore::Write(std::vector<Entry> entries, Done done,
+                        std::optional<TransactionEntry> transaction) {
   std::vector<std::string> keys;
   std::vector<std::string> values;
   for (const Entry& entry : entries) {
     keys.push_back(Encode(Key{kOffsetKey, entry.group, entry.at}));
     values.push_back(entry.value ? Encode(Value{kOffsetValue, *entry.value}) : "");
   }
-  std::vector<log::NewRecord> records(entries.size());
-  for (size_t i = 0; i < entries.size(); i++) {
+  if (transaction) keys.push_back(Encode(Key{kTransactionKey, transaction->id, {}}));
+  std::vector<log::NewRecord> records(keys.size());
+  for (size_t i = 0; i < keys.size(); i++) {
     records[i].key = keys[i];
-    if (entries[i].value) records[i].value = values[i];
+    if (i < entries.size() && entries[i].value) records[i].value = values[i];
+    if (i == entries.size() && transaction->record) records[i].value = *transaction->record;
   }
-  const auto finish = [this, entries = std::move(entries),
-                       done = std::move(done)](const log::AppendResult& result) {
-    {
+  const auto finish = [this, entries = std::move(entries), transaction,
+                       done = std::move(done)](const Status& status) {
+    if (status.ok()) {
       std::lock_guard lock(mutex_);
-      for (const Entry& entry : entries) {
-        if (result.status.ok()) Apply(entry);
-      }
-      if (result.status.ok()) records_ += std::ssize(entries);
+      for (const Entry& entry : entries) Apply(entry);
+      if (transaction) Apply(*transaction);
+      records_ += std::ssize(entries) + (transaction ? 1 : 0);
     }
-    done(result.status);
+    done(status);
     std::lock_guard lock(mutex_);
     if (--in_flight_ == 0) none_in_flight_.notify_all();
   };
-  std::lock_guard order(order_mutex_);
+  // What fails at once is told when the lock is free, for `done` may write in turn. Only this
+  // thread looks at `refused`.
+  std::optional<Status> refused;
+  const auto self = std::this_thread::get_id();
+  const auto appending = std::make_shared<bool>(true);
   {
-    std::lock_guard lock(mutex_);
-    in_flight_++;
+    std::lock_guard order(order_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      in_flight_++;
+    }
+    log_.Append(kOffsetsTopic, 0, records, {},
+                [self, appending, finish, &refused](const log::AppendResult& result) {
+                  if (std::this_thread::get_id() == self && *appending) {
+                    refused = result.status;
+                  } else {
+                    finish(result.status);
+                  }
+                });
+    *appending = false;
   }
-  log_.Append(kOffsetsTopic, 0, records, {}, finish);
+  if (refused) finish(*refused);
+}
+
+void OffsetStore::WriteTransaction(const std::string& transactional_id,
+                                   std::optional<std::string> record,
+                                   std::map<std::string, GroupOffsets> offsets, Done done) {
+  const int64_t now_ms = clock_.WallMicros() / 1000;
+  std::vector<Entry> entries;
+  for (auto& [group, committed_offsets] : offsets) {
+    for (auto& [at, committed] : committed_offsets) {
+      committed.commit_ms = now_ms;
+      entries.push_back({group, at, std::move(committed)});
+    }
+  }
+  Write(std::move(entries), std::move(done), TransactionEntry{transactional_id, std::move(record)});
+}
+
+std::map<std::string, std::string> OffsetStore::Transactions() const {
+  std::lock_guard lock(mutex_);
+  return transactions_;
 }
 
 void OffsetStore::Commit(const std::string& group, GroupOffsets offsets, Done done) {
@@ -241,7 +293,7 @@ Status OffsetStore::Compact(int64_t records_min) {
     std::unique_lock lock(mutex_);
     // What is on its way to the disk is not in groups_ yet.
     none_in_flight_.wait(lock, [&] { return in_flight_ == 0; });
-    int64_t living = 1;
+    int64_t living = 1 + std::ssize(transactions_);
     for (const auto& [group, offsets] : groups_) living += std::ssize(offsets);
     if (records_ < 4 * living) return {};
     for (const auto& [group, offsets] : groups_) {
@@ -249,6 +301,10 @@ Status OffsetStore::Compact(int64_t records_min) {
         keys.push_back(Encode(Key{kOffsetKey, group, at}));
         values.push_back(Encode(Value{kOffsetValue, committed}));
       }
+    }
+    for (const auto& [id, record] : transactions_) {
+      keys.push_back(Encode(Key{kTransactionKey, id, {}}));
+      values.push_back(record);
     }
   }
   std::vector<log::NewRecord> records(keys.size());

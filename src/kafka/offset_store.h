@@ -1,5 +1,6 @@
-// OffsetStore: what consumer groups have committed, and which producer ids were given out; durable
-// in the topic `__consumer_offsets` of the same log.
+// OffsetStore: what consumer groups have committed, which producer ids were given out, and how the
+// transactions stand; durable in the topic `__consumer_offsets` of the same log. One topic for all
+// three, because offsets have to be committed together with the transaction's fate.
 //
 // Contract: any thread. A commit is acknowledged, and seen by Find, once its record is on stable
 // storage (the log's group commit). Open reads the whole topic. When most of its records have been
@@ -9,7 +10,8 @@
 // Format: records as Kafka's own __consumer_offsets has them, integers big-endian, strings with
 // int16 length: key {int16 1, string group, string topic, int32 partition}, value {int16 3, int64
 // offset, int32 leader epoch, string metadata, int64 commit time ms}, null to delete. Ours: key
-// {int16 1000}, value {int64 producer ids below this were given out}. Source: Kafka's
+// {int16 1000}, value {int64 producer ids below this were given out}; key {int16 1001, string
+// transactional id}, value: kafka/transaction_record.h, null to delete. Source: Kafka's
 // OffsetCommitKey.json and OffsetCommitValue.json.
 #pragma once
 
@@ -62,6 +64,12 @@ class OffsetStore {
   GroupOffsets Find(const std::string& group) const;
   std::vector<std::string> Groups() const;
 
+  // Keeps what is to be known of a transactional id (nullopt: forgets it) and commits offsets of
+  // groups in the same record batch, as long as all of it is smaller than one: all or nothing.
+  void WriteTransaction(const std::string& transactional_id, std::optional<std::string> record,
+                        std::map<std::string, GroupOffsets> offsets, Done done);
+  std::map<std::string, std::string> Transactions() const;
+
   // An id that nobody had before. Blocks when a new block of them has to be written down.
   Result<int64_t> NewProducerId();
 
@@ -76,10 +84,16 @@ class OffsetStore {
     TopicPartition at;
     std::optional<CommittedOffset> value;  // nullopt: deleted
   };
+  struct TransactionEntry {
+    std::string id;
+    std::optional<std::string> record;  // nullopt: deleted
+  };
   OffsetStore(log::Log& log, env::Clock& clock) : log_(log), clock_(clock) {}
   Status Replay();
   void Apply(const Entry& entry);
-  void Write(std::vector<Entry> entries, Done done);
+  void Apply(const TransactionEntry& entry);
+  void Write(std::vector<Entry> entries, Done done,
+             std::optional<TransactionEntry> transaction = std::nullopt);
   void DropSilentGroups();
 
   log::Log& log_;
@@ -91,8 +105,9 @@ class OffsetStore {
   mutable std::mutex mutex_;
   std::condition_variable none_in_flight_;
   std::map<std::string, GroupOffsets> groups_;
-  int64_t records_ = 0;    // in the topic, overtaken ones too
-  int64_t in_flight_ = 0;  // writes
+  std::map<std::string, std::string> transactions_;  // id -> record
+  int64_t records_ = 0;                              // in the topic, overtaken ones too
+  int64_t in_flight_ = 0;                            // writes
 
   std::mutex ids_mutex_;
   int64_t next_id_ = 0;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "env/fault_files.h"
+#include "kafka/transaction_record.h"
 
 namespace millrace::kafka {
 namespace {
@@ -57,11 +58,28 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
   std::map<std::string, GroupOffsets> expected;
   std::set<int64_t> ids;
   Open();
+  std::map<std::string, std::string> transactions;
   for (int step = 0; step < 3000; step++) {
     const std::string group = "g" + std::to_string(random() % 3);
     const TopicPartition at{"t" + std::to_string(random() % 2), static_cast<int32_t>(random() % 3)};
     const uint64_t dice = random() % 1000;
-    if (dice < 930) {
+    if (dice < 100) {
+      const std::string id = "x" + std::to_string(random() % 3);
+      TransactionRecord record;
+      record.producer_id = step;
+      record.partitions.insert(at);
+      record.offsets[group][at] = {step, 3, "pending", 0};
+      std::optional<std::string> bytes;
+      if (dice < 90) bytes = EncodeTransaction(record);
+      GroupOffsets offsets;
+      offsets[at] = {step, 3, "note", 0};
+      ASSERT_TRUE(Wait([&](OffsetStore::Done done) {
+                    store_->WriteTransaction(id, bytes, {{group, offsets}}, std::move(done));
+                  }).ok());
+      expected[group][at].offset = step;
+      transactions.erase(id);
+      if (bytes) transactions[id] = *bytes;
+    } else if (dice < 930) {
       ASSERT_TRUE(Commit(group, at, step).ok());
       expected[group][at].offset = step;
     } else if (dice < 960) {
@@ -91,6 +109,7 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
       files_.Restart();
       Open();
     }
+    ASSERT_EQ(store_->Transactions(), transactions) << "step " << step;
     for (const auto& [name, offsets] : expected) {
       const GroupOffsets found = store_->Find(name);
       ASSERT_EQ(found.size(), offsets.size()) << "step " << step;
@@ -103,6 +122,29 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
   EXPECT_GT(info->start_offset, 1000) << "compaction has deleted something";
   EXPECT_EQ(store_->Find("g0").begin()->second.metadata, "note");
   EXPECT_EQ(store_->Find("g0").begin()->second.leader_epoch, 3);
+}
+
+TEST(TransactionRecordTest, ReadsBackAsWrittenAndRefusesWhatIsCutOff) {
+  TransactionRecord record;
+  record.producer_id = 12;
+  record.epoch = 3;
+  record.last_epoch = 2;
+  record.timeout_ms = 60'000;
+  record.status = TransactionStatus::kOngoing;
+  record.started_ms = 1;
+  record.updated_ms = 2;
+  record.partitions = {{"a", 0}, {"a", 1}, {"b", 7}};
+  record.offsets["g"][{"in", 1}] = {100, 0, "note", 0};
+  record.offsets["h"][{"in", 1}] = {200, -1, "", 0};
+  const std::string bytes = EncodeTransaction(record);
+  const auto copy = DecodeTransaction(bytes);
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(EncodeTransaction(*copy), bytes);
+  EXPECT_EQ(copy->partitions, record.partitions);
+  EXPECT_EQ(copy->offsets.at("g").at({"in", 1}).offset, 100);
+  for (size_t length = 0; length < bytes.size(); length++) {
+    EXPECT_FALSE(DecodeTransaction(std::string_view(bytes).substr(0, length))) << length;
+  }
 }
 
 TEST_F(OffsetStoreTest, ACommitThatCannotBeWrittenIsNotSeen) {

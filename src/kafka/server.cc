@@ -32,6 +32,7 @@ class Server final : public KafkaServer {
     };
     services_.offsets->SetInUse(
         [this](const std::string& group) { return services_.groups.HasMembers(group); });
+    services_.transactions.Recover();
     for (int i = 0; i < std::max(1, options.threads); i++) {
       workers_.push_back(std::make_unique<Worker>(services_));
     }
@@ -90,6 +91,7 @@ class Server final : public KafkaServer {
     services_.log.WakeWaiters();
     if (watcher_.joinable()) watcher_.join();
     for (const auto& worker : workers_) worker->Stop();
+    services_.transactions.Stop();
     background_.join();  // nobody gives it anything any more
     services_.groups.Clear();
     // Appends that are on their way to the disk hold their connections.
@@ -131,6 +133,7 @@ class Server final : public KafkaServer {
   void Tick() {
     const int64_t now_ms = services_.now_ms();
     services_.groups.Tick(now_ms);
+    services_.transactions.Tick();
     if (now_ms - compacted_ms_ < kCompactEveryMs) return;
     compacted_ms_ = now_ms;
     services_.in_background([this] {

@@ -15,6 +15,7 @@
 #include "kafka/group_coordinator.h"
 #include "kafka/offset_store.h"
 #include "kafka/options.h"
+#include "kafka/transaction_coordinator.h"
 #include "log/log.h"
 
 namespace millrace::kafka {
@@ -26,13 +27,19 @@ constexpr const char* kClusterId = "millrace";
 
 struct Services {
   Services(log::Log& l, env::Clock& c, const KafkaServerOptions& o, std::unique_ptr<OffsetStore> s)
-      : log(l), clock(c), options(o), offsets(std::move(s)), groups(c.WallMicros()) {}
+      : log(l),
+        clock(c),
+        options(o),
+        offsets(std::move(s)),
+        groups(c.WallMicros()),
+        transactions(l, c, *offsets) {}
 
   log::Log& log;
   env::Clock& clock;
   const KafkaServerOptions options;
   const std::unique_ptr<OffsetStore> offsets;
   GroupCoordinator groups;
+  TransactionCoordinator transactions;
   std::string host;  // as clients are told
   int port = 0;
   // Runs a task on the thread for work on the disk; after Shutdown it drops it.

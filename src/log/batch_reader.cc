@@ -56,9 +56,9 @@ Result<std::string_view> BatchReader::Body(const BatchHeader& header) {
                           static_cast<size_t>(header.size_bytes));
 }
 
-Result<ScanResult> ScanBatches(
-    env::File& file, int64_t position, int64_t limit, int64_t offset,
-    const std::function<void(const BatchHeader&, int64_t position)>& on_batch) {
+Result<ScanResult> ScanBatches(env::File& file, int64_t position, int64_t limit, int64_t offset,
+                               const std::function<void(const BatchHeader&, int64_t position,
+                                                        std::string_view bytes)>& on_batch) {
   constexpr size_t kScanBlock = 1 << 20;
   Buffer buffer;
   BatchReader reader(file, position, limit, kScanBlock, buffer);
@@ -67,7 +67,7 @@ Result<ScanResult> ScanBatches(
     if (!header || header->base_offset != offset) break;
     MR_ASSIGN_OR_RETURN(const auto bytes, reader.Body(*header));
     if (!ChecksumHolds(bytes)) break;
-    on_batch(*header, reader.position());
+    on_batch(*header, reader.position(), bytes);
     reader.Advance(*header);
     offset = header->end_offset();
   }

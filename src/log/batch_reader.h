@@ -49,8 +49,8 @@ struct ScanResult {
 };
 // Recovery: reads batches from `position` as long as they are whole, their checksums hold and
 // their offsets follow each other from `offset` on; calls `on_batch` for each.
-Result<ScanResult> ScanBatches(
-    env::File& file, int64_t position, int64_t limit, int64_t offset,
-    const std::function<void(const BatchHeader&, int64_t position)>& on_batch);
+Result<ScanResult> ScanBatches(env::File& file, int64_t position, int64_t limit, int64_t offset,
+                               const std::function<void(const BatchHeader&, int64_t position,
+                                                        std::string_view bytes)>& on_batch);
 
 }  // namespace millrace::log

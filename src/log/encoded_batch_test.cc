@@ -84,7 +84,7 @@ class EncodedBatchTest : public LogFixture {
   }
   std::string Batches(int64_t from, int64_t max_bytes = 1 << 20, bool at_least_one = true) {
     std::string bytes;
-    const auto next = log_->ReadBatches("t", 0, from, max_bytes, at_least_one, &bytes);
+    const auto next = log_->ReadBatches("t", 0, from, INT64_MAX, max_bytes, at_least_one, &bytes);
     EXPECT_TRUE(next.ok()) << next.status().ToString();
     next_ = next.ok() ? *next : -1;
     return bytes;
@@ -111,7 +111,8 @@ TEST_F(EncodedBatchTest, BytesComeBackAsTheyWereSent) {
   EXPECT_EQ(next_, 0);
   EXPECT_EQ(Batches(4), "");
   std::string bytes;
-  EXPECT_EQ(log_->ReadBatches("t", 0, 5, 1, true, &bytes).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(log_->ReadBatches("t", 0, 5, INT64_MAX, 1, true, &bytes).status().code(),
+            Code::kInvalidArgument);
 }
 
 TEST_F(EncodedBatchTest, EveryCompressionIsStoredAsSentAndReadPlain) {
@@ -276,7 +277,7 @@ TEST_F(EncodedBatchTest, DeletedRecordsStayDeleted) {
   for (int i = 0; i < 2; i++) {
     EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 505);
     std::string bytes;
-    EXPECT_EQ(log_->ReadBatches("t", 0, 504, 1, true, &bytes).status().code(),
+    EXPECT_EQ(log_->ReadBatches("t", 0, 504, INT64_MAX, 1, true, &bytes).status().code(),
               Code::kInvalidArgument);
     EXPECT_EQ(LoadBig<int64_t>(Batches(505).data()), 500) << "the batch that holds it";
     EXPECT_EQ(*log_->OffsetForTime("t", 0, 0), 505);

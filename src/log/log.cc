@@ -18,7 +18,17 @@ void Log::AppendBatch(const std::string&, int, std::string_view, AppendCallback 
   done({Status(Code::kUnsupported, "this log takes no encoded batches"), -1});
 }
 
-Result<int64_t> Log::ReadBatches(const std::string&, int, int64_t, int64_t, bool, std::string*) {
+void Log::AppendMarker(const std::string&, int, const TransactionMarker&, AppendCallback done) {
+  done({Status(Code::kUnsupported, "this log knows no transactions"), -1});
+}
+
+Result<std::vector<AbortedTransaction>> Log::Aborted(const std::string&, int, int64_t,
+                                                     int64_t) const {
+  return std::vector<AbortedTransaction>();
+}
+
+Result<int64_t> Log::ReadBatches(const std::string&, int, int64_t, int64_t, int64_t, bool,
+                                 std::string*) {
   return Status(Code::kUnsupported, "this log does not keep encoded batches");
 }
 

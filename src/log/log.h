@@ -56,6 +56,9 @@ struct PartitionInfo {
   int64_t end_offset = 0;    // one past the newest durable record
   int64_t size_bytes = 0;
   int64_t newest_timestamp_ms = -1;  // largest record timestamp; -1 when empty
+  // One past the newest record whose fate is known: the first record of the oldest transaction that
+  // is still open, else end_offset.
+  int64_t stable_offset = 0;
 };
 
 // One record to append. Views must live until Append returns (bytes are copied there).
@@ -71,6 +74,20 @@ struct NewRecord {
 struct ProducerSequence {
   int64_t producer_id = -1;  // -1: not idempotent
   int64_t base_sequence = 0;
+};
+
+// Ends a producer's transaction in one partition.
+struct TransactionMarker {
+  int64_t producer_id = -1;
+  int16_t producer_epoch = 0;  // batches of older epochs are refused from then on
+  bool commit = false;
+};
+
+// A transaction whose records in a partition are not to be seen.
+struct AbortedTransaction {
+  int64_t producer_id = -1;
+  int64_t first_offset = 0;
+  int64_t last_offset = 0;  // of its marker
 };
 
 // A producer's batch arrived out of turn (see Log::AppendBatch).
@@ -124,8 +141,13 @@ class Log {
   // fails with kGap, one of an older epoch with kStaleEpoch (both kFailedPrecondition). A producer
   // that the partition does not know may begin with any sequence, a newer epoch with 0. Errors
   // beside those of Append: those of CheckProducedBatch.
+  // Batches with the transactional attribute are invisible to Read until a marker commits them.
   virtual void AppendBatch(const std::string& topic, int partition, std::string_view batch,
                            AppendCallback done);
+  // Ends the producer's transaction in this partition, if it has one there; may be repeated.
+  // kFailedPrecondition with kStaleEpoch when the partition knows a newer epoch.
+  virtual void AppendMarker(const std::string& topic, int partition,
+                            const TransactionMarker& marker, AppendCallback done);
   // Append, then block until durable.
   Result<int64_t> AppendAndWait(const std::string& topic, int partition,
                                 std::span<const NewRecord> records,
@@ -134,19 +156,26 @@ class Log {
   virtual Result<int64_t> NextSequence(const std::string& topic, int partition,
                                        int64_t producer_id) const = 0;
 
-  // Calls `visit` for every record of [from, to) that is durable, in order, in blocks; stops early
-  // after about max_bytes (but never before one record). Returns the offset to continue from.
-  // Bytes behind the views live until `visit` returns and are followed by 64 readable bytes.
-  // Errors: kInvalidArgument when `from` is before start_offset (retention) or past end_offset;
-  // kCorruption when a batch in the middle fails its checksum.
+  // Calls `visit` for every record of [from, to) that is durable and committed, in order, in
+  // blocks; stops early after about max_bytes (but never before one record), and at stable_offset.
+  // Passes over markers and records of aborted transactions, so a range below stable_offset always
+  // reads the same. Returns the offset to continue from. Bytes behind the views live until `visit`
+  // returns and are followed by 64 readable bytes. Errors: kInvalidArgument when `from` is before
+  // start_offset (retention) or past end_offset; kCorruption when a batch in the middle fails its
+  // checksum.
   virtual Result<int64_t> Read(
       const std::string& topic, int partition, int64_t from, int64_t to, int64_t max_bytes,
       const std::function<void(std::span<const model::Record>)>& visit) = 0;
-  // Puts whole durable batches, from the one that holds `from` on, at the end of *out: as many as
-  // fit into max_bytes, or one that is larger when `at_least_one`. Returns the offset behind them.
-  // Records before `from` in the first batch are for the caller to skip. Errors: as Read.
+  // Puts whole durable batches, whatever became of their transactions, from the one that holds
+  // `from` on and as long as they begin before `to`, at the end of *out: as many as fit into
+  // max_bytes, or one that is larger when `at_least_one`. Returns the offset behind them. Records
+  // before `from` in the first batch are for the caller to skip. Errors: as Read.
   virtual Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from,
-                                      int64_t max_bytes, bool at_least_one, std::string* out);
+                                      int64_t to, int64_t max_bytes, bool at_least_one,
+                                      std::string* out);
+  // Aborted transactions with records in [from, to).
+  virtual Result<std::vector<AbortedTransaction>> Aborted(const std::string& topic, int partition,
+                                                          int64_t from, int64_t to) const;
   // Makes `before` the start offset, for good; frees segments that hold nothing else. Returns the
   // start offset, which may be larger. kInvalidArgument when `before` is past end_offset.
   virtual Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before);

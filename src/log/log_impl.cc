@@ -228,10 +228,28 @@ void LogImpl::AppendBatch(const std::string& topic, int partition, std::string_v
   (*found)->AppendBatch(batch, std::move(done));
 }
 
-Result<int64_t> LogImpl::ReadBatches(const std::string& topic, int partition, int64_t from,
-                                     int64_t max_bytes, bool at_least_one, std::string* out) {
+void LogImpl::AppendMarker(const std::string& topic, int partition, const TransactionMarker& marker,
+                           AppendCallback done) {
+  auto found = Find(topic, partition);
+  if (closing_) found = Status(Code::kCancelled, "the log is closing");
+  if (!found.ok()) {
+    done({std::move(found).status(), -1});
+    return;
+  }
+  (*found)->AppendMarker(marker, std::move(done));
+}
+
+Result<std::vector<AbortedTransaction>> LogImpl::Aborted(const std::string& topic, int partition,
+                                                         int64_t from, int64_t to) const {
   MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
-  return found->ReadBatches(from, max_bytes, at_least_one, out);
+  return found->Aborted(from, to);
+}
+
+Result<int64_t> LogImpl::ReadBatches(const std::string& topic, int partition, int64_t from,
+                                     int64_t to, int64_t max_bytes, bool at_least_one,
+                                     std::string* out) {
+  MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
+  return found->ReadBatches(from, to, max_bytes, at_least_one, out);
 }
 
 Result<int64_t> LogImpl::DeleteRecords(const std::string& topic, int partition, int64_t before) {

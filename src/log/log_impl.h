@@ -29,7 +29,11 @@ class LogImpl : public Log {
               const ProducerSequence& sequence, AppendCallback done) override;
   void AppendBatch(const std::string& topic, int partition, std::string_view batch,
                    AppendCallback done) override;
-  Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from,
+  void AppendMarker(const std::string& topic, int partition, const TransactionMarker& marker,
+                    AppendCallback done) override;
+  Result<std::vector<AbortedTransaction>> Aborted(const std::string& topic, int partition,
+                                                  int64_t from, int64_t to) const override;
+  Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from, int64_t to,
                               int64_t max_bytes, bool at_least_one, std::string* out) override;
   Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before) override;
   Result<int64_t> NextSequence(const std::string& topic, int partition,

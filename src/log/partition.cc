@@ -20,7 +20,8 @@ Partition::Partition(const PartitionContext& context, std::string topic, int num
       pending_(context.builders, std::move(state.producers)),
       deleted_before_(state.start_offset),
       end_offset_(state.end_offset),
-      max_timestamp_ms_(state.max_timestamp_ms) {}
+      max_timestamp_ms_(state.max_timestamp_ms),
+      transactions_(std::move(state.transactions)) {}
 
 std::shared_ptr<Segment> Partition::NewSegment(int64_t base_offset, int64_t durable_bytes) {
   return std::make_shared<Segment>(context_.files, context_.open_files, directory_, base_offset,
@@ -71,13 +72,23 @@ void Partition::Append(std::span<const NewRecord> records, const ProducerSequenc
 }
 
 void Partition::AppendBatch(std::string_view batch, AppendCallback done) {
-  AppendResult refused;
   auto header = CheckProducedBatch(batch);
   if (header.ok()) {
-    refused.status = context_.committer->Reserve(std::ssize(batch));
+    AppendEncoded(batch, *header, std::move(done));
   } else {
-    refused.status = std::move(header).status();
+    done({std::move(header).status().Annotate("partition \"" + name_ + "\""), -1});
   }
+}
+
+void Partition::AppendMarker(const TransactionMarker& marker, AppendCallback done) {
+  const std::string batch = EncodeMarker(marker, context_.clock->WallMicros() / 1000);
+  AppendEncoded(batch, *ParseBatchHeader(batch), std::move(done));
+}
+
+void Partition::AppendEncoded(std::string_view batch, const BatchHeader& header,
+                              AppendCallback done) {
+  AppendResult refused;
+  refused.status = context_.committer->Reserve(std::ssize(batch));
   if (!refused.status.ok()) {
     refused.status = std::move(refused.status).Annotate("partition \"" + name_ + "\"");
     done(refused);
@@ -86,7 +97,7 @@ void Partition::AppendBatch(std::string_view batch, AppendCallback done) {
   bool wake = false;
   {
     std::lock_guard lock(pending_mutex_);
-    refused.status = pending_.AddBatch(batch, *header, &done, &refused.fault);
+    refused.status = pending_.AddBatch(batch, header, &done, &refused.fault);
     if (refused.status.ok()) wake = !std::exchange(queued_, true);
   }
   if (wake) context_.committer->Enqueue(shared_from_this());
@@ -108,6 +119,7 @@ Result<PartitionInfo> Partition::Describe() const {
   PartitionInfo info;
   info.start_offset = StartOffsetLocked();
   info.end_offset = end_offset_;
+  info.stable_offset = StableOffsetLocked();
   for (const auto& segment : segments_) info.size_bytes += segment->durable_bytes();
   if (info.end_offset > info.start_offset && max_timestamp_ms_ != INT64_MIN) {
     info.newest_timestamp_ms = max_timestamp_ms_;
@@ -117,6 +129,16 @@ Result<PartitionInfo> Partition::Describe() const {
 
 int64_t Partition::StartOffsetLocked() const {
   return std::max(segments_.front()->base_offset(), deleted_before_);
+}
+
+int64_t Partition::StableOffsetLocked() const {
+  // Retention may take away what a transaction wrote before it ends.
+  return std::max(transactions_.StableOffset(end_offset_), StartOffsetLocked());
+}
+
+std::vector<AbortedTransaction> Partition::Aborted(int64_t from, int64_t to) const {
+  std::lock_guard lock(state_mutex_);
+  return transactions_.Aborted(from, to);
 }
 
 AppendGroup Partition::Take() {
@@ -172,7 +194,7 @@ Status Partition::Write(AppendGroup& group) {
     }
     WrittenSegment& written = written_.back();
     BatchHeader header = *ParseBatchHeader(bytes);
-    written.batches.emplace_back(header, written.end_position);
+    written.batches.push_back({header, written.end_position, MarkerCommits(bytes, header)});
     written.end_position += size;
     parts.push_back(bytes);
     group.base_offsets.push_back(offset);
@@ -194,9 +216,11 @@ void Partition::Publish(AppendGroup& group) {
   int64_t end_offset = end_offset_;
   int64_t max_timestamp_ms = max_timestamp_ms_;
   for (const WrittenSegment& written : written_) {
-    for (const auto& [header, position] : written.batches) {
+    for (const auto& [header, position, commits] : written.batches) {
       written.segment->AddToIndex(header, position);
-      max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
+      if (!header.control()) {
+        max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
+      }
       end_offset = header.end_offset();
     }
   }
@@ -206,6 +230,9 @@ void Partition::Publish(AppendGroup& group) {
     pending_.Committed(group, context_.clock->WallMicros() / 1000);
   }
   std::lock_guard lock(state_mutex_);
+  for (const WrittenSegment& written : written_) {
+    for (const auto& batch : written.batches) transactions_.Account(batch.header, batch.commits);
+  }
   for (size_t i = 0; i < written_.size(); i++) {
     written_[i].segment->set_durable_bytes(written_[i].end_position);
     if (i == 0) continue;
@@ -275,6 +302,11 @@ Status Partition::WriteState() {
   state.end_offset = end_offset_;
   state.max_timestamp_ms = max_timestamp_ms_;
   state.start_offset = deleted_before_;
+  {
+    std::lock_guard lock(state_mutex_);
+    transactions_.Forget(StartOffsetLocked());
+    state.transactions = transactions_;
+  }
   {
     constexpr int64_t kClientSilenceMs = 24 * 3600 * 1000;
     std::lock_guard lock(pending_mutex_);

@@ -24,6 +24,7 @@
 #include "log/log.h"
 #include "log/pending_appends.h"
 #include "log/segment.h"
+#include "log/transactions.h"
 
 namespace millrace::log {
 
@@ -51,11 +52,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Append(std::span<const NewRecord> records, const ProducerSequence& sequence,
               AppendCallback done);
   void AppendBatch(std::string_view batch, AppendCallback done);
+  void AppendMarker(const TransactionMarker& marker, AppendCallback done);
   Result<int64_t> NextSequence(int64_t producer_id) const;
   Result<PartitionInfo> Describe() const;
   Result<int64_t> Read(int64_t from, int64_t to, int64_t max_bytes,
                        const std::function<void(std::span<const model::Record>)>& visit);
-  Result<int64_t> ReadBatches(int64_t from, int64_t max_bytes, bool at_least_one, std::string* out);
+  Result<int64_t> ReadBatches(int64_t from, int64_t to, int64_t max_bytes, bool at_least_one,
+                              std::string* out);
+  std::vector<AbortedTransaction> Aborted(int64_t from, int64_t to) const;
   Result<int64_t> DeleteRecords(int64_t before);
   Result<int64_t> OffsetAfterBytes(int64_t from, int64_t budget_bytes);
   Result<int64_t> OffsetForTime(int64_t timestamp_ms);
@@ -84,13 +88,19 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::shared_ptr<Segment> segment;
     std::shared_ptr<env::File> file;
     int64_t end_position = 0;
-    std::vector<std::pair<BatchHeader, int64_t>> batches;
+    struct Batch {
+      BatchHeader header;
+      int64_t position;
+      std::optional<bool> commits;  // MarkerCommits
+    };
+    std::vector<Batch> batches;
   };
   struct View {  // a reader's
     std::shared_ptr<Segment> segment;
     int64_t segment_end = 0;  // offset where the next segment starts, or the partition ends
     int64_t start_offset = 0;
     int64_t end_offset = 0;
+    int64_t stable_offset = 0;
   };
 
   Partition(const PartitionContext& context, std::string topic, int number, std::string directory,
@@ -103,6 +113,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Status WriteState();
   void WriteStateIfPossible();
   int64_t StartOffsetLocked() const;
+  int64_t StableOffsetLocked() const;
+  // A checked batch, or one of our own.
+  void AppendEncoded(std::string_view batch, const BatchHeader& header, AppendCallback done);
   Status RollForRetention();
   bool DropOldest(const std::shared_ptr<Segment>& segment);
   void RemoveDropped();
@@ -141,6 +154,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   int64_t deleted_before_ = 0;  // by DeleteRecords
   int64_t end_offset_ = 0;
   int64_t max_timestamp_ms_ = INT64_MIN;
+  PartitionTransactions transactions_;
   bool deleted_ = false;
 
   std::mutex dropped_mutex_;

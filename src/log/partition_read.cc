@@ -54,6 +54,14 @@ Status Damaged(const Segment& segment, int64_t position, int64_t offset, const c
       .WithHint("restore the file from a copy, or delete and refill the topic");
 }
 
+bool IsAborted(const BatchHeader& batch, const std::vector<AbortedTransaction>& aborted) {
+  if (!batch.transactional()) return false;
+  return std::any_of(aborted.begin(), aborted.end(), [&](const AbortedTransaction& one) {
+    return one.producer_id == batch.producer_id && one.first_offset <= batch.base_offset &&
+           batch.base_offset < one.last_offset;
+  });
+}
+
 }  // namespace
 
 Status Partition::OutOfRange(int64_t from, int64_t start, int64_t end) const {
@@ -74,6 +82,7 @@ Result<Partition::View> Partition::Find(int64_t offset) const {
   View view;
   view.start_offset = StartOffsetLocked();
   view.end_offset = end_offset_;
+  view.stable_offset = StableOffsetLocked();
   if (offset < view.start_offset || offset > view.end_offset) {
     return OutOfRange(offset, view.start_offset, view.end_offset);
   }
@@ -99,7 +108,7 @@ Result<int64_t> Partition::Read(int64_t from, int64_t to, int64_t max_bytes,
     auto view = Find(at);
     // What has been visited counts; the next call meets the error.
     if (!view.ok()) return at > from ? Result<int64_t>(at) : std::move(view).status();
-    const int64_t end = std::min(to, view->end_offset);
+    const int64_t end = std::min(to, view->stable_offset);
     if (at >= end || budget_bytes <= 0) return at;
     const auto next = ReadSegment(*view, at, end, &budget_bytes, visit);
     if (!next.ok()) {
@@ -121,6 +130,7 @@ Result<int64_t> Partition::ReadSegment(
   ScratchLease scratch;
   auto& records = scratch->records;
   records.clear();
+  const auto aborted = Aborted(from, to);
   const auto flush = [&] {
     if (!records.empty()) visit(records);
     records.clear();
@@ -159,23 +169,25 @@ Result<int64_t> Partition::ReadSegment(
     if (!reader.Holds(header->size_bytes)) flush();
     MR_ASSIGN_OR_RETURN(const std::string_view batch, reader.Body(*header));
     if (!ChecksumHolds(batch)) return damage(reader.position(), "the checksum does not hold");
-    if (header->compressed()) flush();  // views into scratch->plain
-    const auto plain = PlainRecords(batch, *header, scratch->plain);
-    if (!plain.ok()) return damage(reader.position(), "compressed records cannot be read");
-    RecordCursor cursor(*plain, *header);
-    model::Record record;
-    while (!header->control() && *budget_bytes > 0 && from < to && cursor.Next(&record)) {
-      if (record.offset < from) continue;
-      if (record.offset >= to) break;
-      records.push_back(record);
-      from = record.offset + 1;
-      *budget_bytes -=
-          static_cast<int64_t>(record.key.size() + record.value.size() + record.headers.size()) +
-          kRecordOverheadBytes;
-      if (records.size() >= kRecordsPerVisit) flush();
+    if (!header->control() && !IsAborted(*header, aborted)) {
+      if (header->compressed()) flush();  // views into scratch->plain
+      const auto plain = PlainRecords(batch, *header, scratch->plain);
+      if (!plain.ok()) return damage(reader.position(), "compressed records cannot be read");
+      RecordCursor cursor(*plain, *header);
+      model::Record record;
+      while (*budget_bytes > 0 && from < to && cursor.Next(&record)) {
+        if (record.offset < from) continue;
+        if (record.offset >= to) break;
+        records.push_back(record);
+        from = record.offset + 1;
+        *budget_bytes -=
+            static_cast<int64_t>(record.key.size() + record.value.size() + record.headers.size()) +
+            kRecordOverheadBytes;
+        if (records.size() >= kRecordsPerVisit) flush();
+      }
+      if (!cursor.status().ok())
+        return damage(reader.position(), "records do not match their header");
     }
-    if (!cursor.status().ok())
-      return damage(reader.position(), "records do not match their header");
     if (from >= to || *budget_bytes <= 0) break;
     from = std::min(to, header->end_offset());
     reader.Advance(*header);
@@ -184,14 +196,14 @@ Result<int64_t> Partition::ReadSegment(
   return from;
 }
 
-Result<int64_t> Partition::ReadBatches(int64_t from, int64_t max_bytes, bool at_least_one,
-                                       std::string* out) {
+Result<int64_t> Partition::ReadBatches(int64_t from, int64_t to, int64_t max_bytes,
+                                       bool at_least_one, std::string* out) {
   const size_t before = out->size();
   const auto got = [&] { return static_cast<int64_t>(out->size() - before); };
   while (true) {
     auto view = Find(from);
     if (!view.ok()) return got() > 0 ? Result<int64_t>(from) : std::move(view).status();
-    if (from >= view->end_offset) return from;
+    if (from >= std::min(to, view->end_offset)) return from;
     Segment& segment = *view->segment;
     const int64_t limit = segment.durable_bytes();
     ScratchLease scratch;
@@ -207,7 +219,7 @@ Result<int64_t> Partition::ReadBatches(int64_t from, int64_t max_bytes, bool at_
       MR_ASSIGN_OR_RETURN(entry, segment.FindOffset(from));
       reader = BatchReader(*file, entry.position, limit, block, scratch->buffer);
     }
-    while (from < view->segment_end) {
+    while (from < std::min(to, view->segment_end)) {
       MR_ASSIGN_OR_RETURN(header, reader.Header());
       if (header && header->end_offset() <= from) {
         reader.Advance(*header);
@@ -264,7 +276,7 @@ Result<int64_t> Partition::OffsetForTime(int64_t timestamp_ms) {
       MR_ASSIGN_OR_RETURN(const auto header, reader.Header());
       if (!header) break;
       if (header->base_offset >= info.end_offset) return info.end_offset;
-      if (header->max_timestamp_ms >= timestamp_ms) {
+      if (header->max_timestamp_ms >= timestamp_ms && !header->control()) {
         MR_ASSIGN_OR_RETURN(const std::string_view batch, reader.Body(*header));
         if (!ChecksumHolds(batch)) {
           return Damaged(*segment, reader.position(), header->base_offset,

@@ -85,11 +85,12 @@ Result<std::shared_ptr<Partition>> Partition::Open(const PartitionContext& conte
     const bool newest = i + 1 == found.size();
     const std::string path = directory + "/" + SegmentName(segment.base_offset) + ".log";
     MR_ASSIGN_OR_RETURN(const auto file, files.Open(path, env::OpenMode::kWrite));
-    MR_ASSIGN_OR_RETURN(const ScanResult scan,
-                        ScanBatches(*file, state.position, segment.bytes, state.end_offset,
-                                    [&](const BatchHeader& header, int64_t position) {
-                                      state.Account(header, position);
-                                    }));
+    MR_ASSIGN_OR_RETURN(
+        const ScanResult scan,
+        ScanBatches(*file, state.position, segment.bytes, state.end_offset,
+                    [&](const BatchHeader& header, int64_t position, std::string_view bytes) {
+                      state.Account(header, position, MarkerCommits(bytes, header));
+                    }));
     // Damage in a segment that was complete is left for readers to report; only the newest can
     // have a torn tail. What stands there whole becomes visible now, so it has to be durable.
     if (!newest) continue;

@@ -8,8 +8,9 @@
 namespace millrace::log {
 
 namespace {
-constexpr std::string_view kMagic = "MRS2";
-constexpr std::string_view kMagicOld = "MRS1";
+constexpr std::string_view kMagic = "MRS3";
+constexpr std::string_view kMagic2 = "MRS2";
+constexpr std::string_view kMagic1 = "MRS1";
 constexpr size_t kCrc = 4;
 
 template <typename T>
@@ -42,12 +43,14 @@ class Reader {
 };
 }  // namespace
 
+void ProducerState::Begin(int16_t new_epoch) {
+  epoch = new_epoch;
+  next_sequence = 0;
+  recent.clear();
+}
+
 void ProducerState::Account(const BatchHeader& header) {
-  if (header.producer_epoch != epoch) {
-    epoch = header.producer_epoch;
-    next_sequence = 0;
-    recent.clear();
-  }
+  if (header.producer_epoch != epoch) Begin(header.producer_epoch);
   next_sequence += (header.base_sequence - next_sequence) & INT32_MAX;
   recent.push_back({next_sequence, header.base_offset, header.record_count});
   if (recent.size() > kRecentMax) recent.erase(recent.begin());
@@ -61,14 +64,29 @@ const ProducerBatch* ProducerState::FindRecent(int32_t sequence, int32_t count) 
   return nullptr;
 }
 
-void PartitionState::Account(const BatchHeader& header, int64_t batch_position) {
+ProducerState* AccountProducer(ProducerStates& producers, const BatchHeader& header) {
+  if (header.producer_id < 0) return nullptr;
+  if (header.control()) {  // it has no sequence, but may begin an epoch
+    const auto found = producers.find(header.producer_id);
+    if (found == producers.end()) return nullptr;
+    if (header.producer_epoch > found->second.epoch) found->second.Begin(header.producer_epoch);
+    return &found->second;
+  }
+  if (header.base_sequence < 0) return nullptr;
+  ProducerState& producer = producers[header.producer_id];
+  producer.Account(header);
+  return &producer;
+}
+
+void PartitionState::Account(const BatchHeader& header, int64_t batch_position,
+                             std::optional<bool> commits) {
   position = batch_position + header.size_bytes;
   end_offset = header.end_offset();
-  if (header.record_count > 0) {
+  if (header.record_count > 0 && !header.control()) {
     max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
   }
-  if (header.producer_id < 0 || header.base_sequence < 0) return;
-  producers[header.producer_id].Account(header);
+  AccountProducer(producers, header);
+  transactions.Account(header, commits);
 }
 
 std::string EncodePartitionState(const PartitionState& state) {
@@ -91,15 +109,26 @@ std::string EncodePartitionState(const PartitionState& state) {
       Put(bytes, batch.count);
     }
   }
+  Put(bytes, static_cast<int32_t>(state.transactions.open().size()));
+  for (const auto& [producer_id, first_offset] : state.transactions.open()) {
+    Put(bytes, producer_id);
+    Put(bytes, first_offset);
+  }
+  Put(bytes, static_cast<int32_t>(state.transactions.aborted().size()));
+  for (const AbortedTransaction& aborted : state.transactions.aborted()) {
+    Put(bytes, aborted.producer_id);
+    Put(bytes, aborted.first_offset);
+    Put(bytes, aborted.last_offset);
+  }
   Put(bytes, Crc32c(bytes));
   return bytes;
 }
 
 std::optional<PartitionState> DecodePartitionState(std::string_view bytes) {
-  const bool old = bytes.starts_with(kMagicOld);
-  if (bytes.size() < kMagic.size() + kCrc || !(old || bytes.starts_with(kMagic))) {
-    return std::nullopt;
-  }
+  const bool old = bytes.starts_with(kMagic1);
+  const bool current = bytes.starts_with(kMagic);
+  const bool known = current || old || bytes.starts_with(kMagic2);
+  if (bytes.size() < kMagic.size() + kCrc || !known) return std::nullopt;
   const std::string_view body = bytes.substr(0, bytes.size() - kCrc);
   if (LoadBig<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) return std::nullopt;
   Reader reader(body.substr(kMagic.size()));
@@ -121,6 +150,19 @@ std::optional<PartitionState> DecodePartitionState(std::string_view bytes) {
       batch.base_offset = reader.Get<int64_t>();
       batch.count = reader.Get<int32_t>();
       producer.recent.push_back(batch);
+    }
+  }
+  if (current) {
+    for (auto left = reader.Get<int32_t>(); left > 0 && !reader.failed(); left--) {
+      const auto producer_id = reader.Get<int64_t>();
+      state.transactions.Restore(producer_id, reader.Get<int64_t>());
+    }
+    for (auto left = reader.Get<int32_t>(); left > 0 && !reader.failed(); left--) {
+      AbortedTransaction aborted;
+      aborted.producer_id = reader.Get<int64_t>();
+      aborted.first_offset = reader.Get<int64_t>();
+      aborted.last_offset = reader.Get<int64_t>();
+      state.transactions.Restore(aborted);
     }
   }
   if (!reader.at_end()) return std::nullopt;

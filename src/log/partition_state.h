@@ -5,7 +5,7 @@
 // then; before DeleteRecords returns, because no batch says what that did.
 //
 // Format of `partition.state`, integers big-endian, replaced in one step:
-//    0  4 bytes  "MRS2"
+//    0  4 bytes  "MRS3"
 //    4  int64    base offset of the segment
 //   12  int64    byte position in it; everything before is durable and accounted for here
 //   20  int64    offset at that position
@@ -14,7 +14,10 @@
 //   44  int32    number of producers; each: int64 id, int64 next sequence, int16 epoch, int64 wall
 //                ms of its last append, int32 number of recent batches; each: int64 sequence, int64
 //                offset, int32 records
+//   ..  int32    number of open transactions; each: int64 producer id, int64 first offset
+//   ..  int32    number of aborted ones; each: int64 producer id, int64 first, int64 last offset
 //   ..  uint32   CRC-32C of all bytes before
+// "MRS2" has no transactions.
 // "MRS1" (0.1.0 before the Kafka port) has no start offset; producers are int64 id, int64 sequence.
 #pragma once
 
@@ -26,6 +29,7 @@
 #include <vector>
 
 #include "log/record_batch.h"
+#include "log/transactions.h"
 
 namespace millrace::log {
 
@@ -44,6 +48,8 @@ struct ProducerState {
   int64_t last_used_ms = 0;           // wall clock; 0: not known
   std::vector<ProducerBatch> recent;  // newest last
 
+  // A newer epoch begins with sequence 0.
+  void Begin(int16_t new_epoch);
   // Accounts for a batch of this producer; the rest of its 31-bit sequence follows from the
   // sequence so far.
   void Account(const BatchHeader& header);
@@ -51,6 +57,8 @@ struct ProducerState {
   const ProducerBatch* FindRecent(int32_t sequence, int32_t count) const;
 };
 using ProducerStates = std::unordered_map<int64_t, ProducerState>;
+// Accounts for a batch, of whatever kind; the producer's state, or null when it has none.
+ProducerState* AccountProducer(ProducerStates& producers, const BatchHeader& header);
 
 struct PartitionState {
   int64_t segment_base = 0;
@@ -59,9 +67,10 @@ struct PartitionState {
   int64_t max_timestamp_ms = INT64_MIN;
   int64_t start_offset = 0;
   ProducerStates producers;
+  PartitionTransactions transactions;
 
-  // Accounts for a batch found behind the position.
-  void Account(const BatchHeader& header, int64_t batch_position);
+  // Accounts for a batch found behind the position. `commits`: MarkerCommits.
+  void Account(const BatchHeader& header, int64_t batch_position, std::optional<bool> commits);
 };
 
 std::string EncodePartitionState(const PartitionState& state);

@@ -120,16 +120,22 @@ Status PendingAppends::AddBatch(std::string_view bytes, const BatchHeader& heade
                                                     std::to_string(producer.epoch) + " has begun");
     }
     const bool begins = !producer.known || header.producer_epoch > producer.epoch;
-    duplicate = !begins && std::any_of(producer.recent.begin(), producer.recent.end(), same);
+    if (header.control() && producer.known && begins) {
+      producer.recent.clear();
+      producer.next_sequence = 0;
+      producer.epoch = header.producer_epoch;
+    }
+    duplicate = !header.control() && !begins &&
+                std::any_of(producer.recent.begin(), producer.recent.end(), same);
     const auto expected = static_cast<int32_t>(producer.next_sequence & INT32_MAX);
     const bool follows =
         begins ? !producer.known || header.base_sequence == 0 : header.base_sequence == expected;
-    if (!duplicate && !follows) {
+    if (!duplicate && !follows && !header.control()) {
       return refuse(SequenceFault::kGap, "sequence " + std::to_string(header.base_sequence) +
                                              ", but the log expects " +
                                              std::to_string(begins ? 0 : expected));
     }
-    if (!duplicate) {
+    if (!duplicate && !header.control()) {
       if (begins) {
         producer.recent.clear();
         producer.next_sequence = header.base_sequence;
@@ -167,10 +173,8 @@ AppendGroup PendingAppends::Take() {
 
 void PendingAppends::Committed(AppendGroup& group, int64_t now_ms) {
   for (const auto& batch : group.batches) {
-    if (batch->producer_id() < 0) continue;
-    ProducerState& producer = durable_[batch->producer_id()];
-    producer.Account(*ParseBatchHeader(batch->finished()));
-    producer.last_used_ms = now_ms;
+    ProducerState* producer = AccountProducer(durable_, *ParseBatchHeader(batch->finished()));
+    if (producer != nullptr) producer->last_used_ms = now_ms;
   }
   for (auto& completion : group.completions) {
     const auto producer = durable_.find(completion.duplicate_producer_id);

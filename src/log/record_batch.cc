@@ -12,8 +12,6 @@ namespace millrace::log {
 namespace {
 
 constexpr size_t kLengthEnd = 12;  // batchLength counts from here
-constexpr size_t kCrcAt = 17;
-constexpr size_t kAttributesAt = 21;
 constexpr int8_t kMagic = 2;
 constexpr int64_t kBatchLengthMax = 1 << 30;
 
@@ -79,7 +77,7 @@ std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes) {
 
 bool ChecksumHolds(std::string_view batch) {
   if (batch.size() < kBatchHeaderSize) return false;
-  return LoadBig<uint32_t>(batch.data() + kCrcAt) == Crc32c(batch.substr(kAttributesAt));
+  return LoadBig<uint32_t>(batch.data() + kBatchCrcAt) == Crc32c(batch.substr(kBatchAttributesAt));
 }
 
 Result<BatchHeader> CheckProducedBatch(std::string_view batch) {
@@ -98,8 +96,11 @@ Result<BatchHeader> CheckProducedBatch(std::string_view batch) {
   if (header->record_count < 1 || header->last_offset_delta != header->record_count - 1) {
     return corrupt("counts its records wrongly");
   }
-  if (header->control() || header->transactional()) {
-    return Status(Code::kUnsupported, "the log takes no transactional or control batches");
+  if (header->control()) {
+    return Status(Code::kUnsupported, "control batches are written by the log itself");
+  }
+  if (header->transactional() && header->producer_id < 0) {
+    return corrupt("is part of a transaction, but of no producer's");
   }
   if (header->producer_id >= 0 && (header->producer_epoch < 0 || header->base_sequence < 0)) {
     return corrupt("has a producer, but no epoch or sequence");
@@ -242,7 +243,7 @@ std::string_view BatchBuilder::Finish(int64_t base_offset) {
   StoreBig<int32_t>(p + 53,
                     producer_id_ < 0 ? -1 : static_cast<int32_t>(base_sequence_ & INT32_MAX));
   StoreBig<int32_t>(p + 57, count_);
-  StoreBig<uint32_t>(p + kCrcAt, Crc32c(buffer_.view().substr(kAttributesAt)));
+  StoreBig<uint32_t>(p + kBatchCrcAt, Crc32c(buffer_.view().substr(kBatchAttributesAt)));
   return buffer_.view();
 }
 

@@ -33,6 +33,10 @@
 namespace millrace::log {
 
 constexpr size_t kBatchHeaderSize = 61;
+constexpr size_t kBatchCrcAt = 17;
+constexpr size_t kBatchAttributesAt = 21;
+constexpr size_t kBatchProducerIdAt = 43;
+constexpr size_t kBatchProducerEpochAt = 51;
 constexpr int64_t kBatchBytesMax = 1 << 20;    // of a batch with more than one record
 constexpr int64_t kRecordBytesMax = 16 << 20;  // of a record's key, value and headers
 constexpr int64_t kProducedBatchBytesMax = kRecordBytesMax + (1 << 20);  // as a producer sends it
@@ -61,8 +65,8 @@ std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes);
 
 // Checks a batch that a producer encoded: exactly one, whole, checksummed, with a known
 // compression, whose records (decompressed, if need be) are those that its header announces.
-// Errors: kCorruption; kInvalidArgument beyond kProducedBatchBytesMax; kUnsupported for
-// transactions and control batches.
+// Errors: kCorruption; kInvalidArgument beyond kProducedBatchBytesMax; kUnsupported for control
+// batches.
 Result<BatchHeader> CheckProducedBatch(std::string_view batch);
 
 // Whether the checksum of a whole batch holds.

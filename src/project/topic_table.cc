@@ -36,7 +36,7 @@ class TopicScan : public duck::TableScan {
     MR_ASSIGN_OR_RETURN(log::TopicInfo info, log_.Describe(topic_));
     for (int p = 0; p < info.config.partitions; p++) {
       MR_ASSIGN_OR_RETURN(log::PartitionInfo partition, log_.DescribePartition(topic_, p));
-      ranges_.push_back({p, partition.start_offset, partition.end_offset});
+      ranges_.push_back({p, partition.start_offset, partition.stable_offset});
     }
     return Status::Ok();
   }

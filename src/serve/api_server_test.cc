@@ -83,6 +83,12 @@ TEST_F(ApiServerTest, Topics) {
   EXPECT_EQ(client_->Get("/api/topics/t/records?partition=1&offset=-3&limit=2").body,
             R"([{"partition":1,"offset":0,"timestamp_ms":1000,"key":"k","value":"a\u0000b"},)"
             R"({"partition":1,"offset":1,"timestamp_ms":1001,"key":null,"value":null}])");
+  // Internal topics take records from nobody, whether they are there or not.
+  for (const char* path : {"/api/topics/__consumer_offsets/records", "/v1/events/__x"}) {
+    const auto refused = client_->Post(path, R"({"records":[{"value":"x"}]})");
+    EXPECT_EQ(refused.status, 400) << path;
+    EXPECT_NE(refused.body.find("is internal"), std::string::npos) << refused.body;
+  }
   EXPECT_EQ(client_->Get("/api/topics/t/records?partition=1&offset=99").body, "[]");
   EXPECT_EQ(client_->Get("/api/topics/t/records?partition=0").body, "[]");
   EXPECT_EQ(client_->Get("/api/topics/t/records?partition=2").status, 404);

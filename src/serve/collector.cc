@@ -10,6 +10,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "log/internal_topics.h"
 #include "serve/event_splitter.h"
 #include "serve/event_validator.h"
 #include "serve/inflate.h"
@@ -127,6 +128,10 @@ class Collector::Impl {
 
   void Handle(Request request, Responder responder) {
     std::string topic(request.PathArg("topic"));
+    if (Status status = log::CheckWritable(topic); !status.ok()) {
+      responder.SendError(status);
+      return;
+    }
     Result<log::TopicInfo> info = backend_.log().Describe(topic);
     if (!info.ok()) {
       responder.SendError(info.status().code() == Code::kNotFound ? UnknownTopic(topic)

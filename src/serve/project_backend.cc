@@ -88,10 +88,10 @@ class ProjectBackend : public Backend {
     std::vector<std::string> newest_first;
     auto info = runtime_.log().DescribePartition(job::kDeadLetterTopic, 0);
     if (!info.ok()) return std::string("[]");
-    int64_t from = std::max(info->start_offset, info->end_offset - limit);
-    while (from < info->end_offset) {
+    int64_t from = std::max(info->start_offset, info->stable_offset - limit);
+    while (from < info->stable_offset) {
       MR_ASSIGN_OR_RETURN(
-          from, runtime_.log().Read(job::kDeadLetterTopic, 0, from, info->end_offset, 1 << 20,
+          from, runtime_.log().Read(job::kDeadLetterTopic, 0, from, info->stable_offset, 1 << 20,
                                     [&](std::span<const model::Record> records) {
                                       for (const model::Record& r : records) {
                                         newest_first.emplace(newest_first.begin(), r.value);

@@ -203,6 +203,8 @@ run 1 topics -C shop consume clicks --format '%x'
 feed 1 'no separator\n' topics -C shop produce clicks --key-separator :
 has "<stdin>:1"
 feed 0 '{"id": 5}\n' topics -C shop produce clicks --key-field id
+feed 1 'x\n' topics -C shop produce __consumer_offsets
+has 'is internal'
 feed 1 '{"user_id": 1, "url": "/x", "country": "DE", "event_time": "2026-01-01 00:00:00"}\n{"user_id": "x"}\nnonsense\n' \
   topics -C shop produce page-views --validate
 has "1 record written"

@@ -28,6 +28,7 @@ cat > "$work/shop/millrace.yml" <<'YAML'
 name: shop
 topics:
   orders: {partitions: 3}
+  moved: {partitions: 3}
 YAML
 cat > "$work/shop/sql/big.sql" <<'SQL'
 CREATE TABLE orders (id BIGINT, who STRING) WITH (
@@ -37,6 +38,15 @@ CREATE TABLE even_orders (id BIGINT, who STRING) WITH (
   'connector' = 'kafka', 'topic' = 'even-orders', 'properties.bootstrap.servers' = 'ignored:9092',
   'format' = 'json');
 INSERT INTO even_orders SELECT id, UPPER(who) FROM orders WHERE id % 2 = 0;
+SQL
+cat > "$work/shop/sql/copy.sql" <<'SQL'
+CREATE TABLE moved (n BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'moved', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE moved_copy (n BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'moved-copy', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json');
+INSERT INTO moved_copy SELECT n FROM moved;
 SQL
 
 port=$(python3 -c '
@@ -74,6 +84,7 @@ grep -q 'kcat-zstd' "$work/list" || fail "millrace topics list does not know a c
 ! grep -q '__consumer' "$work/list" || fail "the offsets' topic is listed"
 
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" before || fail "Python clients"
+"$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" before || fail "transactions"
 
 # What was acknowledged survives kill -9: records, groups' offsets, producers' sequences.
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" through > "$work/through" &
@@ -88,6 +99,23 @@ printf 'kafka: {listen: "%s", partitions: 2}\n' "$brokers" >> "$work/shop/millra
 start
 wait "$through" || fail "the producer that wrote through the crash"
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" after || fail "Python clients after kill -9"
+
+# Transactions end the same everywhere, whenever the server is killed.
+"$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" through > "$work/moving" &
+moving=$!
+for ((round = 1; round <= ${KAFKA_CRASH_ROUNDS:-4}; round++)); do
+  target=$(($(wc -l < "$work/moving") + 10 + RANDOM % 10))
+  while [ "$(wc -l < "$work/moving")" -lt "$target" ] && kill -0 "$moving" 2> /dev/null; do
+    sleep 0.02
+  done
+  kill -0 "$moving" 2> /dev/null || break
+  kill -KILL "$dev"
+  wait "$dev" 2> /dev/null || true
+  start
+done
+wait "$moving" || fail "the producer that moved records through $((round - 1)) crashes"
+[ "$round" -gt 1 ] || fail "it was done before the first crash"
+"$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" after || fail "transactions after kill -9"
 
 kill -TERM "$dev"
 wait "$dev" || fail "dev ended with $?"

@@ -65,7 +65,7 @@ class LogTopicSource : public Source {
     first_partitions_ = info.config.partitions;
     for (int p = 0; bounded_ && p < first_partitions_; p++) {
       MR_ASSIGN_OR_RETURN(auto partition, log_.DescribePartition(topic_, p));
-      bounds_.push_back(partition.end_offset);
+      bounds_.push_back(partition.stable_offset);
     }
     return Status::Ok();
   }
@@ -84,19 +84,19 @@ class LogTopicSource : public Source {
     // Records of a topic or partition that is younger than the table are all meant for it.
     if (created_by_table_ || partition >= first_partitions_) return info.start_offset;
     if (mode_ == "earliest-offset") return info.start_offset;
-    if (mode_ == "latest-offset") return info.end_offset;
+    if (mode_ == "latest-offset") return info.stable_offset;
     if (mode_ == "timestamp") {
       return log_.OffsetForTime(topic_, partition,
                                 table_.options.GetInt("scan.startup.timestamp-millis"));
     }
     if (mode_ == "specific-offsets") {
       auto found = specific_.find(partition);
-      if (found == specific_.end()) return info.end_offset;
+      if (found == specific_.end()) return info.stable_offset;
       return std::clamp(found->second, info.start_offset, info.end_offset);
     }
     const std::string reset = table_.options.GetString("properties.auto.offset.reset");
     if (reset == "earliest") return info.start_offset;
-    if (reset == "latest") return info.end_offset;
+    if (reset == "latest") return info.stable_offset;
     return Status(Code::kFailedPrecondition, "the job has no position in topic \"" + topic_ +
                                                  "\" and 'properties.auto.offset.reset' is 'none'")
         .WithHint("set 'scan.startup.mode' = 'earliest-offset'");
@@ -106,7 +106,8 @@ class LogTopicSource : public Source {
     MR_ASSIGN_OR_RETURN(int partition, PartitionOf(split));
     MR_ASSIGN_OR_RETURN(auto info, log_.DescribePartition(topic_, partition));
     MR_RETURN_IF_ERROR(CheckPosition(partition, from, info));
-    int64_t limit = info.end_offset;
+    // Behind it transactions are open, whose records may yet be aborted.
+    int64_t limit = info.stable_offset;
     if (bounded_) {
       limit = std::min(limit, bounds_[static_cast<size_t>(partition)]);
       if (from >= limit) return Ready{.to = from, .end = true, .behind = 0};

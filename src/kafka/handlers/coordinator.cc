@@ -1,23 +1,23 @@
 // FindCoordinator and InitProducerId: what a client asks before it joins a group or writes with
-// sequences.
+// sequences or in transactions.
 #include "kafka/handlers/handlers.h"
 
 namespace millrace::kafka {
 
 void HandleFindCoordinator(Services& services, const FindCoordinatorRequest& request,
                            const CallPtr& call) {
-  constexpr int8_t kGroup = 0;
+  constexpr int8_t kTransaction = 1;
   FindCoordinatorResponse response;
   const auto find = [&](const std::string& key) {
     FindCoordinatorResponse::Coordinator coordinator;
     coordinator.key = key;
-    if (request.key_type == kGroup) {
+    if (request.key_type >= 0 && request.key_type <= kTransaction) {
       coordinator.node_id = kNodeId;
       coordinator.host = services.host;
       coordinator.port = services.port;
     } else {
-      coordinator.error_code = kTransactionalIdAuthorizationFailed;
-      coordinator.error_message = "transactions are not served here";
+      coordinator.error_code = kInvalidRequest;
+      coordinator.error_message = "only groups and transactions have a coordinator here";
     }
     return coordinator;
   };
@@ -38,8 +38,20 @@ void HandleInitProducerId(Services& services, const InitProducerIdRequest& reque
                           const CallPtr& call) {
   InitProducerIdResponse response;
   if (request.transactional_id) {
-    response.error_code = kTransactionalIdAuthorizationFailed;
-    call->Answer(response);
+    constexpr int kKnowsFenced = 4;
+    const TransactionalProducer producer{*request.transactional_id, request.producer_id,
+                                         request.producer_epoch};
+    services.in_background([&services, call, producer, timeout = request.transaction_timeout_ms] {
+      services.transactions.Init(
+          producer, timeout, [call](ErrorCode error, int64_t id, int16_t epoch) {
+            InitProducerIdResponse answer;
+            const bool fenced = error == kProducerFenced && call->version() < kKnowsFenced;
+            answer.error_code = fenced ? kInvalidProducerEpoch : error;
+            answer.producer_id = id;
+            answer.producer_epoch = epoch;
+            call->Answer(answer);
+          });
+    });
     return;
   }
   // A producer that keeps its id asks for the next epoch; a new id does as well (KIP-360).

@@ -9,14 +9,17 @@ namespace millrace::kafka {
 namespace {
 
 constexpr int64_t kWaitMaxMs = 30'000;
+constexpr int8_t kReadCommitted = 1;
 
 class WaitingFetch final : public Waiting {
  public:
   WaitingFetch(Services& services, FetchRequest request, CallPtr call)
       : services_(services), request_(std::move(request)), call_(std::move(call)) {
     seen_bytes_.resize(request_.topics.size());
+    seen_stable_.resize(request_.topics.size());
     for (size_t t = 0; t < request_.topics.size(); t++) {
       seen_bytes_[t].assign(request_.topics[t].partitions.size(), -1);
+      seen_stable_[t].assign(request_.topics[t].partitions.size(), 0);
     }
   }
 
@@ -40,6 +43,11 @@ class WaitingFetch final : public Waiting {
   }
 
  private:
+  bool committed() const { return request_.isolation_level == kReadCommitted; }
+  int64_t ReadableEnd(const log::PartitionInfo& info) const {
+    return committed() ? info.stable_offset : info.end_offset;
+  }
+
   // Whether the partitions have got as many bytes as are missing since the last look, as far as can
   // be told without reading.
   bool Grown() {
@@ -53,7 +61,11 @@ class WaitingFetch final : public Waiting {
         if (!info.ok() || seen < 0) {
           first = true;
           seen = info.ok() ? info->size_bytes : 0;
-        } else if (partition.fetch_offset < info->end_offset) {
+          seen_stable_[t][p] = info.ok() ? info->stable_offset : 0;
+        } else if (committed() && info->stable_offset > seen_stable_[t][p]) {
+          first = true;  // a marker lets go of what was counted before
+          seen_stable_[t][p] = info->stable_offset;
+        } else if (partition.fetch_offset < ReadableEnd(*info)) {
           // At least one, for retention may have taken more away than has come.
           more += std::max<int64_t>(info->size_bytes - seen, 1);
         }
@@ -74,7 +86,7 @@ class WaitingFetch final : public Waiting {
       return partition;
     }
     partition.high_watermark = info->end_offset;
-    partition.last_stable_offset = info->end_offset;
+    partition.last_stable_offset = info->stable_offset;
     partition.log_start_offset = info->start_offset;
     if (wanted.current_leader_epoch > kLeaderEpoch) {
       partition.error_code = kUnknownLeaderEpoch;
@@ -89,11 +101,22 @@ class WaitingFetch final : public Waiting {
     const int64_t max = std::min<int64_t>(wanted.max_bytes, total_max - *bytes);
     if (*bytes > 0 && max <= 0) return partition;
     auto read = std::make_unique<std::string>();
-    const auto next = services_.log.ReadBatches(topic, wanted.index, wanted.fetch_offset, max,
-                                                *bytes == 0, read.get());
+    const auto next = services_.log.ReadBatches(topic, wanted.index, wanted.fetch_offset,
+                                                ReadableEnd(*info), max, *bytes == 0, read.get());
     if (!next.ok()) {
       partition.error_code = ErrorOf(next.status());
       return partition;
+    }
+    if (committed()) {
+      const auto aborted = services_.log.Aborted(topic, wanted.index, wanted.fetch_offset, *next);
+      if (!aborted.ok()) {
+        partition.error_code = ErrorOf(aborted.status());
+        return partition;
+      }
+      partition.aborted.emplace();
+      for (const auto& one : *aborted) {
+        partition.aborted->push_back({one.producer_id, one.first_offset});
+      }
     }
     *bytes += std::ssize(*read);
     seen_first_ = *bytes;
@@ -105,8 +128,9 @@ class WaitingFetch final : public Waiting {
   Services& services_;
   const FetchRequest request_;
   const CallPtr call_;
-  std::vector<std::vector<int64_t>> seen_bytes_;  // per partition, -1: not looked at yet
-  int64_t seen_first_ = 0;                        // bytes that were there at the last look
+  std::vector<std::vector<int64_t>> seen_bytes_;   // per partition, -1: not looked at yet
+  std::vector<std::vector<int64_t>> seen_stable_;  // stable offsets, the same
+  int64_t seen_first_ = 0;                         // bytes that were there at the last look
 };
 
 }  // namespace

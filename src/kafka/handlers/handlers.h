@@ -9,6 +9,7 @@
 #include "kafka/messages/groups.h"
 #include "kafka/messages/records.h"
 #include "kafka/messages/topics.h"
+#include "kafka/messages/transactions.h"
 #include "kafka/services.h"
 
 namespace millrace::kafka {
@@ -45,6 +46,14 @@ void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
 void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, const CallPtr& call);
 void HandleOffsetDelete(Services& services, const OffsetDeleteRequest& request,
                         const CallPtr& call);
+
+void HandleAddPartitionsToTxn(Services& services, const AddPartitionsToTxnRequest& request,
+                              const CallPtr& call);
+void HandleAddOffsetsToTxn(Services& services, const AddOffsetsToTxnRequest& request,
+                           const CallPtr& call);
+void HandleEndTxn(Services& services, const EndTxnRequest& request, const CallPtr& call);
+void HandleTxnOffsetCommit(Services& services, const TxnOffsetCommitRequest& request,
+                           const CallPtr& call);
 
 void HandleCreateTopics(Services& services, const CreateTopicsRequest& request,
                         const CallPtr& call);

@@ -20,18 +20,19 @@ Result<int64_t> TimestampAt(log::Log& log, const std::string& topic, int partiti
   return timestamp_ms;
 }
 
-Status Find(log::Log& log, const std::string& topic, int64_t timestamp,
+Status Find(log::Log& log, const std::string& topic, int64_t timestamp, bool committed,
             ListOffsetsResponse::Partition& to) {
   MR_ASSIGN_OR_RETURN(const auto info, log.DescribePartition(topic, to.index));
   to.leader_epoch = kLeaderEpoch;
+  const int64_t end = committed ? info.stable_offset : info.end_offset;
   if (timestamp == kLatest || timestamp == kEarliest) {
-    to.offset = timestamp == kLatest ? info.end_offset : info.start_offset;
+    to.offset = timestamp == kLatest ? end : info.start_offset;
     return {};
   }
   if (timestamp == kMaxTimestamp) timestamp = info.newest_timestamp_ms;
-  if (info.end_offset == info.start_offset) return {};
+  if (end == info.start_offset) return {};
   MR_ASSIGN_OR_RETURN(const int64_t offset, log.OffsetForTime(topic, to.index, timestamp));
-  if (offset >= info.end_offset) return {};  // -1: nothing so late
+  if (offset >= end) return {};  // -1: nothing so late
   MR_ASSIGN_OR_RETURN(to.timestamp, TimestampAt(log, topic, to.index, offset));
   to.offset = offset;
   return {};
@@ -40,6 +41,8 @@ Status Find(log::Log& log, const std::string& topic, int64_t timestamp,
 }  // namespace
 
 void HandleListOffsets(Services& services, const ListOffsetsRequest& request, const CallPtr& call) {
+  constexpr int8_t kReadCommitted = 1;
+  const bool committed = request.isolation_level == kReadCommitted;
   ListOffsetsResponse response;
   for (const auto& topic : request.topics) {
     auto& to_topic = response.topics.emplace_back();
@@ -49,7 +52,7 @@ void HandleListOffsets(Services& services, const ListOffsetsRequest& request, co
       to.index = partition.index;
       const bool special_known = partition.timestamp >= kMaxTimestamp;
       const Status status =
-          special_known ? Find(services.log, topic.name, partition.timestamp, to)
+          special_known ? Find(services.log, topic.name, partition.timestamp, committed, to)
                         : Status(Code::kUnsupported, "a special timestamp that is not known");
       to.error_code = ErrorOf(status);
       if (partition.current_leader_epoch > kLeaderEpoch) to.error_code = kUnknownLeaderEpoch;

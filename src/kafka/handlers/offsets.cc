@@ -1,4 +1,4 @@
-// OffsetCommit, OffsetFetch, OffsetDelete.
+// OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete.
 #include <algorithm>
 #include <set>
 
@@ -55,6 +55,50 @@ void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
       });
 }
 
+void HandleTxnOffsetCommit(Services& services, const TxnOffsetCommitRequest& request,
+                           const CallPtr& call) {
+  ErrorCode refused = kNone;
+  // Producers of old clients do not say which member they commit for (KIP-447).
+  if (request.generation_id >= 0 || !request.member_id.empty()) {
+    OffsetCommitRequest member;
+    member.group_id = request.group_id;
+    member.generation_id = request.generation_id;
+    member.member_id = request.member_id;
+    member.group_instance_id = request.group_instance_id;
+    refused = services.groups.CheckCommit(member, services.now_ms());
+  }
+  auto response = std::make_shared<TxnOffsetCommitResponse>();
+  GroupOffsets offsets;
+  for (const auto& topic : request.topics) {
+    auto& to_topic = response->topics.emplace_back();
+    to_topic.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      ErrorCode error = refused;
+      if (error == kNone && !PartitionExists(services.log, topic.name, partition.index)) {
+        error = kUnknownTopicOrPartition;
+      }
+      const std::string metadata = partition.metadata.value_or("");
+      if (error == kNone && metadata.size() > kMetadataBytesMax) error = kOffsetMetadataTooLarge;
+      to_topic.partitions.push_back({partition.index, error});
+      if (error != kNone) continue;
+      offsets[{topic.name, partition.index}] = {partition.offset, partition.leader_epoch, metadata,
+                                                0};
+    }
+  }
+  const auto answer = [response, call](ErrorCode error) {
+    for (auto& topic : response->topics) {
+      for (auto& partition : topic.partitions) {
+        if (partition.error_code == kNone) partition.error_code = error;
+      }
+    }
+    call->Answer(*response);
+  };
+  if (offsets.empty()) return answer(kNone);
+  services.transactions.CommitOffsets(
+      {request.transactional_id, request.producer_id, request.producer_epoch}, request.group_id,
+      std::move(offsets), answer);
+}
+
 namespace {
 
 OffsetFetchResponse::Topic& TopicOf(std::vector<OffsetFetchResponse::Topic>& topics,
@@ -64,14 +108,21 @@ OffsetFetchResponse::Topic& TopicOf(std::vector<OffsetFetchResponse::Topic>& top
 }
 
 std::vector<OffsetFetchResponse::Topic> FindOffsets(
-    OffsetStore& store, const std::string& group,
+    Services& services, const std::string& group, bool require_stable,
     const std::optional<std::vector<OffsetFetchRequest::Topic>>& wanted) {
-  const GroupOffsets offsets = store.Find(group);
+  // Before the offsets: a transaction that commits meanwhile is then seen in one of the two.
+  std::set<TopicPartition> unstable;
+  if (require_stable) unstable = services.transactions.PendingOffsets(group);
+  const GroupOffsets offsets = services.offsets->Find(group);
   std::vector<OffsetFetchResponse::Topic> found;
   const auto add = [&](const std::string& topic, int32_t index, const CommittedOffset& committed) {
-    TopicOf(found, topic)
-        .partitions.push_back(
-            {index, committed.offset, committed.leader_epoch, committed.metadata, kNone});
+    auto& partitions = TopicOf(found, topic).partitions;
+    if (unstable.count({topic, index}) > 0) {
+      partitions.push_back({index, -1, -1, "", kUnstableOffsetCommit});
+    } else {
+      partitions.push_back(
+          {index, committed.offset, committed.leader_epoch, committed.metadata, kNone});
+    }
   };
   if (!wanted) {
     for (const auto& [at, committed] : offsets) add(at.topic, at.partition, committed);
@@ -93,10 +144,12 @@ void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, co
   if (call->version() >= 8) {
     for (const auto& group : request.groups) {
       response.groups.push_back(
-          {group.group_id, FindOffsets(*services.offsets, group.group_id, group.topics), kNone});
+          {group.group_id,
+           FindOffsets(services, group.group_id, request.require_stable, group.topics), kNone});
     }
   } else {
-    response.topics = FindOffsets(*services.offsets, request.group_id, request.topics);
+    response.topics =
+        FindOffsets(services, request.group_id, request.require_stable, request.topics);
   }
   call->Answer(response);
 }

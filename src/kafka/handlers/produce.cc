@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "kafka/handlers/handlers.h"
+#include "log/record_batch.h"
 
 namespace millrace::kafka {
 
@@ -56,6 +57,24 @@ struct Pending {
   ProduceResponse response;
 };
 
+void Append(Services& services, const std::optional<std::string>& transactional_id,
+            std::string_view batch, const std::shared_ptr<Pending>& pending,
+            const std::string& topic, ProduceResponse::Partition& to) {
+  const auto done = [pending, &to, &topic](const log::AppendResult& result) {
+    pending->Done(to, topic, result);
+  };
+  const auto header = log::ParseBatchHeader(batch);
+  if (transactional_id) {
+    const ErrorCode refused =
+        services.transactions.Append(*transactional_id, topic, to.index, batch, done);
+    if (refused != kNone) pending->Refuse(to, refused, "not a batch of an open transaction");
+  } else if (header && header->transactional()) {
+    pending->Refuse(to, kInvalidTxnState, "a batch of a transaction, without transactional id");
+  } else {
+    services.log.AppendBatch(topic, to.index, batch, done);
+  }
+}
+
 }  // namespace
 
 void HandleProduce(Services& services, const ProduceRequest& request, const CallPtr& call) {
@@ -77,19 +96,13 @@ void HandleProduce(Services& services, const ProduceRequest& request, const Call
       auto& to = pending->response.topics[t].partitions[p];
       if (!acks_known) {
         pending->Refuse(to, kInvalidRequiredAcks, "acks must be 0, 1 or -1 (all)");
-      } else if (request.transactional_id) {
-        pending->Refuse(to, kTransactionalIdAuthorizationFailed,
-                        "transactions are not served here");
       } else if (topic == kOffsetsTopic) {
         pending->Refuse(to, kInvalidTopic, "this topic is written by the server only");
       } else if (records.size() > kMagicAt && records[kMagicAt] != kMagic) {
         pending->Refuse(to, kUnsupportedForMessageFormat,
                         "only record batches of format v2 are stored");
       } else {
-        services.log.AppendBatch(topic, to.index, records,
-                                 [pending, &to, &topic](const log::AppendResult& result) {
-                                   pending->Done(to, topic, result);
-                                 });
+        Append(services, request.transactional_id, records, pending, topic, to);
       }
     }
   }

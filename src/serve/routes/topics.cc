@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "log/internal_topics.h"
 #include "serve/routes/json_body.h"
 #include "serve/routes/routes.h"
 
@@ -148,7 +149,7 @@ Result<std::string> ReadRecords(log::Log& log, const Request& request) {
   MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log.DescribePartition(info.name, index));
   int64_t from = offset < 0 ? at.end_offset + offset : offset;
   from = std::clamp(from, at.start_offset, at.end_offset);
-  int64_t to = std::min(at.end_offset, from + limit);
+  int64_t to = std::min(at.stable_offset, from + limit);
 
   std::string list;
   auto visit = [&](std::span<const model::Record> records) {
@@ -165,6 +166,8 @@ Result<std::string> ReadRecords(log::Log& log, const Request& request) {
     MR_ASSIGN_OR_RETURN(int64_t next, log.Read(info.name, index, from, to, kRecordBytesMax, visit));
     if (next <= from) break;
     from = next;
+    // Nothing but markers and aborted records: whoever pages on by the last record would stop here.
+    if (from == to && list.empty()) to = std::min(at.stable_offset, from + limit);
   }
   return "[" + list + "]";
 }
@@ -218,6 +221,7 @@ Result<std::vector<RecordToWrite>> ParseRecords(const Request& request, int part
 
 Result<std::string> WriteRecords(log::Log& log, std::atomic<uint32_t>& turn,
                                  const Request& request) {
+  MR_RETURN_IF_ERROR(log::CheckWritable(request.PathArg("topic")));
   MR_ASSIGN_OR_RETURN(log::TopicInfo info, Describe(log, request.PathArg("topic")));
   int partitions = info.config.partitions;
   int without_key = static_cast<int>(turn.fetch_add(1) % static_cast<uint32_t>(partitions));

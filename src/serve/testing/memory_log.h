@@ -99,7 +99,8 @@ class MemoryLog final : public log::Log {
     if (it == topics_.end()) return NoTopic();
     const auto& records = it->second.partitions.at(static_cast<size_t>(partition));
     return log::PartitionInfo{0, static_cast<int64_t>(records.size()),
-                              static_cast<int64_t>(records.size()) * 10, 1};
+                              static_cast<int64_t>(records.size()) * 10, 1,
+                              static_cast<int64_t>(records.size())};
   }
   void Append(const std::string& topic, int partition, std::span<const log::NewRecord> records,
               const log::ProducerSequence&, log::AppendCallback done) override {
