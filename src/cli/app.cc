@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/strings.h"
+#include "cli/app_dlq.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
@@ -42,6 +43,7 @@ struct AllOptions {
   RunOptions run;
   SqlOptions sql;
   TopicsOptions topics;
+  DlqOptions dlq;
   StatusOptions status;
   ExplainOptions explain;
   ConnectorsOptions connectors;
@@ -64,6 +66,9 @@ class CommandLine {
     AddStart();
     AddRunning();
     AddTopics();
+    AddDlqCommands(
+        app_.add_subcommand("dlq", "Dead letters: look, edit, replay, discard")->group(kLook),
+        options_.dlq, [this](Command command) { chosen_ = std::move(command); });
     AddLooking();
   }
 
