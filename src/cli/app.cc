@@ -11,6 +11,7 @@
 #include "cli/app_dlq.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/schema_import.h"
 #include "cli/terminal.h"
 
 namespace millrace::cli {
@@ -44,6 +45,7 @@ struct AllOptions {
   SqlOptions sql;
   TopicsOptions topics;
   DlqOptions dlq;
+  SchemaImportOptions schema_import;
   StatusOptions status;
   ExplainOptions explain;
   ConnectorsOptions connectors;
@@ -138,6 +140,21 @@ void CommandLine::AddStart() {
       ->type_name("DIR|FILE")
       ->capture_default_str();
   AddTarget(validate, options_.validate.target);
+
+  CLI::App* schema = app_.add_subcommand("schema", "Make tables from other schemas")->group(kStart);
+  schema->require_subcommand(1);
+  CLI::App* import = AddTopic(
+      schema, "import", "Print the CREATE TABLE that a JSON Schema amounts to",
+      "Example:\n  millrace schema import order.json --table orders > sql/orders.sql\n\n"
+      "Bounds, lengths, patterns and enums become CHECKs; what is not carried over is named in\n"
+      "comments at the end.",
+      [this] { return RunSchemaImport(options_.schema_import); });
+  import->add_option("file", options_.schema_import.file, "The schema")
+      ->type_name("FILE.json")
+      ->required();
+  import->add_option("--table", options_.schema_import.table, "Name of table and topic")
+      ->type_name("NAME")
+      ->required();
 }
 
 void CommandLine::AddRunning() {

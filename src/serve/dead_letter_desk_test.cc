@@ -203,13 +203,13 @@ TEST_F(DeskTest, EditsReplaysAndDiscards) {
   EXPECT_EQ(State(0), "open");
   EXPECT_EQ(book_->MarkOf({0, 0}).attempts, 1);
   // What is not assigned keeps its bytes; a column that is not there is NULL.
-  std::string dry = Act(
-      R"j({"action":"edit","dry_run":true,"ids":["0/0"],"set":"quantity = abs(quantity), currency = coalesce(currency, 'EUR')"
-})j");
+  auto edit = [](const char* dry_run) {
+    return std::string(R"({"action":"edit","ids":["0/0"],"set":"quantity = abs(quantity), )") +
+           R"j(currency = coalesce(currency, 'EUR')","dry_run":)j" + dry_run + "}";
+  };
+  std::string dry = Act(edit("true"));
   EXPECT_EQ(State(0), "open");
-  std::string edited = Act(
-      R"j({"action":"edit","ids":["0/0"],"set":"quantity = abs(quantity), currency = coalesce(currency, 'EUR')"
-  })j");
+  std::string edited = Act(edit("false"));
   std::string value = R"({"id":"a","quantity":2,"price":1.50,"currency":"EUR"})";
   EXPECT_NE(edited.find(JsonQuote(value)), std::string::npos) << edited;
   EXPECT_NE(dry.find(JsonQuote(value)), std::string::npos) << dry;
@@ -240,110 +240,110 @@ TEST_F(DeskTest, EditsReplaysAndDiscards) {
   EXPECT_EQ(desk_->LetterJson("0/2").status().code(), Code::kNotFound);
   EXPECT_NE(Act(R"({"action":"retry","ids":["0/9"]})").find("there is no dead letter"),
             std::string::npos);
-  }
+}
 
-  TEST_F(DeskTest, KeepsKeyAndPartitionOfRecords) {
-    std::string good = R"({"id":"a","quantity":1})";
-    Bury(good, Kind::kType, 1, "own");       // as its producer keyed it
-    Bury(good, Kind::kType, 2);              // without key
-    Bury(good, Kind::kType, 1, "\xff\x01");  // a key that is no text
-    Act(R"({"action":"retry","filter":{}})");
-    std::vector<Sent> wanted = {
-        {1, "own", good}, {1, "\xff\x01", good}, {log::PartitionForKey("a", 3), "a", good}};
-    std::vector<Sent> sent = Orders();
-    for (const Sent& one : wanted) {
-      EXPECT_EQ(std::count(sent.begin(), sent.end(), one), 1) << one.key;
-    }
-    EXPECT_EQ(sent.size(), 3u);
+TEST_F(DeskTest, KeepsKeyAndPartitionOfRecords) {
+  std::string good = R"({"id":"a","quantity":1})";
+  Bury(good, Kind::kType, 1, "own");       // as its producer keyed it
+  Bury(good, Kind::kType, 2);              // without key
+  Bury(good, Kind::kType, 1, "\xff\x01");  // a key that is no text
+  Act(R"({"action":"retry","filter":{}})");
+  std::vector<Sent> wanted = {
+      {1, "own", good}, {1, "\xff\x01", good}, {log::PartitionForKey("a", 3), "a", good}};
+  std::vector<Sent> sent = Orders();
+  for (const Sent& one : wanted) {
+    EXPECT_EQ(std::count(sent.begin(), sent.end(), one), 1) << one.key;
   }
+  EXPECT_EQ(sent.size(), 3u);
+}
 
-  TEST_F(DeskTest, LateRowsOnlyWhenSaid) {
-    Bury(R"({"id":"a"})", Kind::kLate, 0, "a");
-    EXPECT_NE(Act(R"({"action":"replay","filter":{}})").find("--late"), std::string::npos);
-    EXPECT_TRUE(Orders().empty());
-    Act(R"({"action":"replay","filter":{},"late":true})");
-    EXPECT_EQ(Orders().size(), 1u);
+TEST_F(DeskTest, LateRowsOnlyWhenSaid) {
+  Bury(R"({"id":"a"})", Kind::kLate, 0, "a");
+  EXPECT_NE(Act(R"({"action":"replay","filter":{}})").find("--late"), std::string::npos);
+  EXPECT_TRUE(Orders().empty());
+  Act(R"({"action":"replay","filter":{},"late":true})");
+  EXPECT_EQ(Orders().size(), 1u);
+}
+
+TEST_F(DeskTest, LettersThatCannotBeSentAreRefused) {
+  model::DeadLetter letter{.stage = "decode", .topic = "part-0.parquet", .payload = "{}"};
+  std::string json = letter.ToJson();
+  log::NewRecord record{.value = json};
+  ASSERT_TRUE(log_->AppendAndWait(job::kDeadLetterTopic, 0, {&record, 1}).ok());
+  EXPECT_NE(Act(R"({"action":"retry","ids":["0/0"]})").find("is no topic of the log"),
+            std::string::npos);
+}
+
+TEST_F(DeskTest, PatchAndValue) {
+  Bury(R"({"id":"a","quantity":"x","at":{"zip":1,"city":"B"}})", Kind::kType);
+  Bury("\xff\xfe", Kind::kMalformed);
+  Act(R"({"action":"edit","ids":["0/0"],"patch":{"quantity":3,"at":{"zip":null}}})");
+  EXPECT_EQ(*book_->MarkOf({0, 0}).edited_value, R"({"id":"a","quantity":3,"at":{"city":"B"}})");
+  EXPECT_NE(Act(R"({"action":"edit","ids":["0/1"],"patch":{"a":1}})").find("not a JSON object"),
+            std::string::npos);
+  Act(R"({"action":"edit","ids":["0/1"],"value":"{\"id\":\"b\"}"})");
+  Act(R"({"action":"replay","filter":{}})");
+  EXPECT_EQ(Orders().size(), 2u);
+}
+
+// What letters hold must not become SQL, and what is no assignment must not run.
+TEST_F(DeskTest, DataIsNotSql) {
+  std::string evil = R"({"id":"'); DROP TABLE t; --","a\"b":1,"quantity":-1})";
+  Bury(evil, Kind::kConstraint);
+  ASSERT_TRUE(warehouse_->Query("CREATE TABLE t AS SELECT 1 AS x").ok());
+  Act(R"({"action":"edit","ids":["0/0"],"set":"quantity = abs(quantity), id = id || '!'"})");
+  EXPECT_EQ(*book_->MarkOf({0, 0}).edited_value,
+            R"({"id":"'); DROP TABLE t; --!","a\"b":1,"quantity":1})");
+  for (const char* set : {"quantity = 1; DROP TABLE t", "quantity = 1 WHERE true", "quantity",
+                          "quantity = (DELETE FROM t RETURNING x)"}) {
+    std::string answer =
+        Act("{\"action\":\"edit\",\"ids\":[\"0/0\"],\"set\":" + JsonQuote(set) + "}");
+    EXPECT_NE(answer.find("is not a list of assignments"), std::string::npos) << answer;
   }
+  EXPECT_NE(Act(R"({"action":"edit","ids":["0/0"],"set":"qantity = 1"})").find("did you mean"),
+            std::string::npos);
+  EXPECT_TRUE(warehouse_->Query("FROM t").ok());
+}
 
-  TEST_F(DeskTest, LettersThatCannotBeSentAreRefused) {
-    model::DeadLetter letter{.stage = "decode", .topic = "part-0.parquet", .payload = "{}"};
-    std::string json = letter.ToJson();
-    log::NewRecord record{.value = json};
-    ASSERT_TRUE(log_->AppendAndWait(job::kDeadLetterTopic, 0, {&record, 1}).ok());
-    EXPECT_NE(Act(R"({"action":"retry","ids":["0/0"]})").find("is no topic of the log"),
-              std::string::npos);
-  }
-
-  TEST_F(DeskTest, PatchAndValue) {
-    Bury(R"({"id":"a","quantity":"x","at":{"zip":1,"city":"B"}})", Kind::kType);
-    Bury("\xff\xfe", Kind::kMalformed);
-    Act(R"({"action":"edit","ids":["0/0"],"patch":{"quantity":3,"at":{"zip":null}}})");
-    EXPECT_EQ(*book_->MarkOf({0, 0}).edited_value, R"({"id":"a","quantity":3,"at":{"city":"B"}})");
-    EXPECT_NE(Act(R"({"action":"edit","ids":["0/1"],"patch":{"a":1}})").find("not a JSON object"),
-              std::string::npos);
-    Act(R"({"action":"edit","ids":["0/1"],"value":"{\"id\":\"b\"}"})");
-    Act(R"({"action":"replay","filter":{}})");
-    EXPECT_EQ(Orders().size(), 2u);
-  }
-
-  // What letters hold must not become SQL, and what is no assignment must not run.
-  TEST_F(DeskTest, DataIsNotSql) {
-    std::string evil = R"({"id":"'); DROP TABLE t; --","a\"b":1,"quantity":-1})";
-    Bury(evil, Kind::kConstraint);
-    ASSERT_TRUE(warehouse_->Query("CREATE TABLE t AS SELECT 1 AS x").ok());
-    Act(R"({"action":"edit","ids":["0/0"],"set":"quantity = abs(quantity), id = id || '!'"})");
-    EXPECT_EQ(*book_->MarkOf({0, 0}).edited_value,
-              R"({"id":"'); DROP TABLE t; --!","a\"b":1,"quantity":1})");
-    for (const char* set : {"quantity = 1; DROP TABLE t", "quantity = 1 WHERE true", "quantity",
-                            "quantity = (DELETE FROM t RETURNING x)"}) {
-      std::string answer =
-          Act("{\"action\":\"edit\",\"ids\":[\"0/0\"],\"set\":" + JsonQuote(set) + "}");
-      EXPECT_NE(answer.find("is not a list of assignments"), std::string::npos) << answer;
-    }
-    EXPECT_NE(Act(R"({"action":"edit","ids":["0/0"],"set":"qantity = 1"})").find("did you mean"),
-              std::string::npos);
-    EXPECT_TRUE(warehouse_->Query("FROM t").ok());
-  }
-
-  // The process dies at each append in turn, before or after it reached the disk.
-  TEST_F(DeskTest, DyingInAReplayDoublesNothingAndLosesNothing) {
-    constexpr int kLetters = 12;
-    for (int dies_at = 0; dies_at < 14; dies_at++) {
-      for (bool late : {false, true}) {
-        OpenLog();
-        for (int i = 0; i < kLetters; i++) {
-          std::string id = "o" + std::to_string(i);
-          Bury("{\"id\":\"" + id + "\",\"quantity\":" + std::to_string(i - 2) + "}",
-               Kind::kConstraint);
-        }
-        failing_->appends_left = dies_at;
-        failing_->fails_late = late;
-        std::string request = R"({"action":"replay","filter":{},"limit":7})";
-        if (Act(request).find("\"next\":\"0/6\"") != std::string::npos) {
-          Act(R"({"action":"replay","filter":{},"limit":7,"after":"0/6"})");
-        }
-        OpenDesk();
-        EXPECT_TRUE(book_->Begun().empty());
-        size_t before = Orders().size();
-        size_t settled = 0;
-        for (int i = 0; i < kLetters; i++) settled += book_->MarkOf({0, i}).settled() ? 1 : 0;
-        EXPECT_EQ(before, settled) << "died at " << dies_at << (late ? " late" : "");
-        Act(R"({"action":"replay","filter":{}})");
-        std::map<std::string, int> times;
-        for (const Sent& sent : Orders()) {
-          times[sent.key]++;
-          EXPECT_EQ(sent.partition, log::PartitionForKey(sent.key, 3));
-        }
-        EXPECT_EQ(times.size(), static_cast<size_t>(kLetters) - 3) << "died at " << dies_at;
-        for (const auto& [key, count] : times) EXPECT_EQ(count, 1) << key << " died at " << dies_at;
-        for (int i = 0; i < 3; i++) EXPECT_EQ(State(i), "open");
-        for (int i = 3; i < kLetters; i++) {
-          EXPECT_EQ(State(i), "replayed");
-          EXPECT_GE(book_->MarkOf({0, i}).offset, 0);
-        }
+// The process dies at each append in turn, before or after it reached the disk.
+TEST_F(DeskTest, DyingInAReplayDoublesNothingAndLosesNothing) {
+  constexpr int kLetters = 12;
+  for (int dies_at = 0; dies_at < 14; dies_at++) {
+    for (bool late : {false, true}) {
+      OpenLog();
+      for (int i = 0; i < kLetters; i++) {
+        std::string id = "o" + std::to_string(i);
+        Bury("{\"id\":\"" + id + "\",\"quantity\":" + std::to_string(i - 2) + "}",
+             Kind::kConstraint);
+      }
+      failing_->appends_left = dies_at;
+      failing_->fails_late = late;
+      std::string request = R"({"action":"replay","filter":{},"limit":7})";
+      if (Act(request).find("\"next\":\"0/6\"") != std::string::npos) {
+        Act(R"({"action":"replay","filter":{},"limit":7,"after":"0/6"})");
+      }
+      OpenDesk();
+      EXPECT_TRUE(book_->Begun().empty());
+      size_t before = Orders().size();
+      size_t settled = 0;
+      for (int i = 0; i < kLetters; i++) settled += book_->MarkOf({0, i}).settled() ? 1 : 0;
+      EXPECT_EQ(before, settled) << "died at " << dies_at << (late ? " late" : "");
+      Act(R"({"action":"replay","filter":{}})");
+      std::map<std::string, int> times;
+      for (const Sent& sent : Orders()) {
+        times[sent.key]++;
+        EXPECT_EQ(sent.partition, log::PartitionForKey(sent.key, 3));
+      }
+      EXPECT_EQ(times.size(), static_cast<size_t>(kLetters) - 3) << "died at " << dies_at;
+      for (const auto& [key, count] : times) EXPECT_EQ(count, 1) << key << " died at " << dies_at;
+      for (int i = 0; i < 3; i++) EXPECT_EQ(State(i), "open");
+      for (int i = 3; i < kLetters; i++) {
+        EXPECT_EQ(State(i), "replayed");
+        EXPECT_GE(book_->MarkOf({0, i}).offset, 0);
       }
     }
   }
+}
 
-  }  // namespace
-  }  // namespace millrace::serve
+}  // namespace
+}  // namespace millrace::serve
