@@ -85,8 +85,8 @@ class TableWriter {
       std::string reference = TextOf(schema, "$ref");
       if (reference.empty()) return schema;
       element target;
-      if (reference.rfind('#', 0) != 0 ||
-          element(root_).at_pointer(reference.substr(1)).get(target) || target.get(schema)) {
+      if (reference.rfind('#', 0) != 0 || root_.at_pointer(reference.substr(1)).get(target) ||
+          target.get(schema)) {
         return Status(Code::kBadOption, fmt::format("\"$ref\": \"{}\" leads nowhere", reference))
             .WithHint("references must be within the file: #/$defs/name");
       }
@@ -143,8 +143,11 @@ class TableWriter {
       notes_.push_back("what " + name + " is: its schema is no object");
       return column;
     }
+    // What stands beside a reference or a choice is not looked at.
+    if (!TextOf(schema, "$ref").empty()) NoteUnknown(schema, name, {});
     MR_ASSIGN_OR_RETURN(schema, Resolve(schema));
     MR_ASSIGN_OR_RETURN(column.schema, WithoutNull(schema, column.nullable));
+    if (column.nullable) NoteUnknown(schema, name, {"anyOf", "oneOf"});
     std::string type = TextOf(column.schema, "type");
     array types;
     if (!column.schema["type"].get_array().get(types)) {

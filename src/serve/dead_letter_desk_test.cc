@@ -1,11 +1,9 @@
 #include "serve/dead_letter_desk.h"
 
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
-#include <filesystem>
+#include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/strings.h"
 #include "env/fault_files.h"
