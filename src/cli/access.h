@@ -1,5 +1,5 @@
 // Access: a project's topics and warehouse, beside a running `millrace dev` over HTTP, otherwise
-// directly. `millrace sql` and `millrace topics` are written against it.
+// directly. `millrace sql`, `topics` and `dlq` are written against it.
 //
 // Contract: one thread at a time. Unknown topics are kNotFound with did-you-mean.
 #pragma once
@@ -70,6 +70,11 @@ class Access {
   // Writes the lines that fit the topic's table; the others go to the dead letters.
   virtual Result<EventsResult> WriteEvents(const std::string& topic,
                                            const std::vector<std::string>& lines) = 0;
+
+  // A dead letter with its audit, as GET /api/dead-letters/{id}.
+  virtual Result<std::string> DeadLetter(const std::string& id) = 0;
+  // What POST /api/dead-letters/actions takes and answers.
+  virtual Result<std::string> ActOnDeadLetters(const std::string& request_json) = 0;
 
   Result<TopicDescription> Topic(const std::string& topic);
 };

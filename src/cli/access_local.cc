@@ -109,7 +109,7 @@ class LocalAccess : public Access {
   Result<EventsResult> WriteEvents(const std::string& topic,
                                    const std::vector<std::string>& lines) override {
     if (!collector_) {
-      MR_ASSIGN_OR_RETURN(backend_, serve::NewProjectBackend(*runtime_));
+      MR_RETURN_IF_ERROR(OpenBackend());
       collector_ = std::make_unique<serve::Collector>(*backend_, serve::CollectorOptions());
     }
     std::string body;
@@ -124,11 +124,27 @@ class LocalAccess : public Access {
     return ParseEventsAnswer(response.status, response.body);
   }
 
+  Result<std::string> DeadLetter(const std::string& id) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->DeadLetterJson(id);
+  }
+
+  Result<std::string> ActOnDeadLetters(const std::string& request_json) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->ActOnDeadLetters(request_json);
+  }
+
  private:
   log::Log& log() { return runtime_->log(); }
+  Status OpenBackend() {
+    if (!backend_) {
+      MR_ASSIGN_OR_RETURN(backend_, serve::NewProjectBackend(*runtime_));
+    }
+    return Status::Ok();
+  }
 
   std::unique_ptr<project::Runtime> runtime_;
-  std::unique_ptr<serve::Backend> backend_;  // made with the collector, by the first WriteEvents
+  std::unique_ptr<serve::Backend> backend_;  // made by the first who needs it
   std::unique_ptr<serve::Collector> collector_;
   uint32_t turn_ = 0;
 };

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "base/base64.h"
 #include "base/strings.h"
 #include "cli/access.h"
 #include "cli/client.h"
+#include "project/dead_letter_audit.h"
 
 namespace millrace::cli {
 
@@ -39,29 +41,6 @@ bool ReadTopic(element json, TopicDescription& topic) {
     to.partition = static_cast<int>(number);
   }
   return true;
-}
-
-int Base64Digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-std::string DecodeBase64(std::string_view text) {
-  std::string out;
-  unsigned bits = 0;
-  int count = 0;
-  for (char c : text) {
-    int digit = Base64Digit(c);
-    if (digit < 0) break;
-    bits = bits << 6 | static_cast<unsigned>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out += static_cast<char>(bits >> count & 0xff);
-  }
-  return out;
 }
 
 std::optional<std::string> ReadBytes(element record, const char* name, const char* name_base64) {
@@ -148,6 +127,17 @@ class RemoteAccess : public Access {
     MR_ASSIGN_OR_RETURN(HttpReply reply, client_.Send("POST", "/v1/events/" + PercentEncode(topic),
                                                       Join(lines, "\n")));
     return ParseEventsAnswer(reply.status, reply.body);
+  }
+
+  Result<std::string> DeadLetter(const std::string& id) override {
+    size_t slash = id.find('/');
+    if (slash == std::string::npos) return project::LetterId::Parse(id).status();
+    return client_.Get("/api/dead-letters/" + PercentEncode(id.substr(0, slash)) + "/" +
+                       PercentEncode(id.substr(slash + 1)));
+  }
+
+  Result<std::string> ActOnDeadLetters(const std::string& request_json) override {
+    return client_.Post("/api/dead-letters/actions", request_json);
   }
 
  private:

@@ -8,8 +8,10 @@
 #include <system_error>
 
 #include "base/strings.h"
+#include "cli/app_dlq.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/schema_import.h"
 #include "cli/terminal.h"
 
 namespace millrace::cli {
@@ -43,6 +45,8 @@ struct AllOptions {
   RunOptions run;
   SqlOptions sql;
   TopicsOptions topics;
+  DlqOptions dlq;
+  SchemaImportOptions schema_import;
   StatusOptions status;
   VerifyOptions verify;
   ExplainOptions explain;
@@ -66,6 +70,9 @@ class CommandLine {
     AddStart();
     AddRunning();
     AddTopics();
+    AddDlqCommands(
+        app_.add_subcommand("dlq", "Dead letters: look, edit, replay, discard")->group(kLook),
+        options_.dlq, [this](Command command) { chosen_ = std::move(command); });
     AddLooking();
   }
 
@@ -160,6 +167,21 @@ void CommandLine::AddStart() {
       ->type_name("TEXT");
   test->add_flag("--thorough", options_.test.thorough,
                  "Each test again with an epoch per record, and with a crash after every step");
+
+  CLI::App* schema = app_.add_subcommand("schema", "Make tables from other schemas")->group(kStart);
+  schema->require_subcommand(1);
+  CLI::App* import = AddTopic(
+      schema, "import", "Print the CREATE TABLE that a JSON Schema amounts to",
+      "Example:\n  millrace schema import order.json --table orders > sql/orders.sql\n\n"
+      "Bounds, lengths, patterns and enums become CHECKs; what is not carried over is named in\n"
+      "comments at the end.",
+      [this] { return RunSchemaImport(options_.schema_import); });
+  import->add_option("file", options_.schema_import.file, "The schema")
+      ->type_name("FILE.json")
+      ->required();
+  import->add_option("--table", options_.schema_import.table, "Name of table and topic")
+      ->type_name("NAME")
+      ->required();
 }
 
 void CommandLine::AddRunning() {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/version.h"
 
@@ -84,6 +85,40 @@ int RunTopicsCreate(const TopicsOptions& options);
 int RunTopicsDelete(const TopicsOptions& options);
 int RunTopicsProduce(const TopicsOptions& options);
 int RunTopicsConsume(const TopicsOptions& options);
+
+struct DlqOptions {
+  std::string directory = ".";
+  std::string target;
+  std::vector<std::string> ids;
+  // Filters; "" does not restrict.
+  std::string topic;
+  std::string table;
+  std::string job;
+  std::string kind;
+  std::string stage;
+  std::string since;  // how long ago, at most
+  bool open = false;  // actions: all that are open
+  // ls
+  std::string state;
+  bool all = false;
+  int64_t limit = 50;
+  std::string format = "table";
+  // edit
+  std::string set;
+  std::string patch;
+  std::string value;
+  bool has_value = false;
+  // actions
+  bool dry_run = false;
+  bool again = false;
+  int part = 500;  // letters per request
+  bool late = false;
+  std::string reason;
+};
+int RunDlqList(const DlqOptions& options);
+int RunDlqShow(const DlqOptions& options);
+// `action`: retry, replay, edit or discard.
+int RunDlqAction(const std::string& action, const DlqOptions& options);
 
 struct StatusOptions {
   std::string directory = ".";

@@ -600,6 +600,7 @@ void Job::Publish(JobState state) {
     status.rows_in = source->counters().rows_in;
     status.dead_lettered = source->counters().dead_lettered;
     status.dropped = source->counters().dropped;
+    status.warned = source->counters().warned;
     for (const SplitState& split : source->splits()) status.lag_rows += split.behind;
     status.frontier = source->frontier();
     if (source->has_event_time()) {

@@ -51,6 +51,7 @@ struct SourceStatus {
   int64_t rows_in = 0;
   int64_t dead_lettered = 0;
   int64_t dropped = 0;
+  int64_t warned = 0;
   int64_t lag_rows = 0;
   model::EventTime frontier = model::kTimeMin;
 };

@@ -86,6 +86,7 @@ class SourceLane::Origin : public stream::RowOrigin {
     if (numeric && lane->reading_->id.size() < 9) letter.partition = std::stoi(lane->reading_->id);
     if (!records.empty()) {
       letter.offset = records[record].offset;
+      if (records[record].has_key) letter.key = std::string(records[record].key);
       letter.payload = std::string(records[record].value);
     } else {
       letter.offset = offsets[record];
@@ -413,6 +414,7 @@ void SourceLane::KeepChecked(Rows& rows) {
   std::vector<uint8_t> broken(rows.kept.size(), 0);
   bool any = false;
   checks_->Run(rows.kept, [&](uint32_t row, const sql::Check& check) {
+    if (check.action == sql::ViolationAction::kWarn) counters_.warned++;
     if (broken[row] || check.action == sql::ViolationAction::kWarn) return;
     broken[row] = 1;
     any = true;

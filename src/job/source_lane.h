@@ -38,6 +38,7 @@ struct SourceCounters {
   int64_t rows_in = 0;        // records read
   int64_t dead_lettered = 0;  // refused here
   int64_t dropped = 0;  // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
+  int64_t warned = 0;   // violations of CHECK … ON VIOLATION WARN; the rows go on
 };
 
 class SourceLane {

@@ -119,6 +119,7 @@ SourceCounters SourceReader::counters() const {
     sum.rows_in += lane->counters().rows_in;
     sum.dead_lettered += lane->counters().dead_lettered;
     sum.dropped += lane->counters().dropped;
+    sum.warned += lane->counters().warned;
   }
   return sum;
 }
@@ -178,7 +179,7 @@ void SourceReader::Save(state::StateWriter& writer) const {
     std::memcpy(value.data() + 17, &split.first, 8);
     writer.Put(state::kJobEntries, SplitKey(index_, split.id), value);
   }
-  std::string value(32, '\0');
+  std::string value(8 + sizeof(SourceCounters), '\0');
   std::memcpy(value.data(), &frontier_, 8);
   SourceCounters sum = counters();
   std::memcpy(value.data() + 8, &sum, sizeof sum);
@@ -208,7 +209,9 @@ void SourceReader::Restore(const state::StateReader& state) {
   state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
              [&](std::string_view, std::string_view value) {
                std::memcpy(&frontier_, value.data(), 8);
-               std::memcpy(&lanes_[0]->counters(), value.data() + 8, sizeof(SourceCounters));
+               // Checkpoints of earlier versions know fewer counters.
+               std::memcpy(&lanes_[0]->counters(), value.data() + 8,
+                           std::min(value.size() - 8, sizeof(SourceCounters)));
              });
 }
 

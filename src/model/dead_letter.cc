@@ -1,6 +1,7 @@
 #include "model/dead_letter.h"
 
 #include "base/strings.h"
+#include "base/version.h"
 
 namespace millrace::model {
 
@@ -18,6 +19,16 @@ void AppendNumber(std::string& out, const char* name, int64_t number) {
   out += "\":";
   out += number < 0 ? "null" : std::to_string(number);
 }
+
+// As text, or as `<name>_base64`.
+void AppendBytes(std::string& out, const char* name, const std::string& bytes) {
+  out += std::string(",\"") + name;
+  if (IsValidUtf8(bytes)) {
+    out += "\":" + JsonQuote(bytes);
+  } else {
+    out += "_base64\":\"" + Base64(bytes) + "\"";
+  }
+}
 }  // namespace
 
 std::string DeadLetter::ToJson() const {
@@ -25,6 +36,7 @@ std::string DeadLetter::ToJson() const {
   out.reserve(payload.size() + reason.size() + 256);
   out += "{\"time_ms\":";
   out += std::to_string(time_ms);
+  AppendText(out, "version", kVersion);
   AppendText(out, "stage", stage);
   AppendText(out, "job", job);
   AppendText(out, "table", table);
@@ -34,11 +46,8 @@ std::string DeadLetter::ToJson() const {
   AppendText(out, "kind", RowErrorKindName(kind));
   AppendText(out, "column", column);
   AppendText(out, "reason", reason);
-  if (IsValidUtf8(payload)) {
-    out += ",\"value\":" + JsonQuote(payload);
-  } else {
-    out += ",\"value_base64\":\"" + Base64(payload) + "\"";
-  }
+  if (key) AppendBytes(out, "key", *key);
+  AppendBytes(out, "value", payload);
   return out + "}";
 }
 

@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "base/version.h"
+
 namespace millrace::model {
 namespace {
+
+std::string Start(int time_ms) {
+  return "{\"time_ms\":" + std::to_string(time_ms) + ",\"version\":\"" + kVersion + "\",";
+}
 
 TEST(DeadLetter, CarriesEveryField) {
   DeadLetter letter{.time_ms = 5,
@@ -16,19 +22,22 @@ TEST(DeadLetter, CarriesEveryField) {
                     .kind = RowErrorKind::kType,
                     .column = "quantity",
                     .reason = "\"abc\" is not an INT",
+                    .key = "o17",
                     .payload = "{\"quantity\":\"abc\"}"};
   EXPECT_EQ(letter.ToJson(),
-            R"({"time_ms":5,"stage":"decode","job":"j","table":"t","topic":"orders","partition":2,)"
-            R"("offset":17,"kind":"type","column":"quantity","reason":"\"abc\" is not an INT",)"
-            R"("value":"{\"quantity\":\"abc\"}"})");
+            Start(5) +
+                R"("stage":"decode","job":"j","table":"t","topic":"orders","partition":2,)"
+                R"("offset":17,"kind":"type","column":"quantity","reason":"\"abc\" is not an INT",)"
+                R"("key":"o17","value":"{\"quantity\":\"abc\"}"})");
 }
 
 TEST(DeadLetter, UnknownPlacesAreNull) {
   DeadLetter letter{.stage = "collector", .payload = ""};
   EXPECT_EQ(letter.ToJson(),
-            R"({"time_ms":0,"stage":"collector","job":null,"table":null,"topic":null,)"
-            R"("partition":null,"offset":null,"kind":"malformed","column":null,"reason":null,)"
-            R"("value":""})");
+            Start(0) +
+                R"("stage":"collector","job":null,"table":null,"topic":null,)"
+                R"("partition":null,"offset":null,"kind":"malformed","column":null,"reason":null,)"
+                R"("value":""})");
 }
 
 TEST(DeadLetter, BytesThatAreNotTextComeAsBase64) {

@@ -51,6 +51,61 @@ void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
        {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
 }
 
+// `name: expression`, or `name: {check: expression, on-violation: dead letter}`.
+void ReadExpectations(Reader& reader, const YAML::Node& node, const std::string& path,
+                      std::vector<sql::CheckConstraint>& checks) {
+  using sql::ViolationAction;
+  static const std::vector<std::pair<std::string, ViolationAction>> kActions = {
+      {"dead letter", ViolationAction::kDeadLetter},
+      {"fail", ViolationAction::kFail},
+      {"drop", ViolationAction::kDrop},
+      {"warn", ViolationAction::kWarn}};
+  if (!node.IsMap()) {
+    reader.Fault(node, Code::kBadOption, "expectations are a map of names and conditions", "");
+    return;
+  }
+  for (const auto& entry : node) {
+    sql::CheckConstraint check;
+    check.name = entry.first.Scalar();
+    auto expression = [&](const YAML::Node& text) {
+      reader.Text(text, check.expression.text);
+      YAML::Mark mark = text.Mark();
+      check.expression.span = {path, mark.line + 1, mark.column + 1,
+                               static_cast<int>(check.expression.text.size())};
+    };
+    auto action = [&](const YAML::Node& text) {
+      std::string word;
+      reader.Text(text, word);
+      std::vector<std::string> words;
+      bool known = false;
+      for (const auto& [name, value] : kActions) {
+        words.push_back(name);
+        if (!EqualsIgnoreCase(name, word)) continue;
+        check.action = value;
+        known = true;
+      }
+      if (!known) {
+        reader.Fault(text, Code::kBadOption, fmt::format("there is no action \"{}\"", word),
+                     DidYouMean(word, words));
+      }
+    };
+    if (entry.second.IsScalar()) {
+      expression(entry.second);
+    } else {
+      reader.Map(entry.second, "expectation \"" + check.name + "\"",
+                 {{"check", expression}, {"on-violation", action}});
+    }
+    if (check.expression.text.empty()) {
+      reader.Fault(entry.first, Code::kBadOption,
+                   fmt::format("expectation \"{}\" has no condition", check.name),
+                   "write a condition over the table's columns, e.g. quantity > 0");
+      continue;
+    }
+    check.span = check.expression.span;
+    checks.push_back(std::move(check));
+  }
+}
+
 void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
   reader.Map(node, "serve",
              {{"http",
@@ -98,6 +153,13 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
             for (const auto& entry : topics) {
               std::string name = entry.first.as<std::string>();
               ReadTopic(reader, entry.second, name, config.topics[name]);
+            }
+          }},
+         {"expectations",
+          [&](const YAML::Node& tables) {
+            for (const auto& entry : tables) {
+              std::string name = entry.first.as<std::string>();
+              ReadExpectations(reader, entry.second, path, config.expectations[name]);
             }
           }},
          {"serve", [&](const YAML::Node& n) { ReadServe(reader, n, config); }},

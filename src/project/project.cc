@@ -75,6 +75,15 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
       if (EndsWith(name, ".sql")) project->LoadScript(path + "/sql/" + name, faults);
     }
   }
+  for (const auto& [table, checks] : project->config_.expectations) {
+    if (checks.empty() || project->catalog_.FindTable(table)) continue;
+    std::vector<std::string> tables;
+    for (const sql::Table* one : project->catalog_.Tables()) tables.push_back(one->name);
+    faults.push_back(
+        Status(Code::kUnknownTable, fmt::format("expectations: there is no table \"{}\"", table))
+            .WithHint(DidYouMean(table, tables))
+            .At(checks.front().span));
+  }
   // Two jobs may write one table: their names must differ all the same.
   std::set<std::string> used;
   for (JobStatement& statement : project->jobs_) {
@@ -131,14 +140,37 @@ void Project::AddScript(const std::string& text, const std::string& path,
       add_job(*insert);
     } else if (const auto* statements = statement.As<sql::StatementSet>()) {
       for (const sql::Insert& one : statements->inserts) add_job(one);
-    } else if (statement.As<sql::CreateTable>() || statement.As<sql::CreateView>() ||
-               statement.As<sql::Drop>()) {
+    } else if (const auto* table = statement.As<sql::CreateTable>()) {
+      AddTable(*table, faults);
+    } else if (statement.As<sql::CreateView>() || statement.As<sql::Drop>()) {
       Status applied = catalog_.Apply(statement);
       if (!applied.ok()) faults.push_back(std::move(applied));
     } else if (!statement.As<sql::Reset>()) {
       others_.push_back(std::move(statement));
     }
   }
+}
+
+// With what millrace.yml expects of it.
+void Project::AddTable(sql::CreateTable definition, std::vector<Status>& faults) {
+  auto expected = config_.expectations.find(definition.name.last());
+  if (expected != config_.expectations.end()) {
+    for (const sql::CheckConstraint& check : expected->second) {
+      bool taken = std::any_of(definition.constraints.begin(), definition.constraints.end(),
+                               [&](const auto& c) { return EqualsIgnoreCase(c.name, check.name); });
+      if (taken) {
+        faults.push_back(
+            Status(Code::kAlreadyExists, fmt::format("table \"{}\" has a constraint \"{}\" already",
+                                                     definition.name.last(), check.name))
+                .WithHint("give the expectation another name")
+                .At(check.span));
+        continue;
+      }
+      definition.constraints.push_back(check);
+    }
+  }
+  Status added = catalog_.AddTable(definition);
+  if (!added.ok()) faults.push_back(std::move(added));
 }
 
 std::string Project::data_directory() const {

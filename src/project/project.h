@@ -16,6 +16,10 @@
 //         jdbc: {url: "jdbc:postgresql://db:5432/metrics", password: "${env:METRICS_PASSWORD}"}
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
+//   expectations:                   # CHECKs of tables whose SQL is not yours to change
+//     orders:
+//       quantity_positive: quantity > 0          # else a dead letter
+//       price_plausible: {check: total_price < 100000, on-violation: warn}
 //   serve: {http: "127.0.0.1:8080", body-max: 1 MB}
 //   kafka:                          # the log for Kafka clients; without "listen" nobody listens
 //     {listen: "127.0.0.1:9092", advertised: localhost, auto-create-topics: true, partitions: 1}
@@ -58,6 +62,8 @@ struct ProjectConfig {
   std::string target = "dev";
   std::map<std::string, Target> targets;
   std::map<std::string, TopicSettings> topics;
+  // Constraints added to tables, by the table's name.
+  std::map<std::string, std::vector<sql::CheckConstraint>> expectations;
   std::string http_host = "127.0.0.1";
   int http_port = 8080;
   int64_t body_bytes_max = 1 << 20;
@@ -111,6 +117,7 @@ class Project {
   Project() = default;
   void LoadConfig(const std::string& target, std::vector<Status>& faults);
   void LoadScript(const std::string& path, std::vector<Status>& faults);
+  void AddTable(sql::CreateTable definition, std::vector<Status>& faults);
 
   std::string directory_;
   ProjectConfig config_;

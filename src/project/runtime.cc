@@ -36,6 +36,7 @@ Status Runtime::OpenStores(bool serving) {
   log::LogOptions log_options;
   log_options.directory = data + "/log";
   MR_ASSIGN_OR_RETURN(log_, log::Log::Open(log_options));
+  dead_letters_ = std::make_unique<DeadLetterBook>(*log_);
   duck::WarehouseOptions options;
   options.memory_limit_bytes = project_->config().warehouse_memory_bytes;
   options.threads = project_->config().warehouse_threads;
@@ -58,6 +59,8 @@ Status Runtime::CreateTopics() {
     if (!table->Option("topic").empty()) wanted.try_emplace(table->Option("topic"));
   }
   wanted.try_emplace(job::kDeadLetterTopic);
+  // Small, and to be kept for longer than the letters.
+  wanted.try_emplace(kDeadLetterAuditTopic, log::TopicConfig{.retention_ms = -1});
   for (const auto& [name, config] : wanted) {
     auto existing = log_->Describe(name);
     if (!existing.ok()) {
@@ -162,6 +165,7 @@ job::Job* Runtime::FindJob(const std::string& name) const {
 
 Status Runtime::RegisterSystemTables() {
   MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, *log_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterServerTables(*project_, *warehouse_));
   return project::RegisterSystemTables(*this);
 }

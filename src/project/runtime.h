@@ -17,6 +17,7 @@
 #include "duck/warehouse.h"
 #include "job/job.h"
 #include "log/log.h"
+#include "project/dead_letter_book.h"
 #include "project/project.h"
 
 namespace millrace::project {
@@ -39,6 +40,7 @@ class Runtime {
   Project& project() { return *project_; }
   log::Log& log() { return *log_; }
   duck::Warehouse& warehouse() { return *warehouse_; }
+  DeadLetterBook& dead_letters() { return *dead_letters_; }
   std::vector<job::JobStatus> JobStatuses() const;
   job::Job* FindJob(const std::string& name) const;  // null when there is none
   int64_t started_ms() const { return started_ms_; }
@@ -58,6 +60,7 @@ class Runtime {
 
   std::unique_ptr<Project> project_;
   std::unique_ptr<log::Log> log_;
+  std::unique_ptr<DeadLetterBook> dead_letters_;
   std::unique_ptr<duck::Warehouse> warehouse_;
   std::vector<std::unique_ptr<job::Job>> jobs_;
   std::vector<std::thread> threads_;

@@ -117,27 +117,40 @@ const Case kCases[] = {
      "c.event_time BETWEEN v.event_time - INTERVAL '2' SECOND AND v.event_time + INTERVAL '3' "
      "SECOND"},
     {"semi_windows", "we TIMESTAMP(3), user_id STRING, c BIGINT",
-     "SELECT window_end, user_id, c FROM (SELECT window_start, window_end, user_id, COUNT(*) AS c FROM "
-     "TABLE(TUMBLE(TABLE views, DESCRIPTOR(event_time), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, "
-     "user_id) WHERE (window_end, user_id) IN (SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE carts, "
+     "SELECT window_end, user_id, c FROM (SELECT window_start, window_end, user_id, COUNT(*) AS c "
+     "FROM "
+     "TABLE(TUMBLE(TABLE views, DESCRIPTOR(event_time), INTERVAL '10' SECOND)) GROUP BY "
+     "window_start, window_end, "
+     "user_id) WHERE (window_end, user_id) IN (SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE "
+     "carts, "
      "DESCRIPTOR(event_time), INTERVAL '10' SECOND)))",
-     "SELECT w, user_id, count(*) FROM (SELECT *, mr_window_end(event_time, 10000000, 0) AS w FROM views) v WHERE EXISTS "
-     "(SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND mr_window_end(c.event_time, 10000000, 0) = v.w) GROUP BY ALL"},
+     "SELECT w, user_id, count(*) FROM (SELECT *, mr_window_end(event_time, 10000000, 0) AS w FROM "
+     "views) v WHERE EXISTS "
+     "(SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND mr_window_end(c.event_time, 10000000, "
+     "0) = v.w) GROUP BY ALL"},
     {"anti_windows", "we TIMESTAMP(3), user_id STRING",
-     "SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE views, DESCRIPTOR(event_time), INTERVAL '4' SECOND)) v WHERE NOT "
-     "EXISTS (SELECT 1 FROM (SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE carts, DESCRIPTOR(event_time), INTERVAL '4' "
-     "SECOND)) GROUP BY window_start, window_end, user_id) c WHERE c.window_end = v.window_end AND c.user_id = v.user_id)",
-     "SELECT w, user_id FROM (SELECT *, mr_window_end(event_time, 4000000, 0) AS w FROM views) v WHERE NOT EXISTS (SELECT 1 "
+     "SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE views, DESCRIPTOR(event_time), INTERVAL "
+     "'4' SECOND)) v WHERE NOT "
+     "EXISTS (SELECT 1 FROM (SELECT window_end, user_id FROM TABLE(TUMBLE(TABLE carts, "
+     "DESCRIPTOR(event_time), INTERVAL '4' "
+     "SECOND)) GROUP BY window_start, window_end, user_id) c WHERE c.window_end = v.window_end AND "
+     "c.user_id = v.user_id)",
+     "SELECT w, user_id FROM (SELECT *, mr_window_end(event_time, 4000000, 0) AS w FROM views) v "
+     "WHERE NOT EXISTS (SELECT 1 "
      "FROM carts c WHERE c.user_id = v.user_id AND mr_window_end(c.event_time, 4000000, 0) = v.w)"},
     {"exists_within", "user_id STRING, url STRING, n INT",
-     "SELECT user_id, url, n FROM views v WHERE EXISTS (SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND "
+     "SELECT user_id, url, n FROM views v WHERE EXISTS (SELECT 1 FROM carts c WHERE c.user_id = "
+     "v.user_id AND "
      "c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND)",
-     "SELECT user_id, url, n FROM views v WHERE EXISTS (SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND "
+     "SELECT user_id, url, n FROM views v WHERE EXISTS (SELECT 1 FROM carts c WHERE c.user_id = "
+     "v.user_id AND "
      "c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND)"},
     {"not_exists_within", "user_id STRING, url STRING, n INT",
-     "SELECT user_id, url, n FROM views v WHERE NOT EXISTS (SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND "
+     "SELECT user_id, url, n FROM views v WHERE NOT EXISTS (SELECT 1 FROM carts c WHERE c.user_id "
+     "= v.user_id AND "
      "c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND)",
-     "SELECT user_id, url, n FROM views v WHERE NOT EXISTS (SELECT 1 FROM carts c WHERE c.user_id = v.user_id AND "
+     "SELECT user_id, url, n FROM views v WHERE NOT EXISTS (SELECT 1 FROM carts c WHERE c.user_id "
+     "= v.user_id AND "
      "c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND)"},
     {"join_window", "ws TIMESTAMP(3), pairs BIGINT, users BIGINT",
      "SELECT window_start, COUNT(*), COUNT(DISTINCT user_id) FROM TABLE(TUMBLE(TABLE converted, "

@@ -46,7 +46,8 @@ Result<Rows> SourceRows(Runtime& runtime) {
       rows.push_back({Value(job.name), Value(s.table),
                       s.topic.empty() ? Value(LogicalType::VARCHAR) : Value(s.topic),
                       Value::BIGINT(s.rows_in), Value::BIGINT(s.dead_lettered),
-                      Value::BIGINT(s.dropped), Value::BIGINT(s.lag_rows), Time(s.frontier)});
+                      Value::BIGINT(s.dropped), Value::BIGINT(s.warned), Value::BIGINT(s.lag_rows),
+                      Time(s.frontier)});
     }
   }
   return rows;
@@ -101,6 +102,7 @@ Status RegisterSystemTables(Runtime& runtime) {
                                                               {"rows_in", count},
                                                               {"rows_dead_lettered", count},
                                                               {"rows_dropped", count},
+                                                              {"violations_warned", count},
                                                               {"lag_rows", count},
                                                               {"watermark", time}}),
                                                      [&runtime] { return SourceRows(runtime); })));

@@ -1,6 +1,8 @@
 #include "project/topic_table.h"
 
 #include <deque>
+#include <functional>
+#include <set>
 
 #include "duck/table_provider.h"
 #include "format/decoder.h"
@@ -13,6 +15,12 @@ namespace {
 
 constexpr int64_t kBlockBytes = 1 << 20;
 
+// Fills a metadata column: as job::FillMetadata.
+using FillColumn =
+    std::function<void(const std::string& key, std::span<const model::Record> records,
+                       const std::vector<uint32_t>& row_record, const std::string& topic,
+                       const std::string& partition, duckdb::Vector& column)>;
+
 // What a pass reads: decoded columns, columns of the record's metadata, and where each goes.
 struct TopicColumns {
   format::DecoderOptions decoded;                        // its projection: the columns wanted
@@ -20,6 +28,7 @@ struct TopicColumns {
   std::vector<size_t> decoded_places;                    // in the output, by projection index
   std::vector<std::pair<size_t, std::string>> metadata;  // place in the output, key
   bool rows_only = false;                                // count(*)
+  FillColumn fill = job::FillMetadata;
 };
 
 // One pass over all partitions of a topic, as far as it went when the pass began.
@@ -97,7 +106,7 @@ class TopicScan : public duck::TableScan {
       chunk->data[columns_.decoded_places[i]].Reference(decoded.data[i]);
     }
     for (const auto& [place, key] : columns_.metadata) {
-      job::FillMetadata(key, records, row_record_, topic_, partition, chunk->data[place]);
+      columns_.fill(key, records, row_record_, topic_, partition, chunk->data[place]);
     }
     chunk->SetCardinality(decoded.size());
     return chunk;
@@ -142,7 +151,8 @@ Result<TopicColumns> ChooseColumns(const format::DecoderOptions& format,
 Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& schema,
                 const std::string& name, const std::string& topic,
                 const format::DecoderOptions& format,
-                const std::vector<sql::MetadataColumn>& metadata = {}, std::string select = "") {
+                const std::vector<sql::MetadataColumn>& metadata = {}, std::string select = "",
+                const FillColumn& fill = job::FillMetadata) {
   duck::VirtualTable table;
   table.schema = schema;
   table.name = name;
@@ -151,15 +161,42 @@ Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& sc
     table.columns.columns.push_back({meta.name, meta.type, true});
   }
   table.select = std::move(select);
-  table.scan = [&log, topic, format, metadata](
+  table.scan = [&log, topic, format, metadata, fill](
                    const std::vector<size_t>& wanted) -> Result<std::unique_ptr<duck::TableScan>> {
     MR_ASSIGN_OR_RETURN(TopicColumns columns, ChooseColumns(format, metadata, wanted));
+    columns.fill = fill;
     MR_ASSIGN_OR_RETURN(auto decoder, format::NewDecoder(columns.decoded));
     auto scan = std::make_unique<TopicScan>(log, topic, std::move(decoder), std::move(columns));
     MR_RETURN_IF_ERROR(scan->Begin());
     return std::unique_ptr<duck::TableScan>(std::move(scan));
   };
   return duck::RegisterTable(warehouse, std::move(table));
+}
+
+// Columns of a topic of Millrace's own; those named are BIGINT, the others text.
+format::DecoderOptions OwnTopic(const std::vector<std::string>& names,
+                                const std::set<std::string>& numbers) {
+  format::DecoderOptions options;
+  options.format = "json";
+  for (const std::string& name : names) {
+    options.schema.columns.push_back(
+        {name, numbers.count(name) ? duckdb::LogicalType::BIGINT : duckdb::LogicalType::VARCHAR,
+         true});
+  }
+  return options;
+}
+
+// The columns of millrace.dead_letters that the audit tells.
+void FillFromBook(const DeadLetterBook& book, const std::string& column_name,
+                  std::span<const model::Record> records, const std::vector<uint32_t>& row_record,
+                  const std::string& partition, duckdb::Vector& column) {
+  for (size_t row = 0; row < row_record.size(); row++) {
+    LetterId id{std::stoi(partition), records[row_record[row]].offset};
+    duckdb::Value value(id.ToString());
+    if (column_name == "state") value = duckdb::Value(LetterStateName(book.MarkOf(id).state));
+    if (column_name == "attempts") value = duckdb::Value::BIGINT(book.MarkOf(id).attempts);
+    column.SetValue(row, value);
+  }
 }
 
 }  // namespace
@@ -174,17 +211,36 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
         log, warehouse, "main", table->name, table->Option("topic"), options, table->metadata,
         table->computed.empty() && table->metadata.empty() ? "" : table->SelectList()));
   }
-  format::DecoderOptions letters;
-  letters.format = "json";
+  return Status::Ok();
+}
+
+Status RegisterDeadLetterTables(log::Log& log, DeadLetterBook& book, duck::Warehouse& warehouse) {
   using duckdb::LogicalType;
-  for (const char* name : {"time_ms", "stage", "job", "table", "topic", "partition", "offset",
-                           "kind", "column", "reason", "value", "value_base64"}) {
-    std::string column = name;
-    bool number = column == "time_ms" || column == "partition" || column == "offset";
-    letters.schema.columns.push_back(
-        {column, number ? LogicalType::BIGINT : LogicalType::VARCHAR, true});
+  std::vector<sql::MetadataColumn> from_book;
+  for (const char* name : {"id", "state", "attempts"}) {
+    sql::MetadataColumn column;
+    column.name = column.key = name;
+    column.type = column.name == "attempts" ? LogicalType::BIGINT : LogicalType::VARCHAR;
+    from_book.push_back(column);
   }
-  return Register(log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic, letters);
+  // Whoever asks sees what was done up to now.
+  auto fill = [&book](const std::string& key, std::span<const model::Record> records,
+                      const std::vector<uint32_t>& row_record, const std::string&,
+                      const std::string& partition, duckdb::Vector& column) {
+    (void)book.Follow();  // an audit that cannot be read now leaves states as they were
+    FillFromBook(book, key, records, row_record, partition, column);
+  };
+  MR_RETURN_IF_ERROR(Register(
+      log, warehouse, "millrace", "dead_letters", job::kDeadLetterTopic,
+      OwnTopic({"time_ms", "stage", "job", "table", "topic", "partition", "offset", "kind",
+                "column", "reason", "value", "value_base64", "key", "key_base64", "version"},
+               {"time_ms", "partition", "offset"}),
+      from_book, "", fill));
+  return Register(log, warehouse, "millrace", "dead_letter_audit", kDeadLetterAuditTopic,
+                  OwnTopic({"id", "action", "time_ms", "who", "kind", "reason", "topic",
+                            "partition", "offset", "sequence", "key", "key_base64", "before",
+                            "before_base64", "after", "after_base64"},
+                           {"time_ms", "partition", "offset", "sequence"}));
 }
 
 }  // namespace millrace::project

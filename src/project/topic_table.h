@@ -1,14 +1,17 @@
 // Topics as tables of the warehouse's SQL: every embedded 'kafka' table by its name, with the
 // columns it declares (computed ones excepted); records that do not decode are left out. And
-// millrace.dead_letters over the dead-letter topic.
+// millrace.dead_letters and millrace.dead_letter_audit over the topics of these names.
 #pragma once
 
 #include "duck/warehouse.h"
 #include "log/log.h"
+#include "project/dead_letter_book.h"
 #include "project/project.h"
 
 namespace millrace::project {
 
 Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehouse& warehouse);
+// `book` tells state and attempts of each letter; it outlives the warehouse.
+Status RegisterDeadLetterTables(log::Log& log, DeadLetterBook& book, duck::Warehouse& warehouse);
 
 }  // namespace millrace::project

@@ -27,6 +27,7 @@ class Api final : public ApiServer {
       collector_->Handle(std::move(request), std::move(responder));
     });
     AddViewRoutes(router, backend_, pool_);
+    AddDeadLetterRoutes(router, backend_, pool_);
     AddTopicRoutes(router, backend_, pool_);
     AddHealthRoutes(router, backend_, metrics_);
     router.Add(Method::kGet, "/api/stream",

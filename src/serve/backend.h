@@ -71,6 +71,10 @@ class Backend {
       const std::string& name, const std::map<std::string, std::string>& params) = 0;
   virtual Result<std::string> SqlJson(const std::string& sql) = 0;
   virtual Result<std::string> DeadLettersJson(int64_t limit) = 0;
+  // `id`: "partition/offset" in the dead-letter topic.
+  virtual Result<std::string> DeadLetterJson(const std::string& id) = 0;
+  // `request_json`: see serve/desk_request.h.
+  virtual Result<std::string> ActOnDeadLetters(std::string_view request_json) = 0;
 
   // Ok once the jobs run; otherwise the reason.
   virtual Status Ready() = 0;

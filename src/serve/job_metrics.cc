@@ -57,6 +57,15 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
     counter("millrace_job_rows_filtered_total", "Rows that a filter let go", job.rows_filtered);
     counter("millrace_job_rows_dead_lettered_total", "Rows in the dead letters, late ones excepted",
             job.rows_dead_lettered);
+    for (const job::SourceStatus& source : job.sources) {
+      std::vector<std::pair<std::string, std::string>> of = {{"job", job.name},
+                                                             {"table", source.table}};
+      families.Add("millrace_source_rows_dropped_total", "Rows dropped by a declared constraint",
+                   MetricType::Counter, of, static_cast<double>(source.dropped));
+      families.Add("millrace_source_violations_warned_total",
+                   "Violations of constraints that say ON VIOLATION WARN; the rows went on",
+                   MetricType::Counter, of, static_cast<double>(source.warned));
+    }
     gauge("millrace_job_epoch", "Last epoch", static_cast<double>(job.epoch));
     gauge("millrace_job_lag_rows", "Records not read yet", static_cast<double>(job.lag_rows));
     gauge("millrace_job_state_rows", "Rows in the job's state",
@@ -75,6 +84,18 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
                  "Decision to commit of an epoch, last 512 epochs", MetricType::Gauge,
                  {{"job", job.name}, {"quantile", "0.99"}}, job.latency_p99_ms / 1000);
   }
+  auto letters = [&](const char* name, const char* help, const char* what,
+                     const std::vector<project::LetterCount>& counts) {
+    for (const project::LetterCount& one : counts) {
+      families.Add(name, help, MetricType::Counter,
+                   {{"topic", one.topic}, {"kind", one.kind}, {what, one.what}},
+                   static_cast<double>(one.count));
+    }
+  };
+  letters("millrace_dead_letters_total", "Dead letters kept at the start or written since", "stage",
+          runtime_.dead_letters().Letters());
+  letters("millrace_dead_letters_settled_total", "Dead letters that were replayed or discarded",
+          "state", runtime_.dead_letters().Settled());
   for (const log::TopicInfo& topic : runtime_.log().Topics()) {
     for (int p = 0; p < topic.config.partitions; p++) {
       auto info = runtime_.log().DescribePartition(topic.name, p);

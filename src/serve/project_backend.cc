@@ -1,6 +1,7 @@
 #include "serve/project_backend.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include "base/strings.h"
 #include "env/clock.h"
 #include "project/dashboard.h"
+#include "serve/dead_letter_desk.h"
 #include "serve/job_metrics.h"
 #include "serve/pipeline_view.h"
 #include "serve/topic_schemas.h"
@@ -29,6 +31,12 @@ class ProjectBackend : public Backend {
   Status Start() {
     MR_ASSIGN_OR_RETURN(schemas_, TopicSchemas::Make(runtime_.project()));
     MR_ASSIGN_OR_RETURN(dashboards_, project::LoadDashboards(runtime_.project().directory()));
+    desk_ = std::make_unique<DeadLetterDesk>(
+        runtime_.log(), runtime_.dead_letters(), runtime_.warehouse(),
+        [this](const std::string& topic) { return schemas_->Find(topic); });
+    if (Status finished = desk_->FinishBegun(); !finished.ok()) {
+      spdlog::error("dead letters: replays wait to be finished: {}", finished.message());
+    }
     metrics_ = std::make_shared<JobMetrics>(runtime_);
     sampler_ = std::thread([this] { SampleEverySecond(); });
     return Status::Ok();
@@ -84,21 +92,12 @@ class ProjectBackend : public Backend {
     MR_ASSIGN_OR_RETURN(duck::QueryResult result, runtime_.warehouse().Query(sql, options));
     return result.ToJson();
   }
-  Result<std::string> DeadLettersJson(int64_t limit) override {
-    std::vector<std::string> newest_first;
-    auto info = runtime_.log().DescribePartition(job::kDeadLetterTopic, 0);
-    if (!info.ok()) return std::string("[]");
-    int64_t from = std::max(info->start_offset, info->stable_offset - limit);
-    while (from < info->stable_offset) {
-      MR_ASSIGN_OR_RETURN(
-          from, runtime_.log().Read(job::kDeadLetterTopic, 0, from, info->stable_offset, 1 << 20,
-                                    [&](std::span<const model::Record> records) {
-                                      for (const model::Record& r : records) {
-                                        newest_first.emplace(newest_first.begin(), r.value);
-                                      }
-                                    }));
-    }
-    return "[" + Join(newest_first, ",") + "]";
+  Result<std::string> DeadLettersJson(int64_t limit) override { return desk_->NewestJson(limit); }
+  Result<std::string> DeadLetterJson(const std::string& id) override {
+    return desk_->LetterJson(id);
+  }
+  Result<std::string> ActOnDeadLetters(std::string_view request_json) override {
+    return desk_->Act(request_json);
   }
 
   Status Ready() override {
@@ -141,6 +140,7 @@ class ProjectBackend : public Backend {
     while (!stop_) {
       lock.unlock();
       rates_.Sample(NowMs(), PipelineCounters(runtime_));
+      (void)runtime_.dead_letters().Follow();  // for the metrics; tried again in a second
       lock.lock();
       wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stop_; });
     }
@@ -148,6 +148,7 @@ class ProjectBackend : public Backend {
 
   project::Runtime& runtime_;
   std::unique_ptr<TopicSchemas> schemas_;
+  std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<project::Dashboard> dashboards_;
   std::shared_ptr<prometheus::Collectable> metrics_;
   RateSampler rates_;

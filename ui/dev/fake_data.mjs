@@ -76,12 +76,33 @@ const kReasons = [
   ["collector", "not_null", "user_id", "is NULL but declared NOT NULL", '{"page_url": "/"}'],
 ];
 
+const kSettledLetters = new Map();
+
+// POST /api/dead-letters/actions: constraints still refuse, all else works.
+export function ActOnDeadLetters({ action, ids, reason = "", who = "" }) {
+  const letters = ids.map((id) => {
+    const letter = DeadLetters(1000).find((one) => one.id === id);
+    if (action !== "discard" && letter.kind === "constraint")
+      return { id, outcome: "refused", reason: letter.reason };
+    const state = action === "discard" ? "discarded" : "replayed";
+    kSettledLetters.set(id, { state, who, reason });
+    return { id, outcome: state, reason: null };
+  });
+  return { done: letters.length, refused: 0, dry_run: false, letters, next: null };
+}
+
 export function DeadLetters(limit) {
   const now_ms = Date.now();
   return Array.from({ length: Math.min(limit, 137) }, (_, i) => {
     const [stage, kind, column, reason, value] = kReasons[(i * 7) % kReasons.length];
     // Counted from a fixed moment, so that a letter keeps its time from answer to answer.
+    const id = `0/${137 - i}`;
+    const settled = kSettledLetters.get(id);
     const letter = {
+      id,
+      state: settled?.state ?? "open",
+      attempts: 0,
+      ...(settled && { last: settled }),
       time_ms: Math.floor(now_ms / 60000) * 60000 - i * 7300,
       stage,
       table: "page_views",

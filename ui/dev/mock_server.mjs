@@ -11,7 +11,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { Job, Pipeline, state } from "./fake_pipeline.mjs";
 import { Boards, Data } from "./fake_dashboards.mjs";
-import { Ask, DeadLetters, Records, Topics } from "./fake_data.mjs";
+import { ActOnDeadLetters, Ask, DeadLetters, Records, Topics } from "./fake_data.mjs";
 
 const args = process.argv.slice(2);
 const Option = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
@@ -69,6 +69,11 @@ const server = createServer(async (request, response) => {
     const topic = topics.find((one) => one.name === name);
     if (!topic) return Missing(`no topic is called "${name}"`, 'did you mean "page-views"?');
     return Json(part === "records" ? Records(topic, url.searchParams) : topic);
+  }
+  if (kind === "dead-letters" && request.method === "POST") {
+    let text = "";
+    for await (const piece of request) text += piece;
+    return Json(ActOnDeadLetters(JSON.parse(text)));
   }
   if (kind === "dead-letters")
     return Json(state.is_empty ? [] : DeadLetters(Number(url.searchParams.get("limit") ?? 100)));

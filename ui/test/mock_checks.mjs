@@ -243,6 +243,46 @@ export const kMockChecks = [
       }),
   ],
   [
+    "a dead letter is discarded with a reason, retried, or refused with one",
+    ({ browser }) =>
+      browser.With("/dead-letters", {}, async (page) => {
+        await page.waitForSelector("table.letters tbody tr");
+        const Open = async (kind) => {
+          const row = page.locator("table.letters tbody tr", {
+            has: page.locator("td:nth-child(3)", { hasText: new RegExp(`^${kind}$`) }),
+          });
+          const state = row.filter({ has: page.locator(".letter-state", { hasText: "open" }) });
+          await state.first().locator(".cell-button").click();
+          await page.waitForSelector(".letter-actions");
+          return page.locator("tr.active .letter-state");
+        };
+        const first = await Open("malformed");
+        Expect(
+          await page.getByRole("button", { name: "Discard" }).isDisabled(),
+          "discards without a reason",
+        );
+        await page.getByLabel("Reason").fill("a test");
+        await CheckAccessible(page);
+        await browser.Shot(page, "letter-actions-1440-light");
+        await page.getByRole("button", { name: "Discard" }).click();
+        await page.waitForFunction(
+          () => document.querySelector("tr.active .letter-state")?.innerText === "discarded",
+        );
+        Expect((await first.innerText()) === "discarded", "not discarded");
+        await page.locator("tr.active .cell-button").click();
+        await Open("not_null");
+        await page.getByRole("button", { name: "Retry" }).click();
+        await page.waitForFunction(
+          () => document.querySelector("tr.active .letter-state")?.innerText === "replayed",
+        );
+        await page.locator("tr.active .cell-button").click();
+        const refused = await Open("constraint");
+        await page.getByRole("button", { name: "Retry" }).click();
+        await page.getByText(/^Refused: CHECK/).waitFor();
+        Expect((await refused.innerText()) === "open", "a refused letter is not open");
+      }),
+  ],
+  [
     "records of a topic",
     ({ browser }) =>
       browser.With("/topics/page-views", {}, async (page) => {

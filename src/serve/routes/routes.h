@@ -18,8 +18,10 @@ namespace millrace::serve {
 Handler InPool(BlockingPool& pool, std::function<Response(const Request&)> answer);
 Response JsonResponse(Result<std::string> json);
 
-// /api/pipeline, /api/jobs, /api/dashboards, /api/sql, /api/dead-letters
+// /api/pipeline, /api/jobs, /api/dashboards, /api/sql
 void AddViewRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /api/dead-letters
+void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/topics
 void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics

@@ -1,16 +1,10 @@
 // Routes whose bodies the backend makes.
-#include <charconv>
 #include <map>
 
 #include "serve/routes/json_body.h"
 #include "serve/routes/routes.h"
 
 namespace millrace::serve {
-
-namespace {
-constexpr int64_t kDeadLettersDefault = 100;
-constexpr int64_t kDeadLettersMax = 1000;
-}  // namespace
 
 Handler InPool(BlockingPool& pool, std::function<Response(const Request&)> answer) {
   return [&pool, answer = std::make_shared<std::function<Response(const Request&)>>(
@@ -70,18 +64,6 @@ void AddViewRoutes(Router& router, Backend& backend, BlockingPool& pool) {
                                           .WithHint("send {\"sql\": \"SELECT 1\"}"));
                }
                return JsonResponse(backend.SqlJson(**sql));
-             }));
-  router.Add(Method::kGet, "/api/dead-letters", InPool(pool, [&backend](const Request& request) {
-               int64_t limit = kDeadLettersDefault;
-               std::string_view text = request.Query("limit");
-               if (!text.empty()) {
-                 auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), limit);
-                 if (ec != std::errc() || end != text.data() + text.size() || limit < 0) {
-                   return ErrorResponse(
-                       Status(Code::kInvalidArgument, "\"limit\" is not a number of dead letters"));
-                 }
-               }
-               return JsonResponse(backend.DeadLettersJson(std::min(limit, kDeadLettersMax)));
              }));
 }
 

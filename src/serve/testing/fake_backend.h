@@ -50,6 +50,12 @@ class FakeBackend final : public Backend {
     return "\"" + sql + "\"";
   }
   Result<std::string> DeadLettersJson(int64_t limit) override { return std::to_string(limit); }
+  Result<std::string> DeadLetterJson(const std::string& id) override {
+    return "{\"id\":\"" + id + "\"}";
+  }
+  Result<std::string> ActOnDeadLetters(std::string_view request_json) override {
+    return std::string(request_json);
+  }
   Status Ready() override { return ready; }
   std::function<void()> Subscribe(std::function<void(const Change&)> on_change) override {
     std::lock_guard lock(mutex_);
