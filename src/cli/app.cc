@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/dbt.h"
 #include "cli/terminal.h"
 
 namespace millrace::cli {
@@ -18,6 +19,7 @@ namespace {
 
 constexpr const char* kStart = "Start";
 constexpr const char* kRunGroup = "Run";
+constexpr const char* kModels = "Models (dbt projects)";
 constexpr const char* kLook = "Look inside";
 
 constexpr const char* kFooter = R"(Examples:
@@ -40,6 +42,7 @@ struct AllOptions {
   ValidateOptions validate;
   DevOptions dev;
   RunOptions run;
+  DbtOptions dbt;
   SqlOptions sql;
   TopicsOptions topics;
   StatusOptions status;
@@ -63,6 +66,7 @@ class CommandLine {
     app_.get_formatter()->column_width(34);
     AddStart();
     AddRunning();
+    AddDbtCommands();
     AddTopics();
     AddLooking();
   }
@@ -87,6 +91,9 @@ class CommandLine {
     return sub;
   }
 
+  CLI::App* AddDbt(const char* name, const char* summary, const char* footer);
+  void AddDbtSelection(CLI::App* sub);
+
   static void AddTarget(CLI::App* sub, std::string& target) {
     sub->add_option("-t,--target", target, "Target of millrace.yml; default: the one it names")
         ->type_name("NAME");
@@ -100,6 +107,7 @@ class CommandLine {
 
   void AddStart();
   void AddRunning();
+  void AddDbtCommands();
   void AddTopics();
   void AddProduce(CLI::App* topics);
   void AddConsume(CLI::App* topics);
@@ -167,11 +175,18 @@ void CommandLine::AddRunning() {
       "  millrace run clicks.sql -n 20        the first 20 rows of its SELECT\n\n"
       "INSERT jobs end with their sources; without an end, Ctrl-C stops them with a checkpoint.\n"
       "Then each SELECT prints its rows. EXPLAIN, SHOW and DESCRIBE answer first. State lives\n"
-      "in .millrace/ beside the file: a second run goes on where the first one ended.",
-      [this] { return RunRun(options_.run); });
-  run->add_option("path", options_.run.path, "An .sql file or a project")
-      ->type_name("FILE|DIR")
-      ->required();
+      "in .millrace/ beside the file: a second run goes on where the first one ended.\n\n"
+      "A directory with dbt_project.yml: builds its models; see `millrace build --help`.",
+      [this] {
+        if (!IsDbtProject(options_.run.path)) return RunRun(options_.run);
+        options_.dbt.command = "run";
+        options_.dbt.directory = options_.run.path;
+        options_.dbt.target = options_.run.target;
+        return RunDbt(options_.dbt);
+      });
+  options_.run.path = ".";
+  run->add_option("path", options_.run.path, "An .sql file or a project; default: .")
+      ->type_name("FILE|DIR");
   run->add_option("--kafka-listen", options_.run.kafka_listen,
                   "Where Kafka clients find the log meanwhile; default: millrace.yml, else nowhere")
       ->type_name("HOST:PORT");
@@ -180,6 +195,54 @@ void CommandLine::AddRunning() {
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   AddLogLevel(run, options_.run.log_level);
+  AddDbtSelection(run);
+}
+
+void CommandLine::AddDbtSelection(CLI::App* sub) {
+  sub->add_option("-s,--select", options_.dbt.select,
+                  "Nodes of a dbt project: orders, +orders, tag:daily, path:models/marts")
+      ->type_name("NODES");
+  sub->add_option("--exclude", options_.dbt.exclude, "Nodes to leave out")->type_name("NODES");
+  sub->add_option("--vars", options_.dbt.vars, "Variables of a dbt project, as YAML: '{days: 7}'")
+      ->type_name("YAML");
+  sub->add_option("--profiles-dir", options_.dbt.profiles_directory, "Where profiles.yml lies")
+      ->type_name("DIR");
+  sub->add_flag("--full-refresh", options_.dbt.full_refresh,
+                "Make incremental models anew from nothing");
+  sub->add_flag("--fail-fast", options_.dbt.fail_fast, "Stop at the first node that fails");
+}
+
+CLI::App* CommandLine::AddDbt(const char* name, const char* summary, const char* footer) {
+  CLI::App* sub = Add(kModels, name, summary, footer, [this, name] {
+    options_.dbt.command = name;
+    return RunDbt(options_.dbt);
+  });
+  sub->add_option("dir,--project-dir", options_.dbt.directory, "A directory with dbt_project.yml")
+      ->type_name("DIR")
+      ->capture_default_str();
+  sub->add_option("-t,--target", options_.dbt.target, "Target of profiles.yml")->type_name("NAME");
+  AddDbtSelection(sub);
+  return sub;
+}
+
+void CommandLine::AddDbtCommands() {
+  AddDbt("build", "Seeds, models, snapshots and tests of a dbt project, in their order",
+         "Examples:\n  millrace build shop\n  millrace build shop --select +orders\n"
+         "  millrace build --full-refresh --vars '{days: 7}'\n\n"
+         "Runs in DuckDB: the file of profiles.yml, or .millrace/warehouse.duckdb. Every model is\n"
+         "one transaction. Writes target/manifest.json, run_results.json and compiled/.");
+  AddDbt("test", "The tests of a dbt project", "Example:\n  millrace test shop -s orders");
+  AddDbt("seed", "Load the CSV files of a dbt project", "Example:\n  millrace seed shop");
+  AddDbt("snapshot", "Note new versions of rows in a dbt project's snapshots",
+         "Example:\n  millrace snapshot shop");
+  AddDbt("compile", "Write the SQL of a dbt project to target/compiled, and run nothing",
+         "Example:\n  millrace compile shop -s orders");
+  CLI::App* ls = AddDbt("ls", "List the nodes of a dbt project",
+                        "Example:\n  millrace ls shop -s +orders --output name");
+  ls->add_option("--output", options_.dbt.format, "selector, name, path or json")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"selector", "name", "path", "json"}))
+      ->capture_default_str();
 }
 
 void CommandLine::AddTopics() {
