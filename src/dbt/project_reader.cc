@@ -252,6 +252,12 @@ Status ProjectReader::AddNode(Node node, const std::string& section) {
   node.enabled = node.config["enabled"].truth_or(true);
   MR_RETURN_IF_ERROR(Place(node));
   if (!node.enabled) return Status::Ok();
+  if (node.config["contract"]["enforced"].truth()) {
+    return Status(Code::kUnsupported,
+                  fmt::format("the contract of \"{}\" is not enforced here yet", node.name))
+        .WithHint("set contract: {enforced: false}, or declare tests")
+        .At({node.path, node.line, 0, 0});
+  }
   if (auto [at, added] = project_.nodes.try_emplace(node.id, node); !added) {
     return Status(Code::kAlreadyExists,
                   fmt::format("{} \"{}\" is in two files: {} and {}", node.kind, node.name,

@@ -156,6 +156,11 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
                    const std::function<void(const std::string&)>& log) {
   const int64_t started_us = env::Clock::System()->WallMicros();
   templates_.set_log(log);
+  for (const char* config : {"store_failures", "grants", "persist_docs"}) {
+    const auto uses = [&](const Node* node) { return node->config[config].truth(); };
+    const auto count = std::count_if(plan.begin(), plan.end(), uses);
+    if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
+  }
   MR_RETURN_IF_ERROR(OpenWarehouse());
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
   Status status = Carry(plan, progress);

@@ -167,18 +167,19 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
   if (name == "config") return Config(args, kwargs);
   if (name == "config.get") return ConfigGet(args, kwargs, false);
   if (name == "config.require") return ConfigGet(args, kwargs, true);
-  if (name == "config.persist_relation_docs" || name == "config.persist_column_docs") return false;
+  if (name == "config.persist_relation_docs" || name == "config.persist_column_docs")
+    return Value(false);
   if (name == "var") return Var(args, kwargs);
   if (name == "var.has_var") {
-    return project_.FindVar(node_ ? node_->package : "", args[0].text()) != nullptr;
+    return Value(project_.FindVar(node_ ? node_->package : "", args[0].text()) != nullptr);
   }
   if (name == "env_var") return EnvVar(args, kwargs);
   if (name == "is_incremental") {
-    return execute_ && node_ != nullptr && is_incremental_ && is_incremental_(*node_);
+    return Value(execute_ && node_ != nullptr && is_incremental_ && is_incremental_(*node_));
   }
   if (name == "should_full_refresh") {
     const Value& own = node_ ? node_->config["full_refresh"] : Value();
-    return own.truth_or(project_.options.full_refresh);
+    return Value(own.truth_or(project_.options.full_refresh));
   }
   if (name == "run_query") {
     if (!execute_ || !query_) return Value();
@@ -188,7 +189,7 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
     if (execute_ && log_ && (name == "print" || Argument(args, kwargs, 1, "info").truth())) {
       log_(Argument(args, kwargs, 0, "msg").text());
     }
-    return "";
+    return Value("");
   }
   if (name == "doc") {
     auto found = project_.docs.find(args.list().empty() ? "" : args.list().back().text());
@@ -202,7 +203,7 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
   }
   if (name == "exceptions.warn") {
     if (log_) log_("warning: " + Argument(args, kwargs, 0, "msg").text());
-    return "";
+    return Value("");
   }
   if (name == "api.Relation.create") {
     return Value::Object({{"$relation", kwargs}});
@@ -217,7 +218,7 @@ Result<Value> Templates::Config(const Value& args, const Value& kwargs) {
     if (args[0].is_map()) MergeConfig(args[0], node_->config);
     MergeConfig(kwargs, node_->config);
   }
-  return "";
+  return Value("");
 }
 
 Result<Value> Templates::ConfigGet(const Value& args, const Value& kwargs, bool required) {
@@ -289,14 +290,14 @@ Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
 
 Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
   const std::string name = Argument(args, kwargs, 0, "var").text();
-  if (const char* value = std::getenv(name.c_str())) return value;
+  if (const char* value = std::getenv(name.c_str())) return Value(value);
   if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
   return Status(Code::kNotFound,
                 fmt::format("environment variable \"{}\" is not set and has no default", name));
 }
 
 Result<Value> Templates::Columns(const Value& relation) {
-  if (!execute_ || !query_) return Value::List{};
+  if (!execute_ || !query_) return Value(Value::List{});
   MR_ASSIGN_OR_RETURN(Value answer, query_("DESCRIBE " + SqlName(relation)));
   Value out = Value::List{};
   for (const Value& row : answer["$table"]["rows"].list()) {
@@ -311,8 +312,8 @@ Result<Value> Templates::Columns(const Value& relation) {
 
 Result<Value> Templates::Adapter(const std::string& method, const Value& args,
                                  const Value& kwargs) {
-  if (method == "quote") return QuoteIdentifier(args[0].text());
-  if (method == "type") return "duckdb";
+  if (method == "quote") return Value(QuoteIdentifier(args[0].text()));
+  if (method == "type") return Value("duckdb");
   if (method == "get_columns_in_relation") return Columns(args[0]);
   if (method == "get_relation" || method == "check_schema_exists") {
     if (!execute_ || !query_) return Value();
@@ -330,7 +331,7 @@ Result<Value> Templates::Adapter(const std::string& method, const Value& args,
     }
     MR_ASSIGN_OR_RETURN(Value answer, query_(sql));
     const Value& row = answer["$table"]["rows"][size_t{0}];
-    if (schema_only) return !row.is_null();
+    if (schema_only) return Value(!row.is_null());
     if (row.is_null()) return Value();
     return Value::Object({{"$relation", Value::Object({{"database", row[0]},
                                                        {"schema", row[1]},
@@ -338,7 +339,7 @@ Result<Value> Templates::Adapter(const std::string& method, const Value& args,
                                                        {"type", row[3]}})}});
   }
   if (method == "create_schema" || method == "drop_relation" || method == "drop_schema") {
-    if (!execute_ || !query_) return "";
+    if (!execute_ || !query_) return Value("");
     const Value& parts = args[0]["$relation"];
     const std::string schema = QuoteIdentifier(parts["schema"].text());
     if (method == "create_schema") return query_("CREATE SCHEMA IF NOT EXISTS " + schema);
