@@ -44,7 +44,8 @@ Result<Outcome> Builder::Seed(Node& node) {
       std::string choose = "CASE";
       for (const Guess& guess : kGuesses) {
         choose += fmt::format(
-            " WHEN bool_and(coalesce((SELECT {} FROM (SELECT {} AS v)), true)) THEN '{}'",
+            " WHEN coalesce(bool_and(coalesce((SELECT {} FROM (SELECT {} AS v)), true)), true) "
+            "THEN '{}'",
             guess.condition, name, guess.type);
       }
       tests.push_back(choose + " ELSE 'VARCHAR' END");
