@@ -87,6 +87,8 @@ class BenchBackend final : public serve::Backend {
   }
   Result<std::string> SqlJson(const std::string&) override { return std::string("{}"); }
   Result<std::string> DeadLettersJson(int64_t) override { return std::string("[]"); }
+  Result<std::string> DeadLetterJson(const std::string&) override { return std::string("{}"); }
+  Result<std::string> ActOnDeadLetters(std::string_view) override { return std::string("{}"); }
   Status Ready() override { return {}; }
   std::function<void()> Subscribe(std::function<void(const serve::Change&)>) override {
     return [] {};

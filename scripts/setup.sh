@@ -81,6 +81,31 @@ duckdb_shared() { # the shared library the tests link, so that each links in a m
   rm -rf "$tmp"
 }
 
+jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
+  local out=$deps/jinja stamp
+  stamp=$(cat src/dbt/jinja/Cargo.toml src/dbt/jinja/Cargo.lock src/dbt/jinja/src/*.rs | sha256sum)
+  [ -f "$out/libmillrace_jinja.a" ] && [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  # Debian's plain cargo is too old for these crates; cargo-web is the one kept up to date.
+  have cargo && [ "$(cargo --version | tr -dc '0-9. ' | cut -d. -f2)" -ge 78 ] ||
+    apt_install cargo-web rustc-web
+  say "building the Jinja engine (crate minijinja)"
+  mkdir -p "$out"
+  cargo build -q --release --locked --manifest-path src/dbt/jinja/Cargo.toml --target-dir "$out/build"
+  cp "$out/build/release/libmillrace_jinja.a" "$out/"
+  printf '%s\n' "$stamp" > "$out/stamp"
+  rm -rf "$out/build"
+}
+
+dbt_reference() { # dbt itself, to compare with: tests/e2e/dbt_test.sh, scripts/bench_dbt.sh
+  local out=$deps/dbt
+  [ -f "$out/.ready" ] && return 0
+  say "fetching dbt (PyPI dbt-core, dbt-duckdb)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check \
+    dbt-core==1.11.16 dbt-duckdb==1.10.1 "duckdb==$duckdb_version"
+  touch "$out/.ready"
+}
+
 kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
   local out=$deps/kafka-clients
   [ -f "$out/.ready" ] && return 0
@@ -96,8 +121,10 @@ have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
 duckdb_static
 duckdb_shared
+jinja_engine
 if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
   kafka_clients
+  dbt_reference
 fi
 say "ready"

@@ -11,6 +11,7 @@
 #include "cli/app_dlq.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/dbt.h"
 #include "cli/schema_import.h"
 #include "cli/terminal.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr const char* kStart = "Start";
 constexpr const char* kRunGroup = "Run";
+constexpr const char* kModels = "Models (dbt projects)";
 constexpr const char* kLook = "Look inside";
 
 constexpr const char* kFooter = R"(Examples:
@@ -43,6 +45,7 @@ struct AllOptions {
   TestOptions test;
   DevOptions dev;
   RunOptions run;
+  DbtOptions dbt;
   SqlOptions sql;
   TopicsOptions topics;
   DlqOptions dlq;
@@ -69,6 +72,7 @@ class CommandLine {
     app_.get_formatter()->column_width(34);
     AddStart();
     AddRunning();
+    AddDbtCommands();
     AddTopics();
     AddDlqCommands(
         app_.add_subcommand("dlq", "Dead letters: look, edit, replay, discard")->group(kLook),
@@ -96,6 +100,9 @@ class CommandLine {
     return sub;
   }
 
+  CLI::App* AddDbt(const char* name, const char* summary, const char* footer);
+  void AddDbtSelection(CLI::App* sub);
+
   static void AddTarget(CLI::App* sub, std::string& target) {
     sub->add_option("-t,--target", target, "Target of millrace.yml; default: the one it names")
         ->type_name("NAME");
@@ -109,6 +116,7 @@ class CommandLine {
 
   void AddStart();
   void AddRunning();
+  void AddDbtCommands();
   void AddTopics();
   void AddProduce(CLI::App* topics);
   void AddConsume(CLI::App* topics);
@@ -158,8 +166,14 @@ void CommandLine::AddStart() {
           "      expect:\n"
           "        tables: {page_view_counts: [{url: /a, views: 1}]}\n\n"
           "Runs the project's own jobs over a log of their own; touches no data of the project.\n"
-          "Exit code 1 when a test fails. docs/testing-your-sql.md tells more.",
-          [this] { return RunTest(options_.test); });
+          "Exit code 1 when a test fails. docs/testing-your-sql.md tells more.\n"
+          "A directory with dbt_project.yml: runs that project's tests.",
+          [this] {
+            if (!IsDbtProject(options_.test.directory)) return RunTest(options_.test);
+            options_.dbt.command = "test";
+            options_.dbt.directory = options_.test.directory;
+            return RunDbt(options_.dbt);
+          });
   test->add_option("dir", options_.test.directory, "The project")
       ->type_name("DIR")
       ->capture_default_str();
@@ -167,6 +181,9 @@ void CommandLine::AddStart() {
       ->type_name("TEXT");
   test->add_flag("--thorough", options_.test.thorough,
                  "Each test again with an epoch per record, and with a crash after every step");
+  test->add_option("-t,--target", options_.dbt.target, "Of a dbt project: target of profiles.yml")
+      ->type_name("NAME");
+  AddDbtSelection(test);
 
   CLI::App* schema = app_.add_subcommand("schema", "Make tables from other schemas")->group(kStart);
   schema->require_subcommand(1);
@@ -216,11 +233,18 @@ void CommandLine::AddRunning() {
       "  millrace run clicks.sql -n 20        the first 20 rows of its SELECT\n\n"
       "INSERT jobs end with their sources; without an end, Ctrl-C stops them with a checkpoint.\n"
       "Then each SELECT prints its rows. EXPLAIN, SHOW and DESCRIBE answer first. State lives\n"
-      "in .millrace/ beside the file: a second run goes on where the first one ended.",
-      [this] { return RunRun(options_.run); });
-  run->add_option("path", options_.run.path, "An .sql file or a project")
-      ->type_name("FILE|DIR")
-      ->required();
+      "in .millrace/ beside the file: a second run goes on where the first one ended.\n\n"
+      "A directory with dbt_project.yml: builds its models; see `millrace build --help`.",
+      [this] {
+        if (!IsDbtProject(options_.run.path)) return RunRun(options_.run);
+        options_.dbt.command = "run";
+        options_.dbt.directory = options_.run.path;
+        options_.dbt.target = options_.run.target;
+        return RunDbt(options_.dbt);
+      });
+  options_.run.path = ".";
+  run->add_option("path", options_.run.path, "An .sql file or a project; default: .")
+      ->type_name("FILE|DIR");
   run->add_option("--kafka-listen", options_.run.kafka_listen,
                   "Where Kafka clients find the log meanwhile; default: millrace.yml, else nowhere")
       ->type_name("HOST:PORT");
@@ -229,6 +253,53 @@ void CommandLine::AddRunning() {
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   AddLogLevel(run, options_.run.log_level);
+  AddDbtSelection(run);
+}
+
+void CommandLine::AddDbtSelection(CLI::App* sub) {
+  sub->add_option("-s,--select", options_.dbt.select,
+                  "Nodes of a dbt project: orders, +orders, tag:daily, path:models/marts")
+      ->type_name("NODES");
+  sub->add_option("--exclude", options_.dbt.exclude, "Nodes to leave out")->type_name("NODES");
+  sub->add_option("--vars", options_.dbt.vars, "Variables of a dbt project, as YAML: '{days: 7}'")
+      ->type_name("YAML");
+  sub->add_option("--profiles-dir", options_.dbt.profiles_directory, "Where profiles.yml lies")
+      ->type_name("DIR");
+  sub->add_flag("--full-refresh", options_.dbt.full_refresh,
+                "Make incremental models anew from nothing");
+  sub->add_flag("--fail-fast", options_.dbt.fail_fast, "Stop at the first node that fails");
+}
+
+CLI::App* CommandLine::AddDbt(const char* name, const char* summary, const char* footer) {
+  CLI::App* sub = Add(kModels, name, summary, footer, [this, name] {
+    options_.dbt.command = name;
+    return RunDbt(options_.dbt);
+  });
+  sub->add_option("dir,--project-dir", options_.dbt.directory, "A directory with dbt_project.yml")
+      ->type_name("DIR")
+      ->capture_default_str();
+  sub->add_option("-t,--target", options_.dbt.target, "Target of profiles.yml")->type_name("NAME");
+  AddDbtSelection(sub);
+  return sub;
+}
+
+void CommandLine::AddDbtCommands() {
+  AddDbt("build", "Seeds, models, snapshots and tests of a dbt project, in their order",
+         "Examples:\n  millrace build shop\n  millrace build shop --select +orders\n"
+         "  millrace build --full-refresh --vars '{days: 7}'\n\n"
+         "Runs in DuckDB: the file of profiles.yml, or .millrace/warehouse.duckdb. Every model is\n"
+         "one transaction. Writes target/manifest.json, run_results.json and compiled/.");
+  AddDbt("seed", "Load the CSV files of a dbt project", "Example:\n  millrace seed shop");
+  AddDbt("snapshot", "Note new versions of rows in a dbt project's snapshots",
+         "Example:\n  millrace snapshot shop");
+  AddDbt("compile", "Write the SQL of a dbt project to target/compiled, and run nothing",
+         "Example:\n  millrace compile shop -s orders");
+  CLI::App* ls = AddDbt("ls", "List the nodes of a dbt project",
+                        "Example:\n  millrace ls shop -s +orders --output name");
+  ls->add_option("--output", options_.dbt.format, "selector, name, path or json")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"selector", "name", "path", "json"}))
+      ->capture_default_str();
 }
 
 void CommandLine::AddTopics() {
@@ -359,16 +430,16 @@ void CommandLine::AddLooking() {
       ->capture_default_str();
   status->add_flag("--json", options_.status.json, "The whole pipeline as JSON");
 
-  CLI::App* verify =
-      Add(kLook, "verify", "Compute a job's results again as a batch, and compare row by row",
-          "Examples:\n  millrace verify page_view_counts\n"
-          "  millrace verify revenue shop --json\n\n"
-          "For a job over topics into a 'jdbc' table, while `millrace dev` is stopped: what it has\n"
-          "read is computed once more by DuckDB over the stored input, and compared with the rows\n"
-          "that the table holds, as far as they are final. Prints a receipt, or the rows that\n"
-          "differ (\"expected\" is the batch, \"got\" the table) with exit code 1. Queries that have\n"
-          "no equal as a batch are refused with the reason.",
-          [this] { return RunVerify(options_.verify); });
+  CLI::App* verify = Add(
+      kLook, "verify", "Compute a job's results again as a batch, and compare row by row",
+      "Examples:\n  millrace verify page_view_counts\n"
+      "  millrace verify revenue shop --json\n\n"
+      "For a job over topics into a 'jdbc' table, while `millrace dev` is stopped: what it has\n"
+      "read is computed once more by DuckDB over the stored input, and compared with the rows\n"
+      "that the table holds, as far as they are final. Prints a receipt, or the rows that\n"
+      "differ (\"expected\" is the batch, \"got\" the table) with exit code 1. Queries that have\n"
+      "no equal as a batch are refused with the reason.",
+      [this] { return RunVerify(options_.verify); });
   verify->add_option("job", options_.verify.job, "Which one")->type_name("JOB")->required();
   verify->add_option("dir", options_.verify.directory, "The project")
       ->type_name("DIR")

@@ -1,0 +1,28 @@
+// The commands on a dbt project: what they take, and the function that carries them out.
+//
+// Contract: as in cli/commands.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace millrace::cli {
+
+struct DbtOptions {
+  std::string command;  // build, run, test, seed, snapshot, compile, ls
+  std::string directory = ".";
+  std::string target;
+  std::string profiles_directory;
+  std::vector<std::string> select;
+  std::vector<std::string> exclude;
+  std::string vars;  // YAML
+  bool full_refresh = false;
+  bool fail_fast = false;
+  std::string format = "selector";  // of ls
+};
+int RunDbt(const DbtOptions& options);
+
+// Whether the directory has a dbt_project.yml.
+bool IsDbtProject(const std::string& directory);
+
+}  // namespace millrace::cli

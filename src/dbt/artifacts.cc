@@ -1,0 +1,215 @@
+#include "dbt/artifacts.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+
+#include "base/strings.h"
+#include "base/version.h"
+#include "env/clock.h"
+#include "env/files.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+std::string Timestamp(int64_t micros) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z",
+                     fmt::gmtime(static_cast<std::time_t>(micros / 1'000'000)), micros % 1'000'000);
+}
+
+// What tools that read artifacts know by this version is dbt's schema, which ours follows.
+Value Metadata(const Project& project, const char* schema) {
+  return Value::Object(
+      {{"dbt_schema_version", fmt::format("https://schemas.getdbt.com/dbt/{}.json", schema)},
+       {"dbt_version", "1.11.0"},
+       {"generated_at", Timestamp(env::Clock::System()->WallMicros())},
+       {"invocation_id", project.invocation_id},
+       {"env", Value::Object({{"MILLRACE_VERSION", kVersion}})},
+       {"adapter_type", "duckdb"},
+       {"project_name", project.name()}});
+}
+
+Value FullPath(const Node& node) {
+  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
+         QuoteIdentifier(node.alias);
+}
+
+Value NodeEntry(const Node& node) {
+  const bool test = node.kind == "test";
+  Value columns = Value::Object();
+  for (const Value& column : node.properties["columns"].list()) {
+    columns.Set(column["name"].text(),
+                Value::Object({{"name", column["name"]},
+                               {"description", column["description"].text()},
+                               {"meta", column["meta"].is_map() ? column["meta"] : Value::Object()},
+                               {"data_type", column["data_type"]},
+                               {"tags", Value(column["tags"].texts())}}));
+  }
+  Value config = node.config;
+  config.Set("enabled", true);
+  config.Set("materialized", node.materialized());
+  Value refs = Value::List{};
+  for (const Value& ref : node.refs.list()) {
+    const bool with_package = ref.list().size() > 1;
+    refs.Append(Value::Object({{"name", ref.list().back()},
+                               {"package", with_package ? ref[0] : Value()},
+                               {"version", Value()}}));
+  }
+  Value entry = Value::Object(
+      {{"database", node.database},
+       {"schema", node.schema},
+       {"name", node.name},
+       {"resource_type", node.kind},
+       {"package_name", node.package},
+       {"path", node.path.substr(std::min(node.path.size(), node.path.find('/') + 1))},
+       {"original_file_path", node.path},
+       {"unique_id", node.id},
+       {"fqn", node.fqn},
+       {"alias", node.alias},
+       {"checksum", Value::Object({{"name", "none"}, {"checksum", ""}})},
+       {"config", config},
+       {"tags", node.tags},
+       {"description", node.properties["description"].text()},
+       {"columns", columns},
+       {"meta", node.config["meta"].is_map() ? node.config["meta"] : Value::Object()},
+       {"raw_code", node.code},
+       {"language", "sql"},
+       {"refs", refs},
+       {"sources", node.source_refs},
+       {"metrics", Value::List{}},
+       {"depends_on", Value::Object({{"macros", Value::List{}}, {"nodes", node.depends_on}})},
+       {"relation_name", test || node.materialized() == "ephemeral" ? Value() : FullPath(node)}});
+  if (!node.compiled.empty()) {
+    entry.Set("compiled", true);
+    entry.Set("compiled_code", node.compiled);
+  }
+  if (test && !node.test_name.empty()) {
+    entry.Set("column_name", node.column.empty() ? Value() : Value(node.column));
+    entry.Set("test_metadata",
+              Value::Object({{"name", node.test_name}, {"kwargs", Value::Object()}}));
+  }
+  return entry;
+}
+
+Value SourceEntry(const Node& node) {
+  Value entry = NodeEntry(node);
+  entry.Set("source_name", node.source_name);
+  entry.Set("identifier", node.alias);
+  entry.Set("source_description", "");
+  entry.Set("loader", "");
+  return entry;
+}
+
+Value Manifest(const Project& project) {
+  Value nodes = Value::Object(), sources = Value::Object();
+  Value parents = Value::Object(), children = Value::Object();
+  for (const auto& [id, node] : project.nodes) {
+    (node.kind == "source" ? sources : nodes)
+        .map()
+        .emplace_back(id, node.kind == "source" ? SourceEntry(node) : NodeEntry(node));
+    parents.map().emplace_back(id, node.depends_on);
+    children.map().emplace_back(id, Value::List{});
+  }
+  for (const auto& [id, node] : project.nodes) {
+    for (const std::string& parent : node.depends_on) {
+      auto& all = children.map();
+      auto at =
+          std::lower_bound(all.begin(), all.end(), parent,
+                           [](const auto& e, const std::string& key) { return e.first < key; });
+      if (at != all.end() && at->first == parent) at->second.Append(id);
+    }
+  }
+  Value docs = Value::Object();
+  for (const auto& [name, text] : project.docs) {
+    docs.Set("doc." + project.name() + "." + name,
+             Value::Object({{"name", name}, {"block_contents", text}}));
+  }
+  Value out = Value::Object({{"metadata", Metadata(project, "manifest/v12")},
+                             {"nodes", nodes},
+                             {"sources", sources},
+                             {"macros", Value::Object()},
+                             {"docs", docs},
+                             {"parent_map", parents},
+                             {"child_map", children}});
+  for (const char* key : {"exposures", "metrics", "groups", "selectors", "disabled", "group_map",
+                          "saved_queries", "semantic_models", "unit_tests"}) {
+    out.Set(key, Value::Object());
+  }
+  Value exposures = Value::Object();
+  for (const Value& exposure : project.exposures.list()) {
+    exposures.Set("exposure." + project.name() + "." + exposure["name"].text(), exposure);
+  }
+  out.Set("exposures", exposures);
+  return out;
+}
+
+Value ResultEntry(const NodeResult& result) {
+  const Node& node = *result.node;
+  Value response = Value::Object({{"_message", result.outcome.message}});
+  if (result.outcome.rows >= 0) response.Set("rows_affected", result.outcome.rows);
+  Value timing = Value::List{};
+  timing.Append(Value::Object({{"name", "execute"},
+                               {"started_at", Timestamp(result.started_us)},
+                               {"completed_at", Timestamp(result.finished_us)}}));
+  const Outcome& outcome = result.outcome;
+  const std::string message = result.error.ok() ? outcome.message : result.error.ToString();
+  return Value::Object(
+      {{"status", outcome.status},
+       {"timing", outcome.status == "skipped" ? Value(Value::List{}) : timing},
+       {"thread_id", "Thread-1"},
+       {"execution_time", static_cast<double>(result.finished_us - result.started_us) / 1e6},
+       {"adapter_response", response},
+       {"message", message.empty() ? Value() : Value(message)},
+       {"failures", outcome.failures < 0 ? Value() : Value(outcome.failures)},
+       {"unique_id", node.id},
+       {"compiled", !node.compiled.empty()},
+       {"compiled_code", node.compiled.empty() ? Value() : Value(node.compiled)},
+       {"relation_name", node.kind == "test" ? Value() : FullPath(node)}});
+}
+
+Status Write(const Project& project, const std::string& name, const std::string& text) {
+  env::FileSystem& files = *env::FileSystem::Real();
+  const std::string path = project.Absolute(project.target_directory + "/" + name);
+  MR_RETURN_IF_ERROR(files.CreateDirectories(env::ParentDirectory(path)));
+  return env::ReplaceFile(files, path, text);
+}
+
+}  // namespace
+
+Status WriteArtifacts(const Project& project, const std::string& command,
+                      const std::vector<NodeResult>& results, int64_t elapsed_us) {
+  Value entries = Value::List{};
+  for (const NodeResult& result : results) entries.Append(ResultEntry(result));
+  Value run = Value::Object({{"metadata", Metadata(project, "run-results/v6")},
+                             {"results", entries},
+                             {"elapsed_time", static_cast<double>(elapsed_us) / 1e6},
+                             {"args", Value::Object({{"which", command},
+                                                     {"full_refresh", project.options.full_refresh},
+                                                     {"vars", project.options.vars}})}});
+  MR_RETURN_IF_ERROR(Write(project, "manifest.json", Manifest(project).ToJson()));
+  return Write(project, "run_results.json", run.ToJson());
+}
+
+Status WriteCompiled(const Project& project, const Node& node) {
+  // Not synced: whoever needs it makes it anew.
+  std::string path = node.path;
+  if (node.kind == "test" && !node.test_name.empty()) path += "/" + node.name + ".sql";
+  const std::filesystem::path file(
+      project.Absolute(project.target_directory + "/compiled/" + node.package + "/" + path));
+  std::error_code error;
+  std::filesystem::create_directories(file.parent_path(), error);
+  std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(file.c_str(), "w"), &std::fclose);
+  if (!out || std::fwrite(node.compiled.data(), 1, node.compiled.size(), out.get()) !=
+                  node.compiled.size()) {
+    return Status(Code::kIo, fmt::format("cannot write \"{}\"", file.string()));
+  }
+  return Status::Ok();
+}
+
+}  // namespace millrace::dbt

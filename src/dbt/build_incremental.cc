@@ -1,0 +1,153 @@
+// Incremental models: append, delete+insert and merge into the table that is there.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "dbt/builder.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+std::string OnKeys(const std::vector<std::string>& keys) {
+  std::vector<std::string> parts;
+  for (const std::string& key : keys) {
+    parts.push_back(fmt::format("target.{0} = staged.{0}", key));
+  }
+  return Join(parts, " AND ");
+}
+
+}  // namespace
+
+Result<std::vector<Builder::Column>> Builder::ColumnsOf(duckdb::Connection& connection,
+                                                        const std::string& table) {
+  MR_ASSIGN_OR_RETURN(duck::QueryResult result,
+                      duck::Warehouse::QueryOn(connection, "DESCRIBE " + table));
+  std::vector<Column> out;
+  for (size_t row = 0; row < result.row_count(); row++) {
+    out.push_back({result.Get(row, 0).ToString(), result.Get(row, 1).ToString()});
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> Builder::MatchColumns(duckdb::Connection& connection,
+                                                       const Node& node,
+                                                       const std::string& staged) {
+  const std::string target = QualifiedName(node);
+  const std::string rule = node.config["on_schema_change"].text_or("ignore");
+  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, ColumnsOf(connection, target));
+  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, ColumnsOf(connection, staged));
+  auto find = [](const std::vector<Column>& in, const std::string& name) {
+    return std::find_if(in.begin(), in.end(),
+                        [&](const Column& c) { return EqualsIgnoreCase(c.name, name); });
+  };
+  std::vector<std::string> added, removed, names;
+  for (const Column& column : theirs) {
+    if (find(ours, column.name) == ours.end()) added.push_back(column.name);
+  }
+  for (const Column& column : ours) {
+    if (find(theirs, column.name) == theirs.end()) removed.push_back(column.name);
+  }
+  if (rule == "fail" && !(added.empty() && removed.empty())) {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("the columns of the model changed: new are [{}], gone are [{}]",
+                              Join(added, ", "), Join(removed, ", ")))
+        .WithHint("run it with --full-refresh, or set on_schema_change");
+  }
+  if (rule == "append_new_columns" || rule == "sync_all_columns") {
+    for (const std::string& name : added) {
+      MR_RETURN_IF_ERROR(
+          Run(connection, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
+                                      QuoteIdentifier(name), find(theirs, name)->type)));
+    }
+    if (rule == "sync_all_columns") {
+      for (const std::string& name : removed) {
+        MR_RETURN_IF_ERROR(Run(connection, fmt::format("ALTER TABLE {} DROP COLUMN {}", target,
+                                                       QuoteIdentifier(name))));
+      }
+      for (const Column& column : theirs) {
+        auto old = find(ours, column.name);
+        if (old == ours.end() || old->type == column.type) continue;
+        MR_RETURN_IF_ERROR(
+            Run(connection, fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target,
+                                        QuoteIdentifier(column.name), column.type)));
+      }
+    }
+    MR_ASSIGN_OR_RETURN(ours, ColumnsOf(connection, target));
+  } else if (rule != "ignore" && rule != "fail") {
+    return Status(Code::kBadOption, fmt::format("on_schema_change \"{}\" is not known", rule))
+        .WithHint("there is: ignore, fail, append_new_columns, sync_all_columns");
+  } else if (!removed.empty() && rule == "ignore") {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("the model no longer has column {}", Join(removed, ", ")))
+        .WithHint("run it with --full-refresh, or set on_schema_change");
+  }
+  for (const Column& column : theirs) {
+    if (find(ours, column.name) != ours.end()) names.push_back(QuoteIdentifier(column.name));
+  }
+  return names;
+}
+
+Status Builder::UpsertFrom(duckdb::Connection& connection, const Node& node,
+                           const std::string& staged) {
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> columns, MatchColumns(connection, node, staged));
+  const std::string target = QualifiedName(node);
+  const std::vector<std::string> keys = node.config["unique_key"].texts();
+  const std::string strategy =
+      node.config["incremental_strategy"].text_or(keys.empty() ? "append" : "delete+insert");
+  const std::string list = Join(columns, ", ");
+  if (strategy == "merge" && !keys.empty()) {
+    std::vector<std::string> chosen;
+    for (const std::string& name : node.config["merge_update_columns"].texts()) {
+      chosen.push_back(QuoteIdentifier(name));
+    }
+    const std::vector<std::string> kept = node.config["merge_exclude_columns"].texts();
+    if (chosen.empty()) chosen = columns;
+    std::vector<std::string> sets, values;
+    for (const std::string& column : chosen) {
+      const bool excluded = std::any_of(kept.begin(), kept.end(), [&](const std::string& name) {
+        return EqualsIgnoreCase(QuoteIdentifier(name), column);
+      });
+      if (!excluded) sets.push_back(column + " = staged." + column);
+    }
+    for (const std::string& column : columns) values.push_back("staged." + column);
+    return Run(
+        connection,
+        fmt::format("MERGE INTO {} AS target USING {} AS staged ON ({}) WHEN MATCHED THEN "
+                    "UPDATE SET {} WHEN NOT MATCHED THEN INSERT ({}) VALUES ({})",
+                    target, staged, OnKeys(keys), Join(sets, ", "), list, Join(values, ", ")));
+  }
+  if (strategy == "delete+insert" && !keys.empty()) {
+    MR_RETURN_IF_ERROR(
+        Run(connection, fmt::format("DELETE FROM {} AS target USING {} AS staged WHERE {}", target,
+                                    staged, OnKeys(keys))));
+  } else if (strategy != "append" && strategy != "delete+insert" && strategy != "merge") {
+    return Status(Code::kUnsupported,
+                  fmt::format("incremental_strategy \"{}\" is not known here", strategy))
+        .WithHint("there is: append, delete+insert, merge");
+  }
+  return Run(connection,
+             fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
+}
+
+Result<Outcome> Builder::Incremental(Node& node, const std::string& sql) {
+  const bool into_existing = IsIncremental(node);
+  int64_t rows = -1;
+  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
+    if (!into_existing) {
+      MR_ASSIGN_OR_RETURN(rows, CreateTable(connection, node, sql));
+      return Status::Ok();
+    }
+    const std::string staged = QuoteIdentifier(node.alias + "__millrace_staged");
+    MR_ASSIGN_OR_RETURN(rows, Count(connection, "CREATE OR REPLACE TEMP TABLE " + staged +
+                                                    " AS (\n" + sql + "\n)"));
+    const std::string temporary = "temp." + staged;
+    MR_RETURN_IF_ERROR(UpsertFrom(connection, node, temporary));
+    return Run(connection, "DROP TABLE " + temporary);
+  });
+  if (!status.ok()) return status;
+  return Outcome{"success", "OK", -1, rows};
+}
+
+}  // namespace millrace::dbt

@@ -1,0 +1,135 @@
+// Snapshots: every version of every row (slowly changing dimension, type 2).
+//
+// Source: https://docs.getdbt.com/docs/build/snapshots. A row's version is valid from
+// dbt_valid_from up to, not including, dbt_valid_to; the current one has NULL there (or
+// dbt_valid_to_current).
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "dbt/builder.h"
+#include "env/clock.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+constexpr const char* kStaged = "temp.millrace_snapshot_staged";
+
+std::string Concatenated(const std::vector<std::string>& expressions) {
+  std::vector<std::string> parts;
+  for (const std::string& e : expressions) {
+    parts.push_back("coalesce(cast(" + e + " as varchar), '')");
+  }
+  return Join(parts, " || '|' || ");
+}
+
+}  // namespace
+
+Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
+  const std::vector<std::string> keys = node.config["unique_key"].texts();
+  const std::string strategy = node.config["strategy"].text();
+  const std::string updated_at = node.config["updated_at"].text();
+  if (keys.empty()) {
+    return Status(Code::kBadOption, "a snapshot needs unique_key").At({node.path, node.line, 0, 0});
+  }
+  if (strategy != "check" && (strategy != "timestamp" || updated_at.empty())) {
+    return Status(Code::kBadOption,
+                  "a snapshot needs strategy: timestamp with updated_at, or strategy: check with "
+                  "check_cols")
+        .At({node.path, node.line, 0, 0});
+  }
+  const int64_t now_us = env::Clock::System()->WallMicros();
+  const std::string now = fmt::format("make_timestamp({})", now_us);
+  const std::string version = strategy == "timestamp" ? updated_at : now;
+  std::vector<std::string> scd = keys;
+  scd.push_back(version);
+  const std::string until = node.config["dbt_valid_to_current"].text_or("NULL");
+  const std::string staging = fmt::format(
+      "CREATE OR REPLACE TEMP TABLE millrace_snapshot_staged AS SELECT *, md5({}) AS dbt_scd_id, "
+      "{} AS dbt_updated_at, {} AS dbt_valid_from, CAST({} AS TIMESTAMP) AS dbt_valid_to FROM "
+      "(\n{}\n)",
+      Concatenated(scd), version, version, until, sql);
+  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
+    MR_RETURN_IF_ERROR(Run(connection, staging));
+    MR_ASSIGN_OR_RETURN(std::string existing, Existing(connection, node));
+    if (existing.empty()) {
+      MR_RETURN_IF_ERROR(Run(connection, fmt::format("CREATE TABLE {} AS SELECT * FROM {}",
+                                                     QualifiedName(node), kStaged)));
+    } else {
+      MR_RETURN_IF_ERROR(UpdateSnapshot(connection, node));
+    }
+    return Run(connection, fmt::format("DROP TABLE {}", kStaged));
+  });
+  if (!status.ok()) return status;
+  return Outcome{"success", "OK", -1, -1};
+}
+
+Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node) {
+  const std::string target = QualifiedName(node);
+  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, ColumnsOf(connection, kStaged));
+  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, ColumnsOf(connection, target));
+  std::vector<std::string> columns;
+  for (const Column& column : theirs) {
+    columns.push_back(QuoteIdentifier(column.name));
+    bool known = false;
+    for (const Column& old : ours) known |= EqualsIgnoreCase(old.name, column.name);
+    if (known) continue;
+    MR_RETURN_IF_ERROR(Run(connection, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
+                                                   QuoteIdentifier(column.name), column.type)));
+  }
+  std::vector<std::string> same_key, changed;
+  for (const std::string& key : node.config["unique_key"].texts()) {
+    same_key.push_back(fmt::format("target.{0} = staged.{0}", key));
+  }
+  if (node.config["strategy"].text() == "timestamp") {
+    changed.push_back("target.dbt_valid_from < staged.dbt_valid_from");
+  } else {
+    std::vector<std::string> checked = node.config["check_cols"].texts();
+    if (checked.empty() || checked == std::vector<std::string>{"all"}) {
+      checked.clear();
+      for (const Column& column : theirs) {
+        if (!column.name.starts_with("dbt_")) checked.push_back(QuoteIdentifier(column.name));
+      }
+    }
+    for (const std::string& column : checked) {
+      changed.push_back(fmt::format("target.{0} IS DISTINCT FROM staged.{0}", column));
+    }
+  }
+  const std::string current = node.config["dbt_valid_to_current"].text();
+  const std::string open =
+      current.empty()
+          ? "target.dbt_valid_to IS NULL"
+          : fmt::format("(target.dbt_valid_to = {} OR target.dbt_valid_to IS NULL)", current);
+  const std::string keys = Join(same_key, " AND ");
+  const std::string deletes = node.config["hard_deletes"].text_or(
+      node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
+  if (deletes == "new_record") {
+    return Status(Code::kUnsupported, "hard_deletes: new_record is not done here")
+        .WithHint("use invalidate, which closes the version of a row that is gone");
+  }
+  // What is new or changed, before anything is closed.
+  MR_RETURN_IF_ERROR(Run(
+      connection,
+      fmt::format(
+          "CREATE OR REPLACE TEMP TABLE millrace_snapshot_new AS SELECT staged.* FROM {} "
+          "AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS target WHERE {} AND {} AND NOT ({}))",
+          kStaged, target, open, keys, Join(changed, " OR "))));
+  if (deletes == "invalidate") {
+    const std::string now = fmt::format("make_timestamp({})", env::Clock::System()->WallMicros());
+    MR_RETURN_IF_ERROR(Run(
+        connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {} AND NOT EXISTS "
+                                "(SELECT 1 FROM {} AS staged WHERE {})",
+                                target, now, open, kStaged, keys)));
+  }
+  MR_RETURN_IF_ERROR(Run(
+      connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "
+                              "temp.millrace_snapshot_new AS staged WHERE {} AND {}",
+                              target, open, keys)));
+  const std::string list = Join(columns, ", ");
+  MR_RETURN_IF_ERROR(
+      Run(connection, fmt::format("INSERT INTO {} ({}) SELECT {} FROM temp.millrace_snapshot_new",
+                                  target, list, list)));
+  return Run(connection, "DROP TABLE temp.millrace_snapshot_new");
+}
+
+}  // namespace millrace::dbt

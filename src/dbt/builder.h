@@ -1,0 +1,72 @@
+// Builder: carries one node out in the database, in one transaction: after a crash there is what
+// was before or what is new, nothing between.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dbt/project.h"
+#include "dbt/templates.h"
+#include "duck/warehouse.h"
+
+namespace millrace::dbt {
+
+struct Outcome {
+  std::string status;     // success, pass, warn, fail, error, skipped
+  std::string message;    // one line: "INSERT 99", "Got 2 results, configured to fail if != 0"
+  int64_t failures = -1;  // tests: rows that fail; -1: no test
+  int64_t rows = -1;      // written; -1: unknown
+};
+
+class Builder {
+ public:
+  Builder(Project& project, Templates& templates, duck::Warehouse& warehouse);
+
+  // Errors point into the node's template where the database names a line.
+  Result<Outcome> Build(Node& node);
+  // Statements of on-run-start and on-run-end.
+  Status RunHooks(const Value& hooks, Node& owner);
+  // A template's run_query: on a connection of its own.
+  Result<Value> Query(const std::string& sql);
+  // Whether is_incremental() holds: the table is there, and it is not to be made anew.
+  bool IsIncremental(const Node& node);
+
+ private:
+  using Body = std::function<Status(duckdb::Connection&)>;
+  struct Column {
+    std::string name, type;
+  };
+
+  Result<Outcome> Seed(Node& node);
+  Result<Outcome> View(Node& node, const std::string& sql);
+  Result<Outcome> Table(Node& node, const std::string& sql);
+  Result<Outcome> Incremental(Node& node, const std::string& sql);
+  Result<Outcome> Snapshot(Node& node, const std::string& sql);
+  Result<Outcome> Test(Node& node, const std::string& sql);
+
+  Status InTransaction(Node& node, const Body& body);
+  Status Run(duckdb::Connection& connection, const std::string& sql);
+  Result<int64_t> Count(duckdb::Connection& connection, const std::string& sql);
+  // "BASE TABLE", "VIEW" or "" for none.
+  Result<std::string> Existing(duckdb::Connection& connection, const Node& node);
+  Status DropOther(duckdb::Connection& connection, const Node& node, const std::string& wanted);
+  // The target as a table of `sql`; gives the rows.
+  Result<int64_t> CreateTable(duckdb::Connection& connection, const Node& node,
+                              const std::string& sql);
+  Result<std::vector<Column>> ColumnsOf(duckdb::Connection& connection, const std::string& table);
+  // on_schema_change; gives the columns that both have, quoted.
+  Result<std::vector<std::string>> MatchColumns(duckdb::Connection& connection, const Node& node,
+                                                const std::string& staged);
+  Status UpsertFrom(duckdb::Connection& connection, const Node& node, const std::string& staged);
+  Status UpdateSnapshot(duckdb::Connection& connection, const Node& node);
+
+  Project& project_;
+  Templates& templates_;
+  duck::Warehouse& warehouse_;
+};
+
+// "db"."schema"."name"
+std::string QualifiedName(const Node& node);
+
+}  // namespace millrace::dbt

@@ -1,0 +1,94 @@
+#include "dbt/builtin_macros.h"
+
+namespace millrace::dbt {
+
+const std::string& BuiltinMacros() {
+  static const std::string kMacros = R"jinja(
+{% macro generate_schema_name(custom_schema_name, node) -%}
+  {%- if custom_schema_name is none or custom_schema_name is undefined -%} {{ target.schema }}
+  {%- else -%} {{ target.schema }}_{{ custom_schema_name | trim }} {%- endif -%}
+{%- endmacro %}
+{% macro generate_alias_name(custom_alias_name, node) -%}
+  {%- if custom_alias_name -%} {{ custom_alias_name | trim }}
+  {%- else -%} {{ node.name }} {%- endif -%}
+{%- endmacro %}
+{% macro get_where_subquery(relation) -%}
+  {%- set where = config.get('where') -%}
+  {%- if where -%} (select * from {{ relation }} where {{ where }}) dbt_subquery
+  {%- else -%} {{ relation }} {%- endif -%}
+{%- endmacro %}
+
+{% test unique(model, column_name) %}
+select {{ column_name }} as unique_field, count(*) as n_records
+from {{ model }}
+where {{ column_name }} is not null
+group by {{ column_name }}
+having count(*) > 1
+{% endtest %}
+{% test not_null(model, column_name) %}
+select {{ column_name }} from {{ model }} where {{ column_name }} is null
+{% endtest %}
+{% test accepted_values(model, column_name, values, quote=true) %}
+select value_field, n_records
+from (select {{ column_name }} as value_field, count(*) as n_records from {{ model }} group by 1)
+where value_field not in (
+  {%- for value in values -%}
+  {%- if quote -%} '{{ value }}' {%- else -%} {{ value }} {%- endif -%}{{ ", " if not loop.last }}
+  {%- endfor -%})
+{% endtest %}
+{% test relationships(model, column_name, to, field) %}
+select child.from_field
+from (select {{ column_name }} as from_field from {{ model }} where {{ column_name }} is not null) child
+left join (select {{ field }} as to_field from {{ to }}) parent on child.from_field = parent.to_field
+where parent.to_field is null
+{% endtest %}
+
+{% macro type_string() %}varchar{% endmacro %}
+{% macro type_int() %}integer{% endmacro %}
+{% macro type_bigint() %}bigint{% endmacro %}
+{% macro type_float() %}double{% endmacro %}
+{% macro type_numeric() %}numeric(28,6){% endmacro %}
+{% macro type_boolean() %}boolean{% endmacro %}
+{% macro type_timestamp() %}timestamp{% endmacro %}
+{% macro current_timestamp() %}now(){% endmacro %}
+{% macro date_trunc(datepart, date) -%} date_trunc('{{ datepart }}', {{ date }}) {%- endmacro %}
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+{%- endmacro %}
+{% macro datediff(first_date, second_date, datepart) -%}
+  date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp)
+{%- endmacro %}
+{% macro last_day(date, datepart) -%}
+  cast(date_trunc('{{ datepart }}', {{ date }}) + interval 1 {{ datepart }} - interval 1 day as date)
+{%- endmacro %}
+{% macro concat(fields) -%} {{ fields | join(' || ') }} {%- endmacro %}
+{% macro hash(field) -%} md5(cast({{ field }} as varchar)) {%- endmacro %}
+{% macro length(expression) -%} length({{ expression }}) {%- endmacro %}
+{% macro position(substring_text, string_text) -%}
+  position({{ substring_text }} in {{ string_text }})
+{%- endmacro %}
+{% macro replace(field, old_chars, new_chars) -%}
+  replace({{ field }}, {{ old_chars }}, {{ new_chars }})
+{%- endmacro %}
+{% macro right(string_text, length_expression) -%}
+  right({{ string_text }}, {{ length_expression }})
+{%- endmacro %}
+{% macro split_part(string_text, delimiter_text, part_number) -%}
+  string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
+{%- endmacro %}
+{% macro safe_cast(field, type) -%} try_cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro cast_bool_to_text(field) -%} cast({{ field }} as varchar) {%- endmacro %}
+{% macro string_literal(value) -%} '{{ value }}' {%- endmacro %}
+{% macro escape_single_quotes(value) -%} {{ value | replace("'", "''") }} {%- endmacro %}
+{% macro any_value(expression) -%} any_value({{ expression }}) {%- endmacro %}
+{% macro bool_or(expression) -%} bool_or({{ expression }}) {%- endmacro %}
+{% macro except() %}except{% endmacro %}
+{% macro intersect() %}intersect{% endmacro %}
+{% macro listagg(measure, delimiter_text="','", order_by_clause=none, limit_num=none) -%}
+  string_agg({{ measure }}, {{ delimiter_text }} {{ order_by_clause if order_by_clause }})
+{%- endmacro %}
+)jinja";
+  return kMacros;
+}
+
+}  // namespace millrace::dbt

@@ -1,0 +1,19 @@
+// Ephemeral models: put as common table expressions before the query that reads them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace millrace::dbt {
+
+struct CommonTable {
+  std::string name;
+  std::string sql;
+};
+
+std::string EphemeralName(const std::string& model);
+
+// `sql` with the tables before its own; it may begin with comments and with WITH [RECURSIVE].
+std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables);
+
+}  // namespace millrace::dbt

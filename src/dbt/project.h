@@ -1,0 +1,80 @@
+// Project: a directory with dbt_project.yml, read and understood; nothing is run yet.
+//
+// Contract
+//   reading  dbt_project.yml, profiles.yml (--profiles-dir, DBT_PROFILES_DIR, the project, ~/.dbt),
+//            models, seeds, snapshots, tests, macros and .yml files, and the packages that lie in
+//            dbt_packages/. Without profiles.yml: DuckDB in .millrace/warehouse.duckdb.
+//   errors   the first one, with file and line.
+// Source: https://docs.getdbt.com/reference (dbt 1.11).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dbt/jinja_engine.h"
+#include "dbt/node.h"
+
+namespace millrace::dbt {
+
+struct ProjectOptions {
+  std::string directory = ".";
+  std::string profiles_directory;
+  std::string target;
+  Value vars = Value::Object();  // of the command line; they win
+  bool full_refresh = false;
+};
+
+// One entry of profiles.yml.
+struct Profile {
+  std::string name;
+  std::string target;
+  std::string database_path;  // ":memory:" or a file
+  std::string database;       // its name in SQL
+  std::string schema = "main";
+  Value settings;  // of DuckDB, by name
+  Value attach;    // [{path, alias, type, read_only}]
+  int threads = 1;
+};
+
+struct Package {
+  std::string name;
+  std::string directory;
+  Value config;  // dbt_project.yml
+};
+
+class Project {
+ public:
+  static Result<std::unique_ptr<Project>> Load(const ProjectOptions& options);
+
+  const std::string& name() const { return packages.front().name; }
+  // A path of messages and artifacts: relative to the project.
+  std::string Absolute(const std::string& path) const;
+  Node* Find(const std::string& id);
+  // By dbt's rule: the given package, or else the asking node's, the project, any other.
+  // Null when there is none, or only a disabled one.
+  Node* FindRef(const std::string& package, const std::string& name, const Node& asking);
+  Node* FindSource(const std::string& group, const std::string& table);
+  // The value of `var(name)` for a package; null if unset.
+  const Value* FindVar(const std::string& package, const std::string& name) const;
+
+  ProjectOptions options;
+  std::vector<Package> packages;  // the project itself first
+  Profile profile;
+  std::map<std::string, Node> nodes;  // by id
+  std::map<std::string, std::string> docs;
+  Value exposures = Value::List{};
+  std::string invocation_id;
+  std::string target_directory;
+
+  // Answers templates; set by Templates (templates.h) for as long as it lives.
+  std::function<Result<Value>(const std::string&, const Value&, const Value&)> host;
+  std::unique_ptr<JinjaEngine> engine;
+
+ private:
+  friend class ProjectReader;
+};
+
+}  // namespace millrace::dbt

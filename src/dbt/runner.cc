@@ -1,0 +1,175 @@
+#include "dbt/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/strings.h"
+#include "dbt/artifacts.h"
+#include "env/clock.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+bool Takes(const std::string& command, const Node& node) {
+  if (node.kind == "source") return command == "ls";
+  if (command == "ls" || command == "compile") return true;
+  if (node.kind == "model" && node.materialized() == "ephemeral") return false;
+  if (command == "build") return true;
+  if (command == "run") return node.kind == "model";
+  return command == node.kind;
+}
+
+}  // namespace
+
+Runner::Runner(Project& project, RunnerOptions options)
+    : project_(project), options_(std::move(options)), templates_(project) {}
+
+Runner::~Runner() = default;
+
+Result<std::vector<Node*>> Runner::Plan() {
+  MR_ASSIGN_OR_RETURN(std::set<std::string> chosen, Select(project_, options_.selection));
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> order, InOrder(project_));
+  if (options_.command == "build") {
+    // A node's tests run before what depends on it: they are its last part.
+    std::vector<std::string> tests_early;
+    std::set<std::string> placed;
+    std::vector<std::string> tests;
+    std::copy_if(order.begin(), order.end(), std::back_inserter(tests),
+                 [&](const std::string& id) { return project_.Find(id)->kind == "test"; });
+    for (const std::string& id : order) {
+      if (project_.Find(id)->kind == "test") continue;
+      tests_early.push_back(id);
+      placed.insert(id);
+      for (const std::string& test : tests) {
+        const auto& parents = project_.Find(test)->depends_on;
+        const bool complete = std::all_of(parents.begin(), parents.end(),
+                                          [&](const auto& p) { return placed.contains(p); });
+        if (complete && placed.insert(test).second) tests_early.push_back(test);
+      }
+    }
+    order = tests_early;
+  }
+  std::vector<Node*> plan;
+  for (const std::string& id : order) {
+    Node* node = project_.Find(id);
+    if (chosen.contains(id) && Takes(options_.command, *node)) plan.push_back(node);
+  }
+  return plan;
+}
+
+Status Runner::OpenWarehouse() {
+  const Profile& profile = project_.profile;
+  duck::WarehouseOptions options;
+  options.threads = profile.threads > 1 ? std::min(profile.threads, 16) : 2;
+  if (profile.settings.has("memory_limit")) options.memory_limit_bytes = 4LL << 30;
+  MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(profile.database_path, options));
+  for (const auto& [name, value] : profile.settings.map()) {
+    MR_RETURN_IF_ERROR(warehouse_
+                           ->Query(fmt::format("SET GLOBAL {} = {}", QuoteIdentifier(name),
+                                               QuoteLiteral(value.text())))
+                           .status());
+  }
+  for (const Value& entry : profile.attach.list()) {
+    const std::string path = entry["path"].text();
+    std::string sql =
+        "ATTACH " +
+        QuoteLiteral(path.find(':') == std::string::npos ? project_.Absolute(path) : path);
+    if (entry.has("alias")) sql += " AS " + QuoteIdentifier(entry["alias"].text());
+    if (entry["read_only"].truth()) sql += " (READ_ONLY)";
+    MR_RETURN_IF_ERROR(warehouse_->Query(sql).status());
+  }
+  builder_ = std::make_unique<Builder>(project_, templates_, *warehouse_);
+  return Status::Ok();
+}
+
+Status Runner::Hooks(const std::string& when) {
+  if (options_.command == "compile") return Status::Ok();
+  for (const Package& package : project_.packages) {
+    Node owner;
+    owner.kind = "operation";
+    owner.package = package.name;
+    owner.path =
+        package.directory.empty() ? "dbt_project.yml" : package.directory + "/dbt_project.yml";
+    owner.name = when;
+    owner.database = project_.profile.database;
+    owner.schema = project_.profile.schema;
+    Status status = builder_->RunHooks(package.config[when], owner);
+    if (!status.ok()) return std::move(status).Annotate(when);
+  }
+  return Status::Ok();
+}
+
+Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
+  std::set<std::string> broken;   // failed, or skipped because of one that failed
+  std::set<std::string> doubted;  // a test of theirs failed; their other tests run all the same
+  bool stop = false;
+  for (size_t i = 0; i < plan.size(); i++) {
+    Node& node = *plan[i];
+    NodeResult result;
+    result.node = &node;
+    result.started_us = env::Clock::System()->WallMicros();
+    result.finished_us = result.started_us;
+    std::string cause;
+    for (const std::string& parent : node.depends_on) {
+      const bool held_back = node.kind != "test" && doubted.contains(parent);
+      if (broken.contains(parent) || held_back) cause = parent;
+    }
+    if (stop || !cause.empty()) {
+      result.outcome.status = "skipped";
+      result.outcome.message = stop ? "--fail-fast" : "because of " + cause;
+      broken.insert(node.id);
+    } else {
+      progress(result, i + 1, plan.size());
+      Result<Outcome> outcome = [&]() -> Result<Outcome> {
+        if (options_.command != "compile") return builder_->Build(node);
+        if (node.kind == "seed") return Outcome{"success", "", -1, -1};
+        MR_RETURN_IF_ERROR(templates_.Compile(node).status());
+        return Outcome{"success", "", -1, -1};
+      }();
+      result.finished_us = env::Clock::System()->WallMicros();
+      if (outcome.ok()) {
+        result.outcome = *outcome;
+      } else {
+        result.error = outcome.status();
+        result.outcome.status = "error";
+        result.outcome.message = outcome.status().message();
+      }
+      if (!node.compiled.empty()) MR_RETURN_IF_ERROR(WriteCompiled(project_, node));
+    }
+    const std::string& status = result.outcome.status;
+    if (status == "error" || status == "fail") {
+      stop = stop || options_.fail_fast;
+      broken.insert(node.id);
+      // A failed test holds back what reads the nodes that it tested.
+      if (node.kind == "test" && options_.command == "build") {
+        doubted.insert(node.depends_on.begin(), node.depends_on.end());
+      }
+    }
+    results_.push_back(result);
+    progress(results_.back(), i + 1, plan.size());
+  }
+  return Status::Ok();
+}
+
+Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
+                   const std::function<void(const std::string&)>& log) {
+  const int64_t started_us = env::Clock::System()->WallMicros();
+  templates_.set_log(log);
+  for (const char* config : {"store_failures", "grants", "persist_docs"}) {
+    const auto uses = [&](const Node* node) { return node->config[config].truth(); };
+    const auto count = std::count_if(plan.begin(), plan.end(), uses);
+    if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
+  }
+  MR_RETURN_IF_ERROR(OpenWarehouse());
+  MR_RETURN_IF_ERROR(Hooks("on-run-start"));
+  Status status = Carry(plan, progress);
+  if (status.ok()) status = Hooks("on-run-end");
+  const int64_t elapsed_us = env::Clock::System()->WallMicros() - started_us;
+  MR_RETURN_IF_ERROR(WriteArtifacts(project_, options_.command, results_, elapsed_us));
+  return status;
+}
+
+}  // namespace millrace::dbt

@@ -1,0 +1,60 @@
+// Runner: carries out `build`, `run`, `test`, `seed`, `snapshot`, `compile` on a project.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dbt/builder.h"
+#include "dbt/project.h"
+#include "dbt/selector.h"
+
+namespace millrace::dbt {
+
+struct NodeResult {
+  Node* node = nullptr;
+  Outcome outcome;
+  Status error;  // of outcome.status "error"
+  int64_t started_us = 0;
+  int64_t finished_us = 0;
+};
+
+struct RunnerOptions {
+  std::string command;  // build, run, test, seed, snapshot, compile
+  Selection selection;
+  bool fail_fast = false;
+};
+
+// Called before a node starts (its outcome is empty) and after it ended.
+using Progress = std::function<void(const NodeResult&, size_t index, size_t count)>;
+
+class Runner {
+ public:
+  Runner(Project& project, RunnerOptions options);
+  ~Runner();
+
+  // The nodes that the command takes, in the order they run.
+  Result<std::vector<Node*>> Plan();
+  // Runs them one after the other. What depends on a node that failed, and in `build` on one whose
+  // test failed, is skipped. Writes target/manifest.json, run_results.json and compiled/. The
+  // returned error is one that ended the whole run (the database, a hook).
+  Status Run(const std::vector<Node*>& plan, const Progress& progress,
+             const std::function<void(const std::string&)>& log);
+
+  const std::vector<NodeResult>& results() const { return results_; }
+
+ private:
+  Status OpenWarehouse();
+  Status Carry(const std::vector<Node*>& plan, const Progress& progress);
+  Status Hooks(const std::string& when);
+
+  Project& project_;
+  RunnerOptions options_;
+  Templates templates_;
+  std::unique_ptr<duck::Warehouse> warehouse_;
+  std::unique_ptr<Builder> builder_;
+  std::vector<NodeResult> results_;
+};
+
+}  // namespace millrace::dbt

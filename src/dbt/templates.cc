@@ -1,0 +1,354 @@
+#include "dbt/templates.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/strings.h"
+#include "dbt/configs.h"
+#include "dbt/ephemeral.h"
+#include "dbt/yaml.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+const Value& Argument(const Value& args, const Value& kwargs, size_t index, const char* name) {
+  return index < args.list().size() ? args[index] : kwargs[name];
+}
+
+// The SQL of a relation's name that came back from a template.
+std::string SqlName(const Value& relation) {
+  const Value& parts = relation["$relation"];
+  if (parts.is_null() || parts.has("text")) return parts["text"].text_or(relation.text());
+  std::vector<std::string> names;
+  for (const char* part : {"database", "schema", "identifier"}) {
+    if (!parts[part].text().empty()) names.push_back(QuoteIdentifier(parts[part].text()));
+  }
+  return Join(names, ".");
+}
+
+}  // namespace
+
+Templates::Templates(Project& project) : project_(project) {
+  project_.host = [this](const std::string& name, const Value& args, const Value& kwargs) {
+    return Answer(name, args, kwargs);
+  };
+}
+
+Templates::~Templates() {
+  project_.host = nullptr;
+}
+
+Value Templates::Context() {
+  const Profile& profile = project_.profile;
+  Value target = Value::Object({{"name", profile.target},
+                                {"profile_name", profile.name},
+                                {"schema", profile.schema},
+                                {"database", profile.database},
+                                {"dbname", profile.database},
+                                {"type", "duckdb"},
+                                {"path", profile.database_path},
+                                {"threads", profile.threads}});
+  Value context = Value::Object(
+      {{"target", target},
+       {"execute", execute_},
+       {"invocation_id", project_.invocation_id},
+       {"project_name", project_.name()},
+       {"dbt_version", "1.11.0"},
+       {"flags",
+        Value::Object({{"FULL_REFRESH", project_.options.full_refresh}, {"WHICH", "build"}})}});
+  if (node_ != nullptr) {
+    context.Set("this", RelationOf(*node_));
+    context.Set("database", node_->database);
+    context.Set("schema", node_->schema);
+    context.Set("model", Value::Object({{"name", node_->name},
+                                        {"unique_id", node_->id},
+                                        {"alias", node_->alias},
+                                        {"schema", node_->schema},
+                                        {"database", node_->database},
+                                        {"package_name", node_->package},
+                                        {"path", node_->path},
+                                        {"original_file_path", node_->path},
+                                        {"resource_type", node_->kind},
+                                        {"fqn", node_->fqn},
+                                        {"tags", node_->tags},
+                                        {"columns", node_->properties["columns"]},
+                                        {"description", node_->properties["description"]},
+                                        {"config", node_->config}}));
+  }
+  return context;
+}
+
+Result<std::string> Templates::RenderFor(Node* node, const Template& source) {
+  // A macro called while another node is rendered comes here again.
+  Node* outer = std::exchange(node_, node);
+  auto text = project_.engine->Render(source, Context());
+  node_ = outer;
+  return text;
+}
+
+Status Templates::Note(Node& node) {
+  execute_ = false;
+  auto text = RenderFor(&node, {node.package, node.path, node.line, node.code});
+  return text.status();
+}
+
+Result<std::string> Templates::Compile(Node& node) {
+  execute_ = true;
+  ephemeral_.clear();
+  MR_ASSIGN_OR_RETURN(std::string sql,
+                      RenderFor(&node, {node.package, node.path, node.line, node.code}));
+  std::vector<std::string> wanted = std::exchange(ephemeral_, {});
+  std::vector<CommonTable> tables;
+  // Ephemeral models read others: those come first, each once.
+  std::function<Status(const std::string&)> add = [&](const std::string& id) -> Status {
+    Node& other = *project_.Find(id);
+    const std::string name = EphemeralName(other.name);
+    for (const CommonTable& table : tables) {
+      if (table.name == name) return Status::Ok();
+    }
+    MR_ASSIGN_OR_RETURN(std::string text,
+                        RenderFor(&other, {other.package, other.path, other.line, other.code}));
+    for (const std::string& inner : std::exchange(ephemeral_, {})) MR_RETURN_IF_ERROR(add(inner));
+    tables.push_back({name, text});
+    return Status::Ok();
+  };
+  for (const std::string& id : wanted) MR_RETURN_IF_ERROR(add(id));
+  node.compiled = WithCommonTables(sql, tables);
+  return node.compiled;
+}
+
+Result<std::string> Templates::Render(Node& node, const std::string& source) {
+  execute_ = true;
+  return RenderFor(&node, {node.package, node.path, 1, source});
+}
+
+Result<std::string> Templates::RenderText(const std::string& text, const std::string& path) {
+  if (text.find("{{") == std::string::npos && text.find("{%") == std::string::npos) return text;
+  return RenderFor(nullptr, {project_.packages.empty() ? "" : project_.name(), path, 1, text});
+}
+
+Status Templates::RenderAll(Value& value, const std::string& path) {
+  if (value.is_text()) {
+    const std::string text = value.text();
+    MR_ASSIGN_OR_RETURN(std::string out, RenderText(text, path));
+    if (out == text) return Status::Ok();
+    // "{{ var('n') }}" is a number if n is one.
+    auto typed = ParseYaml(out, path);
+    value = typed.ok() && !typed->is_map() && !typed->is_list() ? *typed : Value(out);
+    return Status::Ok();
+  }
+  if (value.is_list()) {
+    for (Value& item : value.list()) MR_RETURN_IF_ERROR(RenderAll(item, path));
+  }
+  if (value.is_map()) {
+    for (auto& [key, item] : value.map()) {
+      // Hooks are rendered when they run.
+      if (key.ends_with("hook") || key.starts_with("on-run")) continue;
+      MR_RETURN_IF_ERROR(RenderAll(item, path));
+    }
+  }
+  return Status::Ok();
+}
+
+Result<Value> Templates::Call(const std::string& macro, const Value& args, Node* node) {
+  Node* outer = std::exchange(node_, node);
+  auto value =
+      project_.engine->Call(node ? node->package : project_.name(), macro, args, Context());
+  node_ = outer;
+  return value;
+}
+
+Result<Value> Templates::Answer(const std::string& name, const Value& args, const Value& kwargs) {
+  if (name == "ref") return Ref(args, kwargs);
+  if (name == "source") return Source(args);
+  if (name == "config") return Config(args, kwargs);
+  if (name == "config.get") return ConfigGet(args, kwargs, false);
+  if (name == "config.require") return ConfigGet(args, kwargs, true);
+  if (name == "config.persist_relation_docs" || name == "config.persist_column_docs")
+    return Value(false);
+  if (name == "var") return Var(args, kwargs);
+  if (name == "var.has_var") {
+    return Value(project_.FindVar(node_ ? node_->package : "", args[0].text()) != nullptr);
+  }
+  if (name == "env_var") return EnvVar(args, kwargs);
+  if (name == "is_incremental") {
+    return Value(execute_ && node_ != nullptr && is_incremental_ && is_incremental_(*node_));
+  }
+  if (name == "should_full_refresh") {
+    const Value& own = node_ ? node_->config["full_refresh"] : Value();
+    return Value(own.truth_or(project_.options.full_refresh));
+  }
+  if (name == "run_query") {
+    if (!execute_ || !query_) return Value();
+    return query_(Argument(args, kwargs, 0, "sql").text());
+  }
+  if (name == "log" || name == "print") {
+    if (execute_ && log_ && (name == "print" || Argument(args, kwargs, 1, "info").truth())) {
+      log_(Argument(args, kwargs, 0, "msg").text());
+    }
+    return Value("");
+  }
+  if (name == "doc") {
+    auto found = project_.docs.find(args.list().empty() ? "" : args.list().back().text());
+    return found == project_.docs.end() ? Value("") : Value(found->second);
+  }
+  if (name == "tojson") return Value(args[0].ToJson());
+  if (name == "fromjson") return Value::FromJson(args[0].text());
+  if (name == "fromyaml") return ParseYaml(args[0].text(), "fromyaml()");
+  if (name == "exceptions.raise_compiler_error") {
+    return Status(Code::kInvalidArgument, Argument(args, kwargs, 0, "msg").text());
+  }
+  if (name == "exceptions.warn") {
+    if (log_) log_("warning: " + Argument(args, kwargs, 0, "msg").text());
+    return Value("");
+  }
+  if (name == "api.Relation.create") {
+    return Value::Object({{"$relation", kwargs}});
+  }
+  if (name.starts_with("adapter.")) return Adapter(name.substr(8), args, kwargs);
+  return Status(Code::kUnsupported, fmt::format("\"{}\" is not known to templates here", name))
+      .WithHint("docs/reference/dbt.md lists what templates can call");
+}
+
+Result<Value> Templates::Config(const Value& args, const Value& kwargs) {
+  if (!execute_ && node_ != nullptr) {
+    if (args[0].is_map()) MergeConfig(args[0], node_->config);
+    MergeConfig(kwargs, node_->config);
+  }
+  return Value("");
+}
+
+Result<Value> Templates::ConfigGet(const Value& args, const Value& kwargs, bool required) {
+  const std::string key = Argument(args, kwargs, 0, "name").text();
+  if (node_ != nullptr && !node_->config[key].is_null()) return node_->config[key];
+  if (!required) return Argument(args, kwargs, 1, "default");
+  return Status(Code::kBadOption, fmt::format("config \"{}\" is required", key));
+}
+
+Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
+  std::vector<std::string> names = args.texts();
+  if (names.empty() || names.size() > 2) {
+    return Status(Code::kInvalidArgument, "ref takes a model's name, or a package's and a model's");
+  }
+  if (kwargs.has("v") || kwargs.has("version")) {
+    return Status(Code::kUnsupported, "versions of models are not known here")
+        .WithHint("name the model's file itself: ref('orders_v2')");
+  }
+  const std::string package = names.size() == 2 ? names[0] : "";
+  static const Node kNobody;
+  if (!execute_) {
+    if (node_ != nullptr) {
+      Value ref = names;
+      bool known = false;
+      for (const Value& old : node_->refs.list()) known |= old.ToJson() == ref.ToJson();
+      if (!known) node_->refs.Append(ref);
+    }
+    // The other may not have been read yet.
+    Node unknown;
+    unknown.database = project_.profile.database;
+    unknown.schema = project_.profile.schema;
+    unknown.alias = names.back();
+    return RelationOf(unknown);
+  }
+  Node* node = project_.FindRef(package, names.back(), node_ ? *node_ : kNobody);
+  if (node == nullptr) {
+    return Status(Code::kUnknownTable, fmt::format("ref names \"{}\", which is no model, seed or "
+                                                   "snapshot of the project",
+                                                   names.back()));
+  }
+  if (node->kind == "model" && node->materialized() == "ephemeral") {
+    ephemeral_.push_back(node->id);
+    return Value::Object({{"$relation", Value::Object({{"text", EphemeralName(node->name)},
+                                                       {"identifier", EphemeralName(node->name)},
+                                                       {"type", "cte"}})}});
+  }
+  return RelationOf(*node);
+}
+
+Result<Value> Templates::Source(const Value& args) {
+  if (args.list().size() != 2) {
+    return Status(Code::kInvalidArgument, "source takes the source's name and the table's");
+  }
+  if (!execute_ && node_ != nullptr) node_->source_refs.Append(args);
+  Node* node = project_.FindSource(args[0].text(), args[1].text());
+  if (node != nullptr) return RelationOf(*node);
+  if (!execute_) return Value::Object({{"$relation", Value::Object({{"identifier", args[1]}})}});
+  return Status(Code::kUnknownTable, fmt::format("there is no source \"{}\" with a table \"{}\"",
+                                                 args[0].text(), args[1].text()));
+}
+
+Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
+  const std::string name = Argument(args, kwargs, 0, "name").text();
+  if (const Value* value = project_.FindVar(node_ ? node_->package : "", name)) return *value;
+  if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
+  return Status(Code::kUnknownOption, fmt::format("var \"{}\" is not set and has no default", name))
+      .WithHint("set it in dbt_project.yml under vars, or with --vars '{" + name + ": …}'");
+}
+
+Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
+  const std::string name = Argument(args, kwargs, 0, "var").text();
+  if (const char* value = std::getenv(name.c_str())) return Value(value);
+  if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
+  return Status(Code::kNotFound,
+                fmt::format("environment variable \"{}\" is not set and has no default", name));
+}
+
+Result<Value> Templates::Columns(const Value& relation) {
+  if (!execute_ || !query_) return Value(Value::List{});
+  MR_ASSIGN_OR_RETURN(Value answer, query_("DESCRIBE " + SqlName(relation)));
+  Value out = Value::List{};
+  for (const Value& row : answer["$table"]["rows"].list()) {
+    out.Append(Value::Object({{"name", row[0]},
+                              {"column", row[0]},
+                              {"dtype", row[1]},
+                              {"data_type", row[1]},
+                              {"quoted", QuoteIdentifier(row[0].text())}}));
+  }
+  return out;
+}
+
+Result<Value> Templates::Adapter(const std::string& method, const Value& args,
+                                 const Value& kwargs) {
+  if (method == "quote") return Value(QuoteIdentifier(args[0].text()));
+  if (method == "type") return Value("duckdb");
+  if (method == "get_columns_in_relation") return Columns(args[0]);
+  if (method == "get_relation" || method == "check_schema_exists") {
+    if (!execute_ || !query_) return Value();
+    const bool schema_only = method == "check_schema_exists";
+    const std::string schema = Argument(args, kwargs, 1, "schema").text();
+    const std::string table = Argument(args, kwargs, 2, "identifier").text();
+    std::string sql = fmt::format(
+        "SELECT table_catalog, table_schema, table_name, "
+        "CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END "
+        "FROM information_schema.tables WHERE lower(table_schema) = lower({}) "
+        "AND lower(table_name) = lower({})",
+        QuoteLiteral(schema), QuoteLiteral(table));
+    if (schema_only) {
+      sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = " + QuoteLiteral(schema);
+    }
+    MR_ASSIGN_OR_RETURN(Value answer, query_(sql));
+    const Value& row = answer["$table"]["rows"][size_t{0}];
+    if (schema_only) return Value(!row.is_null());
+    if (row.is_null()) return Value();
+    return Value::Object({{"$relation", Value::Object({{"database", row[0]},
+                                                       {"schema", row[1]},
+                                                       {"identifier", row[2]},
+                                                       {"type", row[3]}})}});
+  }
+  if (method == "create_schema" || method == "drop_relation" || method == "drop_schema") {
+    if (!execute_ || !query_) return Value("");
+    const Value& parts = args[0]["$relation"];
+    const std::string schema = QuoteIdentifier(parts["schema"].text());
+    if (method == "create_schema") return query_("CREATE SCHEMA IF NOT EXISTS " + schema);
+    if (method == "drop_schema") return query_("DROP SCHEMA IF EXISTS " + schema + " CASCADE");
+    const std::string kind = parts["type"].text() == "view" ? "VIEW " : "TABLE ";
+    return query_("DROP " + kind + "IF EXISTS " + SqlName(args[0]));
+  }
+  return Status(Code::kUnsupported, fmt::format("adapter.{} is not known here", method))
+      .WithHint("docs/reference/dbt.md lists what templates can call");
+}
+
+}  // namespace millrace::dbt

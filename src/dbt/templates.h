@@ -1,0 +1,68 @@
+// Templates: what a template of dbt can ask for, and rendering with it.
+//
+// A project is rendered twice. While reading (`execute` is false) config(), ref() and source() are
+// noted on the node, and queries answer nothing; while running they have their real values.
+//
+// Source: https://docs.getdbt.com/reference/dbt-jinja-functions
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "dbt/project.h"
+
+namespace millrace::dbt {
+
+class Templates {
+ public:
+  // Runs SQL for a template: {"$table": {"columns", "rows"}}.
+  using Query = std::function<Result<Value>(const std::string& sql)>;
+
+  explicit Templates(Project& project);
+  ~Templates();
+  Templates(const Templates&) = delete;
+  Templates& operator=(const Templates&) = delete;
+
+  // Notes what `node` is configured to be and what it depends on.
+  Status Note(Node& node);
+  // Its SQL, with the ephemeral models it reads put before it.
+  Result<std::string> Compile(Node& node);
+  // Any other text for this node: hooks, expressions.
+  Result<std::string> Render(Node& node, const std::string& source);
+  // A text of a .yml file; only if it has Jinja in it.
+  Result<std::string> RenderText(const std::string& text, const std::string& path);
+  // Every text of a value.
+  Status RenderAll(Value& value, const std::string& path);
+  // A macro's value; null when the project has no such macro.
+  Result<Value> Call(const std::string& macro, const Value& args, Node* node);
+
+  void set_query(Query query) { query_ = std::move(query); }
+  // Whether is_incremental() holds for the node.
+  void set_is_incremental(std::function<bool(const Node&)> f) { is_incremental_ = std::move(f); }
+  // Prints what log(…, info=true) and print() say.
+  void set_log(std::function<void(const std::string&)> f) { log_ = std::move(f); }
+
+ private:
+  Result<Value> Answer(const std::string& name, const Value& args, const Value& kwargs);
+  Result<Value> Config(const Value& args, const Value& kwargs);
+  Result<Value> ConfigGet(const Value& args, const Value& kwargs, bool required);
+  Result<Value> Ref(const Value& args, const Value& kwargs);
+  Result<Value> Source(const Value& args);
+  Result<Value> Var(const Value& args, const Value& kwargs);
+  Result<Value> EnvVar(const Value& args, const Value& kwargs);
+  Result<Value> Adapter(const std::string& method, const Value& args, const Value& kwargs);
+  Result<Value> Columns(const Value& relation);
+  Value Context();
+  Result<std::string> RenderFor(Node* node, const Template& source);
+
+  Project& project_;
+  Node* node_ = nullptr;  // whose template is being rendered
+  bool execute_ = false;
+  std::vector<std::string> ephemeral_;  // ids that the current text reads
+  Query query_;
+  std::function<bool(const Node&)> is_incremental_;
+  std::function<void(const std::string&)> log_;
+};
+
+}  // namespace millrace::dbt

@@ -1,0 +1,1 @@
+select code as product, title from {{ ref('raw_products') }}
