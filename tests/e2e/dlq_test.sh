@@ -119,12 +119,16 @@ dlq edit --kind constraint --set "quantity = abs(quantity), currency = upper(cur
 grep -q "^600 edited$" "$work/out" || fail "$(cat "$work/out")"
 expect 600 "SELECT count(*) FROM millrace.dead_letters WHERE state = 'edited'"
 
-# Replay in small parts; kill -9 somewhere in the middle, five times over.
+# Replay in small parts; kill -9 as soon as the audit shows that it has begun, five times over, each
+# time 10 ms later.
+audited() { cat "$work"/shop/.millrace/log/*.audit-*/*.log | wc -c; }
 cut=0
 for round in 1 2 3 4 5; do
-  dlq replay --kind constraint --part 15 > "$work/replay.log" 2>&1 &
+  before=$(audited)
+  dlq replay --kind constraint --part 5 > "$work/replay.log" 2>&1 &
   replay=$!
-  sleep "$(printf '0.%02d' $((RANDOM % 40 + 8)))"
+  while [ "$(audited)" -eq "$before" ] && kill -0 "$replay" 2> /dev/null; do :; done
+  sleep "0.0$((round - 1))"
   kill -KILL "$dev"
   wait "$dev" 2> /dev/null || true
   wait "$replay" 2> /dev/null || true
