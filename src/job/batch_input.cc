@@ -6,6 +6,7 @@
 #include <map>
 
 #include "env/files.h"
+#include "job/job_entries.h"
 #include "job/source_reader.h"
 #include "state/decision_log.h"
 #include "state/state_store.h"
@@ -60,13 +61,13 @@ Result<JobPosition> ReadPosition(const CompiledJob& job, const std::string& stat
         .WithHint("run it with `millrace dev` or `millrace run`, and stop it");
   }
   MR_ASSIGN_OR_RETURN(auto store, state::StateStore::Open(state_directory + "/checkpoint"));
-  auto entry = [&](const char* key) {
+  auto entry = [&](const std::string& key) {
     std::string found;
     store->Scan(state::kJobEntries, key,
                 [&](std::string_view, std::string_view value) { found = value; });
     return found;
   };
-  if (entry("fingerprint") != job.fingerprint) {
+  if (entry(kFingerprintKey) != job.fingerprint) {
     return Status(Code::kFailedPrecondition,
                   fmt::format("job \"{}\" was running another query", job.name))
         .WithHint("verify it with the query that it ran");
@@ -88,12 +89,12 @@ Result<JobPosition> ReadPosition(const CompiledJob& job, const std::string& stat
     }
     position.sources.push_back(std::move(splits));
     model::EventTime frontier = model::kTimeMin;
-    std::string saved = entry(fmt::format("source/{:06}", i).c_str());
+    std::string saved = entry(SourceKey(static_cast<int>(i)));
     if (saved.size() >= sizeof frontier) std::memcpy(&frontier, saved.data(), sizeof frontier);
     position.frontiers.push_back(frontier);
   }
   position.frontiers.push_back(model::kTimeMin);
-  std::string clock = entry("clock");
+  std::string clock = entry(kClockKey);
   if (clock.size() == 8) std::memcpy(&position.frontiers.back(), clock.data(), 8);
   return position;
 }

@@ -12,14 +12,12 @@
 #include "duck/door.h"
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "job/job_entries.h"
 #include "log/log.h"
 
 namespace millrace::job {
 
 namespace {
-constexpr const char* kFingerprintKey = "fingerprint";
-constexpr const char* kCountersKey = "counters";
-constexpr const char* kClockKey = "clock";
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;

@@ -379,10 +379,7 @@ void SourceLane::JudgeTimes(Rows& rows, stream::Batch& batch) {
       refused.push_back(row);
       continue;
     }
-    model::EventTime reached =
-        reading_->newest <= model::kTimeMin
-            ? frontier_
-            : std::max(frontier_, reading_->newest - delay_us_ + kMillisecond);
+    model::EventTime reached = std::max(frontier_, reading_->Reached(delay_us_));
     if (times[at] < reached) batch.late.push_back({row, rows.BaseRow(row), index_, reached});
     reading_->newest = std::max(reading_->newest, times[at]);
   }

@@ -25,13 +25,19 @@ namespace millrace::job {
 
 struct SplitState {
   std::string id;
-  model::Offset next = 0;  // first offset not yet read
+  model::Offset next = 0;    // first offset not yet read
   model::Offset first = -1;  // where the job began to read it; -1: not known
   model::EventTime newest = model::kTimeMin;
   bool ended = false;
   bool idle = false;
   int64_t behind = 0;                  // offsets not read yet, as of the last poll
   int64_t last_data_monotonic_us = 0;  // not part of the state
+
+  // The split's own frontier under a watermark of this delay.
+  model::EventTime Reached(int64_t delay_us) const {
+    constexpr int64_t kMillisecond = 1000;
+    return newest <= model::kTimeMin ? model::kTimeMin : newest - delay_us + kMillisecond;
+  }
 };
 
 struct SourceCounters {

@@ -7,18 +7,9 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "job/job_entries.h"
 
 namespace millrace::job {
-
-namespace {
-
-constexpr int64_t kMillisecond = 1000;
-
-std::string SplitKey(int source, const std::string& split) {
-  return fmt::format("split/{:06}/{}", source, split);
-}
-
-}  // namespace
 
 SourceReader::SourceReader(int index, const SourceTable& table,
                            std::vector<std::unique_ptr<SourceLane>> lanes)
@@ -124,11 +115,6 @@ SourceCounters SourceReader::counters() const {
   return sum;
 }
 
-model::EventTime SourceReader::Reached(const SplitState& split) const {
-  if (split.newest <= model::kTimeMin) return model::kTimeMin;
-  return split.newest - table_.table->watermark->delay_us.value_or(0) + kMillisecond;
-}
-
 model::EventTime SourceReader::Advance(const state::Decision& decision) {
   if (!has_event_time()) {
     return Ended() ? model::kTimeMax : model::kTimeMin;
@@ -141,7 +127,7 @@ model::EventTime SourceReader::Advance(const state::Decision& decision) {
   model::EventTime highest = model::kTimeMin;  // over all
   bool any = false;
   for (const SplitState& split : splits_) {
-    model::EventTime own = Reached(split);
+    model::EventTime own = split.Reached(table_.table->watermark->delay_us.value_or(0));
     highest = std::max(highest, own);
     if (split.ended || split.idle) continue;
     any = true;
@@ -183,7 +169,7 @@ void SourceReader::Save(state::StateWriter& writer) const {
   std::memcpy(value.data(), &frontier_, 8);
   SourceCounters sum = counters();
   std::memcpy(value.data() + 8, &sum, sizeof sum);
-  writer.Put(state::kJobEntries, fmt::format("source/{:06}", index_), value);
+  writer.Put(state::kJobEntries, SourceKey(index_), value);
 }
 
 std::vector<SplitState> SourceReader::SavedSplits(const state::StateReader& state, int index) {
@@ -203,16 +189,15 @@ std::vector<SplitState> SourceReader::SavedSplits(const state::StateReader& stat
 }
 
 void SourceReader::Restore(const state::StateReader& state) {
-  state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
+  state.Scan(state::kJobEntries, SourceKey(index_),
              [&](std::string_view, std::string_view) { has_checkpoint_ = true; });
   for (SplitState& split : SavedSplits(state, index_)) restored_[split.id] = split;
-  state.Scan(state::kJobEntries, fmt::format("source/{:06}", index_),
-             [&](std::string_view, std::string_view value) {
-               std::memcpy(&frontier_, value.data(), 8);
-               // Checkpoints of earlier versions know fewer counters.
-               std::memcpy(&lanes_[0]->counters(), value.data() + 8,
-                           std::min(value.size() - 8, sizeof(SourceCounters)));
-             });
+  state.Scan(state::kJobEntries, SourceKey(index_), [&](std::string_view, std::string_view value) {
+    std::memcpy(&frontier_, value.data(), 8);
+    // Checkpoints of earlier versions know fewer counters.
+    std::memcpy(&lanes_[0]->counters(), value.data() + 8,
+                std::min(value.size() - 8, sizeof(SourceCounters)));
+  });
 }
 
 }  // namespace millrace::job

@@ -60,8 +60,6 @@ class SourceReader {
 
  private:
   SplitState& Split(const std::string& id);  // found, or added
-  // A split's own frontier.
-  model::EventTime Reached(const SplitState& split) const;
 
   const int index_;
   const SourceTable& table_;

@@ -31,6 +31,16 @@ void AppendBytes(std::string& out, const char* name, const std::string& bytes) {
 }
 }  // namespace
 
+void DeadLetter::TakeRecordOf(const DeadLetter& other) {
+  time_ms = other.time_ms;
+  table = other.table;
+  topic = other.topic;
+  partition = other.partition;
+  offset = other.offset;
+  key = other.key;
+  payload = other.payload;
+}
+
 std::string DeadLetter::ToJson() const {
   std::string out;
   out.reserve(payload.size() + reason.size() + 256);

@@ -33,6 +33,9 @@ struct DeadLetter {
   std::optional<std::string> key = {};
   std::string payload = {};  // the record's value, byte for byte
 
+  // Takes over which record this is: where it came from, when, its key and its bytes. What stays is
+  // what became of it: stage, job, kind, column, reason.
+  void TakeRecordOf(const DeadLetter& other);
   std::string ToJson() const;
 };
 

@@ -31,6 +31,17 @@ std::string Order(const std::string& id, const std::string& second, int quantity
                      second);
 }
 
+// The windows that a running job has emitted, as soon as there are any; none after ten seconds.
+std::vector<std::string> FirstWindows(Runtime& runtime) {
+  for (int i = 0; i < 200; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    auto table = runtime.warehouse().Query("SELECT ws FROM per_window");
+    if (table.ok() && table->row_count() > 0)
+      return Rows(runtime, "SELECT ws::VARCHAR, c FROM per_window");
+  }
+  return {};
+}
+
 TEST(LateRows, AreKeptWithTheirBytesAndDoNotDependOnEpochs) {
   for (const char* epochs :
        {"", "SET 'millrace.epoch.bytes' = '1'; SET 'millrace.epoch.interval' = '0 ms';\n"}) {
@@ -167,6 +178,26 @@ TEST(BadRows, AFailingExpressionTakesOnlyItsRow) {
             std::vector<std::string>{"transform|type|"});
 }
 
+TEST(LateRows, KeepTheirKeyOnTheWayToAnotherShard) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql",
+        "SET 'parallelism.default' = '2';\n" + Script("", kTumble));
+  {
+    auto runtime = Open(directory.path(), false);
+    ASSERT_NE(runtime, nullptr);
+    Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "31")});
+    const std::string late = Order("late", "03");
+    log::NewRecord record;
+    record.value = late;
+    record.key = "customer 7";
+    ASSERT_TRUE(runtime->log().AppendAndWait("orders", 0, {&record, 1}).ok());
+  }
+  auto runtime = RunToEnd(directory.path());
+  ASSERT_NE(runtime, nullptr);
+  EXPECT_EQ(Rows(*runtime, "SELECT kind, key, \"offset\" FROM millrace.dead_letters"),
+            std::vector<std::string>{"late|customer 7|2|"});
+}
+
 TEST(IdlePartitions, NoLongerHoldTheWatermark) {
   TempDirectory directory;
   std::string script = Script(", 'scan.watermark.idle-timeout' = '50 ms'", kTumble);
@@ -177,14 +208,7 @@ TEST(IdlePartitions, NoLongerHoldTheWatermark) {
   ASSERT_NE(runtime, nullptr);
   runtime->Start();
   Append(*runtime, "orders", 1, {Order("a", "01"), Order("b", "16")});
-  std::vector<std::string> rows;
-  for (int i = 0; i < 200 && rows.empty(); i++) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    auto table = runtime->warehouse().Query("SELECT ws FROM per_window");
-    if (table.ok() && table->row_count() > 0)
-      rows = Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window");
-  }
-  EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
+  EXPECT_EQ(FirstWindows(*runtime), std::vector<std::string>{"2026-03-01 10:00:00|1|"});
 }
 
 TEST(IdlePartitions, AWhollySilentTableHoldsNoUnionBack) {
@@ -202,14 +226,7 @@ INSERT INTO per_window SELECT window_start, COUNT(*), SUM(quantity) FROM TABLE(T
   ASSERT_NE(runtime, nullptr);
   runtime->Start();
   Append(*runtime, "orders", 0, {Order("a", "01"), Order("b", "16")});
-  std::vector<std::string> rows;
-  for (int i = 0; i < 200 && rows.empty(); i++) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    auto table = runtime->warehouse().Query("SELECT ws FROM per_window");
-    if (table.ok() && table->row_count() > 0)
-      rows = Rows(*runtime, "SELECT ws::VARCHAR, c FROM per_window");
-  }
-  EXPECT_EQ(rows, std::vector<std::string>{"2026-03-01 10:00:00|1|"});
+  EXPECT_EQ(FirstWindows(*runtime), std::vector<std::string>{"2026-03-01 10:00:00|1|"});
 }
 
 TEST(LostState, IsAnErrorWhileTheResultsAreStillThere) {

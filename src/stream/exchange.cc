@@ -16,13 +16,7 @@ namespace {
 class KeptOrigins : public RowOrigin {
  public:
   void Describe(uint32_t row, model::DeadLetter& letter) const override {
-    const model::DeadLetter& kept = letters.at(row);
-    letter.table = kept.table;
-    letter.topic = kept.topic;
-    letter.partition = kept.partition;
-    letter.offset = kept.offset;
-    letter.time_ms = kept.time_ms;
-    letter.payload = kept.payload;
+    letter.TakeRecordOf(letters.at(row));
   }
   std::vector<model::DeadLetter> letters;
 };

@@ -8,7 +8,6 @@
 
 #include "base/strings.h"
 #include "base/units.h"
-#include "stream/row_text.h"
 
 namespace millrace::stream {
 
@@ -47,7 +46,7 @@ bool HasNull(duckdb::DataChunk& rows, const std::vector<idx_t>& columns, uint32_
 }  // namespace
 
 IntervalJoin::Side::Side(const IntervalJoinPlan::Side& plan)
-    : key_codec(KeyTypes(plan)), row_codec(plan.types) {}
+    : key_codec(KeyTypes(plan)), row_codec(plan.types), late(plan.frontier, "join") {}
 
 IntervalJoin::IntervalJoin(uint32_t id, IntervalJoinPlan plan)
     : Operator(id), plan_(std::move(plan)) {
@@ -87,12 +86,19 @@ void IntervalJoin::Process(int port, const Batch& batch) {
   side.key_codec.Bind(*batch.rows, plan.keys);
   std::vector<idx_t> all = Range(0, plan.types.size());
   side.row_codec.Bind(*batch.rows, all);
-  size_t candidate = 0;
+  LateCandidates candidates(batch);
   for (uint32_t row = 0; row < batch.size(); row++) {
     idx_t at = times.sel->get_index(row);
     bool no_time = !times.validity.RowIsValid(at);
     int64_t time = no_time ? 0 : reinterpret_cast<const int64_t*>(times.data)[at];
-    if (!no_time && SetAsideIfLate(port, batch, row, time, candidate)) continue;
+    // Only a row's own side makes it late: its partners wait for this side's frontier, not theirs.
+    const LateCandidate* late = no_time ? nullptr : candidates.Of(row);
+    if (late && time < side.late.ClosedFor(late)) {
+      stats_.rows_late++;
+      side.late.Bury(batch, row, late, context_,
+                     fmt::format("late: \"{}\" is behind the watermark", plan.time_name));
+      continue;
+    }
     // NULL equals nothing: such a row can only come out alone, and at once.
     bool never_matches = no_time || HasNull(*batch.rows, plan.keys, row);
     if (never_matches && !plan.keeps_unmatched) {
@@ -105,31 +111,6 @@ void IntervalJoin::Process(int port, const Batch& batch) {
     if (!never_matches) Probe(port, time, key, self);
   }
   FlushPairs();
-}
-
-bool IntervalJoin::SetAsideIfLate(int port, const Batch& batch, uint32_t row, int64_t time,
-                                  size_t& candidate) {
-  while (candidate < batch.late.size() && batch.late[candidate].row < row) candidate++;
-  const LateCandidate* late = candidate < batch.late.size() && batch.late[candidate].row == row
-                                  ? &batch.late[candidate]
-                                  : nullptr;
-  const ColumnFrontier& frontier = plan_.sides[port].frontier;
-  // Only a row's own side makes it late: its partners wait for this side's frontier, not theirs.
-  if (!late || time >= frontier.ForRow(late->source, late->frontier)) return false;
-  stats_.rows_late++;
-  if (!context_.KeepsLate(late->source)) return true;
-  model::DeadLetter letter;
-  letter.stage = "join";
-  letter.job = context_.job;
-  letter.kind = model::RowErrorKind::kLate;
-  letter.reason = fmt::format("late: \"{}\" is behind the watermark", plan_.sides[port].time_name);
-  if (batch.origin) {
-    batch.origin->Describe(late->origin_row, letter);
-  } else {
-    letter.payload = RowText(*batch.rows, row);
-  }
-  context_.dead_letters->Add(std::move(letter));
-  return true;
 }
 
 IntervalJoin::RowId IntervalJoin::Store(int port, std::string_view bytes, int64_t time,

@@ -21,6 +21,7 @@
 
 #include "stream/arena.h"
 #include "stream/key_table.h"
+#include "stream/late_rows.h"
 #include "stream/operator.h"
 #include "stream/row_codec.h"
 #include "stream/transform.h"
@@ -84,6 +85,7 @@ class IntervalJoin : public Operator {
     explicit Side(const IntervalJoinPlan::Side& plan);
     RowCodec key_codec;
     RowCodec row_codec;
+    LateRows late;
     KeyTable keys;
     std::vector<std::vector<RowId>> rows_of_key;  // by key slot, in order of arrival
     std::map<int64_t, Bucket> buckets;
@@ -93,7 +95,6 @@ class IntervalJoin : public Operator {
   };
 
   int64_t BucketOf(int64_t time) const;
-  bool SetAsideIfLate(int port, const Batch& batch, uint32_t row, int64_t time, size_t& candidate);
   RowId Store(int port, std::string_view bytes, int64_t time, uint32_t slot);
   void Probe(int port, int64_t time, std::string_view key, RowId self);
   void AddPair(int port, std::string_view own_bytes, RowId own, RowId other);

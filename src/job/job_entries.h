@@ -1,0 +1,23 @@
+// The job's own entries in its state (state::kJobEntries), by key.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace millrace::job {
+
+constexpr const char* kFingerprintKey = "fingerprint";
+constexpr const char* kCountersKey = "counters";
+constexpr const char* kClockKey = "clock";
+
+// A table's frontier and counters, by its place among the job's sources.
+inline std::string SourceKey(int source) {
+  return fmt::format("source/{:06}", source);
+}
+// A split of it; with an empty `split` what all of them start with.
+inline std::string SplitKey(int source, const std::string& split) {
+  return fmt::format("split/{:06}/{}", source, split);
+}
+
+}  // namespace millrace::job
