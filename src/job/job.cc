@@ -506,10 +506,6 @@ Status Job::Checkpoint() {
 
 Status Job::Save() {
   const int64_t rows_out = RowsOut();
-  int64_t state_bytes = 0;
-  for (size_t s = 0; s < shards_->size(); s++) {
-    for (auto& op : shards_->plan(s).operators) state_bytes += op->stats().state_bytes;
-  }
   auto write = [&](state::StateWriter& writer) {
     for (size_t s = 0; s < shards_->size(); s++) {
       for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
@@ -520,8 +516,7 @@ Status Job::Save() {
     writer.Put(state::kJobEntries, kClockKey,
                {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
   };
-  return WithRetry(
-      [&] { return store_->Checkpoint(epoch_, write, static_cast<size_t>(state_bytes)); });
+  return WithRetry([&] { return store_->Checkpoint(epoch_, write); });
 }
 
 Status Job::Finish() {

@@ -19,8 +19,7 @@ class MemoryStateStore : public StateStore, public StateWriter {
     }
   }
   model::Epoch epoch() const override { return epoch_; }
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
-                    size_t) override {
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
     write(*this);
     epoch_ = epoch;
     return Status::Ok();

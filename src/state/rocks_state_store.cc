@@ -1,11 +1,16 @@
-// StateStore over RocksDB. All changes of a checkpoint are one synced write batch.
+// StateStore over RocksDB. A small checkpoint is one synced write batch; a large one is table files
+// that the database takes over in one step (state/checkpoint_files.h).
 #include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
+#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <cstring>
+#include <filesystem>
 
+#include "state/checkpoint_files.h"
+#include "state/state_keys.h"
 #include "state/state_store.h"
 
 namespace millrace::state {
@@ -13,20 +18,26 @@ namespace millrace::state {
 namespace {
 
 constexpr const char* kEpochKey = "epoch";
+constexpr size_t kRunBytes = 64 << 20;   // of a checkpoint, gathered in memory before it is written
+constexpr size_t kSmallBytes = 1 << 20;  // a checkpoint up to this goes through the database's log
 
-std::string FullKey(uint32_t operator_id, std::string_view key) {
-  std::string full(4, '\0');
-  for (size_t i = 0; i < 4; i++) full[i] = static_cast<char>(operator_id >> (24 - 8 * i));
-  full.append(key);
-  return full;
-}
-
-// The smallest key that is greater than every key that starts with `prefix`.
-std::string AfterPrefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
-  if (!prefix.empty())
-    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
+rocksdb::Options StoreOptions() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  // Millrace runs several jobs in one process: keep each store small and quiet.
+  options.write_buffer_size = 8 << 20;
+  options.max_write_buffer_number = 2;
+  options.max_background_jobs = 1;
+  options.max_open_files = 64;
+  options.keep_log_file_num = 2;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  // Written once, read after a crash, in order: nothing to gain from packing or from small blocks.
+  options.compression = rocksdb::kNoCompression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 64 << 10;
+  table.checksum = rocksdb::kXXH3;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
 }
 
 Status FromRocks(const rocksdb::Status& status, const std::string& directory) {
@@ -45,40 +56,18 @@ Status FromRocks(const rocksdb::Status& status, const std::string& directory) {
   return Status(Code::kIo, what);
 }
 
-class BatchWriter : public StateWriter {
- public:
-  explicit BatchWriter(rocksdb::WriteBatch& batch) : batch_(batch) {}
-  void Put(uint32_t operator_id, std::string_view key, std::string_view value) override {
-    batch_.Put(FullKey(operator_id, key), rocksdb::Slice(value.data(), value.size()));
-  }
-  void Delete(uint32_t operator_id, std::string_view key) override {
-    batch_.Delete(FullKey(operator_id, key));
-  }
-  void DeletePrefix(uint32_t operator_id, std::string_view prefix) override {
-    std::string first = FullKey(operator_id, prefix);
-    batch_.DeleteRange(first, AfterPrefix(first));
-  }
-
- private:
-  rocksdb::WriteBatch& batch_;
-};
-
 class RocksStateStore : public StateStore {
  public:
-  explicit RocksStateStore(std::string directory) : directory_(std::move(directory)) {}
+  explicit RocksStateStore(std::string directory)
+      : directory_(std::move(directory)),
+        options_(StoreOptions()),
+        pending_(directory_ + ".pending", options_, kRunBytes) {}
 
   Status Open() {
-    rocksdb::Options options;
-    options.create_if_missing = true;
-    // Millrace runs several jobs in one process: keep each store small and quiet.
-    options.write_buffer_size = 8 << 20;
-    options.max_write_buffer_number = 2;
-    options.max_background_jobs = 1;
-    options.max_open_files = 64;
-    options.keep_log_file_num = 2;
-    options.info_log_level = rocksdb::WARN_LEVEL;
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_ + ".pending", ignored);  // of a checkpoint cut off
     rocksdb::DB* db = nullptr;
-    MR_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(options, directory_, &db), directory_));
+    MR_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(options_, directory_, &db), directory_));
     db_.reset(db);
     Scan(kJobEntries, kEpochKey, [&](std::string_view, std::string_view value) {
       std::memcpy(&epoch_, value.data(), sizeof epoch_);
@@ -97,30 +86,45 @@ class RocksStateStore : public StateStore {
 
   model::Epoch epoch() const override { return epoch_; }
 
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
-                    size_t bytes_expected) override {
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
     // `write` hands over changes once; when the disk refuses them they wait here for the retry.
     if (unwritten_epoch_ != epoch) {
-      unwritten_ = rocksdb::WriteBatch(bytes_expected);
-      BatchWriter writer(unwritten_);
-      write(writer);
-      writer.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
+      pending_.Start(epoch);
       unwritten_epoch_ = epoch;
+      write(pending_);
+      pending_.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
     }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    MR_RETURN_IF_ERROR(FromRocks(db_->Write(options, &unwritten_), directory_));
-    unwritten_ = rocksdb::WriteBatch();
+    MR_RETURN_IF_ERROR(
+        FromRocks(pending_.IsSmall(kSmallBytes) ? WriteBatch() : TakeFiles(), directory_));
+    pending_.Clear();
     unwritten_epoch_ = -1;
     epoch_ = epoch;
     return Status::Ok();
   }
 
  private:
-  std::string directory_;
+  rocksdb::Status WriteBatch() {
+    rocksdb::WriteBatch batch;
+    pending_.AppendTo(batch);
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    return db_->Write(options, &batch);
+  }
+
+  rocksdb::Status TakeFiles() {
+    rocksdb::Status finished = pending_.Finish();
+    if (!finished.ok()) return finished;
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    options.failed_move_fall_back_to_copy = true;
+    return db_->IngestExternalFile(pending_.paths(), options);
+  }
+
+  const std::string directory_;
+  const rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
   model::Epoch epoch_ = 0;
-  rocksdb::WriteBatch unwritten_;
+  CheckpointFiles pending_;
   model::Epoch unwritten_epoch_ = -1;
 };
 

@@ -6,8 +6,8 @@
 //   Keys are (operator id, bytes); operators see only their own part and scan it in key order.
 //   One thread at a time.
 //
-// Format: a RocksDB database: key = operator id (4 bytes big
-// endian) ++ operator's key; the reserved operator id 0 holds the job's own entries.
+// Format: a RocksDB database, keys as in state/state_keys.h; the reserved operator id 0 holds the
+// job's own entries.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,8 @@ class StateStore : public StateReader {
   virtual model::Epoch epoch() const = 0;
   // Runs `write` to gather changes and makes them durable as the checkpoint of `epoch`. After an
   // error call it again with the same epoch: what was gathered is kept, and `write` is not run
-  // again. `bytes_expected`: at most about so much is written; memory is set aside at once.
-  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write,
-                            size_t bytes_expected = 0) = 0;
+  // again.
+  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
 };
 
 }  // namespace millrace::state
