@@ -22,6 +22,7 @@ struct JobSettings {
   int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
   int64_t shards = 1;                   // parallelism.default
   int64_t state_ttl_us = 0;             // table.exec.state.ttl: of rows in regular joins; 0: never
+  int64_t state_memory = 0;             // millrace.state.memory: of state in memory; 0: no limit
   std::string name;                     // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "base/units.h"
@@ -12,6 +13,7 @@
 #include "duck/door.h"
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "env/large_memory.h"
 #include "job/job_entries.h"
 #include "log/log.h"
 
@@ -19,6 +21,8 @@ namespace millrace::job {
 
 namespace {
 constexpr int64_t kRefreshEvery = 1'000'000;
+constexpr int64_t kPauseAim = 50'000;  // us: of a checkpoint
+constexpr int64_t kCheckpointEveryMin = 500'000;
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;
 // An epoch of fewer offsets (records, or bytes of a file) is done before a thread has woken up.
@@ -147,6 +151,13 @@ Status Job::Start() {
                         options_.state_directory, status_.sink_table));
   }
 
+  checkpoint_every_us_ = compiled.settings.checkpoint_interval_us;
+  if (compiled.settings.state_memory > 0) {
+    MR_RETURN_IF_ERROR(env::LargeMemory::Process().AddLimit(
+        compiled.settings.state_memory, options_.state_directory.empty()
+                                            ? std::filesystem::temp_directory_path().string()
+                                            : options_.state_directory));
+  }
   MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());
   if (stored.empty() && sink_committed_ > 0) return ResultsWithoutState();
@@ -304,9 +315,9 @@ Status Job::Run() {
     if (!status.ok()) break;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
-    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
-               compiled_->settings.checkpoint_interval_us;
+    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >= checkpoint_every_us_;
     if (due) status = Checkpoint();
+    if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     int64_t lag = 0;
     for (auto& source : sources_) {
       for (const SplitState& split : source->splits()) lag += split.behind;
@@ -501,6 +512,12 @@ Status Job::Checkpoint() {
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
   MR_RETURN_IF_ERROR(Save());
+  // A checkpoint holds the job up: where much changes between two of them, take them more often.
+  const int64_t pause = std::max<int64_t>(1, clock_->MonotonicMicros() - last_checkpoint_us_);
+  const int64_t longest = compiled_->settings.checkpoint_interval_us;
+  checkpoint_every_us_ =
+      std::clamp(checkpoint_every_us_ * kPauseAim / pause, std::min(longest, kCheckpointEveryMin),
+                 std::min(longest, checkpoint_every_us_ * 2));
   return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
 }
 

@@ -173,6 +173,7 @@ class Job {
   model::Epoch sink_committed_ = 0;
   model::Epoch letters_committed_ = 0;
   int64_t last_checkpoint_us_ = 0;
+  int64_t checkpoint_every_us_ = 0;  // the setting's interval, or less
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;

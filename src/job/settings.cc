@@ -36,6 +36,8 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     if (settings.epoch_bytes_max < 1) {
       return Status(Code::kBadOption, "\"millrace.epoch.bytes\" must be at least 1");
     }
+  } else if (key == "millrace.state.memory") {
+    MR_ASSIGN_OR_RETURN(settings.state_memory, ParseBytes(value));
   } else if (key == "parallelism.default") {
     char* end = nullptr;
     settings.shards = std::strtoll(value.c_str(), &end, 10);
@@ -45,7 +47,7 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     }
   } else if (key.rfind("millrace.", 0) == 0) {
     return Status(Code::kUnknownOption, fmt::format("there is no setting \"{}\"", key))
-        .WithHint(DidYouMean(key, {"millrace.epoch.interval", "millrace.epoch.bytes"}));
+        .WithHint(DidYouMean(key, {"millrace.epoch.interval", "millrace.epoch.bytes", "millrace.state.memory"}));
   }
   return Status::Ok();
 }

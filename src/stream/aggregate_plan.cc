@@ -1,5 +1,7 @@
 #include "stream/aggregate_plan.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/strings.h"
 
@@ -9,6 +11,13 @@ duckdb::vector<duckdb::LogicalType> AggregatePlan::OutputTypes() const {
   duckdb::vector<duckdb::LogicalType> types = group_types;
   for (const Call& call : calls) types.push_back(call.bound->return_type);
   return types;
+}
+
+bool AggregatePlan::OnlyCounts() const {
+  return std::all_of(calls.begin(), calls.end(), [](const Call& call) {
+    const std::string& name = call.bound->function.name;
+    return (name == "count" || name == "count_star") && !call.bound->IsDistinct();
+  });
 }
 
 std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregates() const {

@@ -27,6 +27,8 @@ struct AggregatePlan {
 
   // Whether a group, once shown, never changes: the distinct rows of an append-only input.
   bool Appends() const { return calls.empty() && !input_retracts; }
+  // Whether a row that is there n times may come once with weight n.
+  bool OnlyCounts() const;
   // Output columns: the groups, then the aggregates.
   duckdb::vector<duckdb::LogicalType> OutputTypes() const;
   std::vector<std::unique_ptr<Aggregate>> MakeAggregates() const;

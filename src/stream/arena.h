@@ -1,4 +1,5 @@
-// Arena: many small byte strings in few allocations, freed all at once.
+// Arena: many small byte strings in few allocations, freed all at once. Large ones lie in
+// env::LargeMemory.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "env/large_memory.h"
 
 namespace millrace::stream {
 
@@ -29,15 +32,24 @@ class Arena {
   void Swap(Arena& other) { std::swap(*this, other); }
 
  private:
+  // Small tables stay small; big ones allocate rarely.
+  static constexpr size_t kLargestBlock = 4 << 20;
+
   void Grow(size_t size) {
-    // Small tables stay small; big ones allocate rarely.
-    capacity_ = std::max(size, std::min<size_t>(1 << 20, std::max<size_t>(1024, total_)));
-    blocks_.emplace_back(new uint8_t[capacity_]);
+    capacity_ = std::max(size, std::min(kLargestBlock, std::max<size_t>(1024, total_ / 2)));
+    blocks_.emplace_back(env::LargeAllocator<uint8_t>().allocate(capacity_), FreeBlock{capacity_});
     total_ += capacity_;
     used_ = 0;
   }
 
-  std::vector<std::unique_ptr<uint8_t[]>> blocks_;
+  struct FreeBlock {
+    size_t size = 0;
+    void operator()(uint8_t* block) const {
+      env::LargeAllocator<uint8_t>().deallocate(block, size);
+    }
+  };
+
+  std::vector<std::unique_ptr<uint8_t[], FreeBlock>> blocks_;
   size_t used_ = 0;
   size_t capacity_ = 0;
   size_t total_ = 0;

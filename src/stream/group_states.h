@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "env/large_memory.h"
 #include "stream/aggregate_plan.h"
 #include "stream/key_table.h"
 #include "stream/row_codec.h"
@@ -53,11 +54,11 @@ class GroupStates {
 
   std::string prefix_;
   KeyTable keys_;
-  std::vector<int64_t> rows_;
+  env::LargeVector<int64_t> rows_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
-  uint32_t capacity_ = 0;          // slots the aggregates have room for
-  std::vector<uint8_t> changed_;   // since the last snapshot, by slot
-  std::vector<uint32_t> changes_;  // the slots set in changed_
+  uint32_t capacity_ = 0;              // slots the aggregates have room for
+  env::LargeVector<uint8_t> changed_;  // since the last snapshot, by slot
+  std::vector<uint32_t> changes_;      // the slots set in changed_
 };
 
 }  // namespace millrace::stream

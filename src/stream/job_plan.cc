@@ -65,6 +65,7 @@ duckdb::vector<duckdb::LogicalType> JobPlanBuilder::Stream::types() const {
 
 Result<JobPlan> JobPlanBuilder::Build(const duck::Plan& plan) {
   CollectScans(*plan.root);
+  FindEqualParts(*plan.root);
   MR_ASSIGN_OR_RETURN(Stream result, Visit(*plan.root));
   MR_RETURN_IF_ERROR(CheckNoPendingWindow(result));
   plan_.output = result.from;
@@ -150,7 +151,7 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node) {
-  MR_ASSIGN_OR_RETURN(Stream stream, VisitNode(node));
+  MR_ASSIGN_OR_RETURN(Stream stream, VisitOnce(node));
   // Columns of a window that is still to be made may only be carried to a GROUP BY.
   bool carries = node.type == LogicalOperatorType::LOGICAL_PROJECTION ||
                  node.type == LogicalOperatorType::LOGICAL_FILTER ||
@@ -487,6 +488,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   Stream stream = Project(std::move(input), std::move(needed));
   MR_ASSIGN_OR_RETURN(bool session, MakePendingWindows(stream, group_count));
   if (session) return AddSession(std::move(stream), std::move(plan), group_count);
+  if (stream.open && plan.OnlyCounts()) stream.open->MergeEqualRows();
 
   int pane = -1;
   for (size_t g = 0; g < group_count; g++) {

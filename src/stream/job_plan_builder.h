@@ -61,6 +61,10 @@ class JobPlanBuilder {
   Result<Stream> AddGroupingSets(
       Stream input, const duckdb::LogicalAggregate& node, Expressions groups,
       std::vector<duckdb::unique_ptr<duckdb::BoundAggregateExpression>> calls);
+  // job_plan_shared.cc
+  void FindEqualParts(const duckdb::LogicalOperator& root);
+  // VisitNode, but an equal part that was made already is read again.
+  Result<Stream> VisitOnce(const duckdb::LogicalOperator& node);
   // job_plan_session.cc
   static Status RefusePendingWindow();
   static Status CheckNoPendingWindow(const Stream& stream);
@@ -157,6 +161,9 @@ class JobPlanBuilder {
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
   std::vector<Stream> delims_;              // distinct outer columns of the subqueries around us
   int joins_above_ = 0;
+  // Parts of the plan that are there more than once -> the one that stands for them.
+  std::map<const duckdb::LogicalOperator*, const duckdb::LogicalOperator*> equal_parts_;
+  std::map<const duckdb::LogicalOperator*, Stream> made_parts_;
 };
 
 // A refusal: `clause` is the keyword to point at in the user's text.

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "env/large_memory.h"
 #include "state/state_store.h"
 #include "stream/key_table.h"
 
@@ -93,8 +94,8 @@ class JoinRows {
   char prefix_;
   bool added_only_;
   KeyTable table_;  // key number ++ row -> row id
-  std::vector<Row> rows_;
-  std::vector<Key> keys_;  // by key number
+  env::LargeVector<Row> rows_;
+  env::LargeVector<Key> keys_;  // by key number
   uint64_t next_sequence_ = 0;
   std::vector<JoinRowId> changed_;
   std::vector<uint64_t> erased_;  // sequence numbers of stored rows erased since the last snapshot

@@ -84,10 +84,10 @@ class KeyTable {
   void GrowIfNeeded();
   void CompactIfWorthIt();
 
-  std::vector<Bucket> buckets_;
+  env::LargeVector<Bucket> buckets_;
   uint32_t mask_ = 0;
-  std::vector<Stored> keys_;
-  std::vector<uint32_t> free_;
+  env::LargeVector<Stored> keys_;
+  env::LargeVector<uint32_t> free_;
   size_t live_ = 0;
   size_t live_bytes_ = 0;
   size_t dead_bytes_ = 0;

@@ -44,8 +44,8 @@ class RowStore {
   void MarkChanged(uint32_t id);
   void CompactIfWorthIt();
 
-  std::vector<Row> rows_;
-  std::vector<uint32_t> free_;
+  env::LargeVector<Row> rows_;
+  env::LargeVector<uint32_t> free_;
   std::vector<uint32_t> changes_;
   Arena arena_;
   size_t live_ = 0;

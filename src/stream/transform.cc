@@ -3,8 +3,13 @@
 #include <duckdb/common/error_data.hpp>
 #include <duckdb/execution/expression_executor.hpp>
 #include <duckdb/planner/expression/bound_conjunction_expression.hpp>
+#include <duckdb/planner/expression/bound_reference_expression.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <numeric>
+#include <set>
 
 #include "base/strings.h"
+#include "stream/equal_rows.h"
 #include "stream/row_text.h"
 
 namespace millrace::stream {
@@ -22,17 +27,47 @@ struct Transform::Step {
   DataChunk output;
   DataChunk lists;  // kUnnest: the evaluated list expressions
   SelectionVector selection{STANDARD_VECTOR_SIZE};
+  std::unique_ptr<EqualRows> equal;  // kUnnest, when rows are merged
+  int not_worth_it = 0;              // chunks to go before merging is tried again
 };
 
-// For each row of a step's chunk the row of the input batch it came from; identity when empty.
+// For each row of a step's chunk the row of the input batch it came from (identity when empty), and
+// for how many rows it stands (1 when empty).
 struct Transform::Rows {
   std::vector<uint32_t> from;
+  std::vector<int32_t> counts;
+
+  void Add(const Rows& source, uint32_t row) {
+    from.push_back(source.from.empty() ? row : source.from[row]);
+    if (!source.counts.empty()) counts.push_back(source.counts[row]);
+  }
 };
+
+namespace {
+
+constexpr int kChunksWithoutMerging = 15;
+
+void CollectReferences(const duckdb::Expression& e, std::set<idx_t>& columns) {
+  if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF) {
+    columns.insert(e.Cast<duckdb::BoundReferenceExpression>().index);
+  }
+  duckdb::ExpressionIterator::EnumerateChildren(
+      e, [&](const duckdb::Expression& child) { CollectReferences(child, columns); });
+}
+
+bool IsLate(const Batch& batch, uint32_t row) {
+  auto at = std::lower_bound(
+      batch.late.begin(), batch.late.end(), row,
+      [](const LateCandidate& candidate, uint32_t other) { return candidate.row < other; });
+  return at != batch.late.end() && at->row == row;
+}
+
+}  // namespace
 
 struct Transform::Output {
   DataChunk owned;  // used when the chain can make several chunks of one
   DataChunk* rows = nullptr;
-  std::vector<uint32_t> from;
+  Rows origin;
 };
 
 Transform::Transform(uint32_t id, duckdb::vector<duckdb::LogicalType> input_types)
@@ -94,7 +129,34 @@ Status Transform::Open(const OperatorContext& context, const state::StateReader&
       step->lists.Initialize(duckdb::Allocator::DefaultAllocator(), list_types);
     }
   }
+  for (size_t i = 0; merges_ && i < steps_.size(); i++) {
+    if (steps_[i]->kind == Step::Kind::kUnnest) PrepareMerge(i);
+  }
   return Status::Ok();
+}
+
+// Rows are equal when the columns that are read after the unnest are, and what is unnested.
+void Transform::PrepareMerge(size_t unnest) {
+  Step& step = *steps_[unnest];
+  const idx_t columns = step.output_types.size() - step.expressions.size();
+  for (size_t e = 0; e < step.expressions.size(); e++) {
+    const auto& element = step.output_types[columns + e];
+    if (!duckdb::TypeIsConstantSize(element.InternalType())) return;
+  }
+  std::set<idx_t> read;
+  bool all = true;
+  for (size_t i = unnest + 1; i < steps_.size() && all; i++) {
+    for (const auto& e : steps_[i]->expressions) CollectReferences(*e, read);
+    all = steps_[i]->kind == Step::Kind::kFilter;
+  }
+  std::vector<idx_t> compared;
+  duckdb::vector<duckdb::LogicalType> types;
+  for (idx_t c = 0; c < columns; c++) {
+    if (!all && !read.count(c)) continue;
+    compared.push_back(c);
+    types.push_back(step.output_types[c]);
+  }
+  step.equal = std::make_unique<EqualRows>(std::move(compared), std::move(types));
 }
 
 void Transform::Process(int port, const Batch& batch) {
@@ -104,6 +166,7 @@ void Transform::Process(int port, const Batch& batch) {
     emitter_.Emit(batch);
     return;
   }
+  batch_ = &batch;
   map_rows_ = batch.weights != nullptr || !batch.late.empty();
   outputs_used_ = 0;
   try {
@@ -139,10 +202,9 @@ void Transform::Run(size_t index, DataChunk& in, const Rows& rows) {
       step.output.Slice(in, step.selection, kept);
       step.output.SetCardinality(kept);
       Rows next;
-      if (map_rows_) {
+      if (map_rows_ || !rows.counts.empty()) {
         for (idx_t k = 0; k < kept; k++) {
-          auto row = static_cast<uint32_t>(step.selection.get_index(k));
-          next.from.push_back(rows.from.empty() ? row : rows.from[row]);
+          next.Add(rows, static_cast<uint32_t>(step.selection.get_index(k)));
         }
       }
       Run(index + 1, step.output, next);
@@ -174,6 +236,22 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
   for (size_t e = 0; e < formats.size(); e++) elements.emplace_back(STANDARD_VECTOR_SIZE);
   std::vector<std::vector<idx_t>> padded(formats.size());  // rows whose list was too short
   idx_t filled = 0;
+  // Which rows are multiplied, and for how many each stands.
+  Rows merged;
+  const bool merge = step.equal && !batch_->weights && step.not_worth_it-- <= 0;
+  if (merge) {
+    std::vector<uint32_t> alone;
+    for (uint32_t row = 0; row < in.size() && !batch_->late.empty(); row++) {
+      if (IsLate(*batch_, rows.from.empty() ? row : rows.from[row])) alone.push_back(row);
+    }
+    step.equal->Find(in, step.lists, alone);
+    for (size_t i = 0; i < step.equal->first().size(); i++) {
+      const uint32_t row = step.equal->first()[i];
+      merged.from.push_back(rows.from.empty() ? row : rows.from[row]);
+      merged.counts.push_back(step.equal->count()[i]);
+    }
+    step.not_worth_it = merged.counts.size() * 2 > in.size() ? kChunksWithoutMerging : 0;
+  }
   Rows next;
   auto flush = [&]() {
     if (filled == 0) return;
@@ -192,13 +270,15 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
     }
     chunk.SetCardinality(filled);
     Run(index + 1, chunk, next);
-    next.from.clear();
+    next = {};
     filled = 0;
   };
-  for (idx_t row = 0; row < in.size(); row++) {
+  const idx_t sources = merge ? merged.from.size() : in.size();
+  for (idx_t i = 0; i < sources; i++) {
+    const idx_t row = merge ? step.equal->first()[i] : i;
     idx_t length = 0;
     for (size_t e = 0; e < formats.size(); e++) length = std::max(length, entry_of(e, row).length);
-    if (length == 0) stats_.rows_filtered++;
+    if (length == 0) stats_.rows_filtered += merge ? merged.counts[i] : 1;
     for (idx_t k = 0; k < length; k++) {
       source.set_index(filled, row);
       for (size_t e = 0; e < formats.size(); e++) {
@@ -207,8 +287,10 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
         elements[e].set_index(filled, has ? entry.offset + k : 0);
         if (!has) padded[e].push_back(filled);
       }
-      if (map_rows_) {
-        next.from.push_back(rows.from.empty() ? static_cast<uint32_t>(row) : rows.from[row]);
+      if (merge) {
+        next.Add(merged, static_cast<uint32_t>(i));
+      } else if (map_rows_) {
+        next.Add(rows, static_cast<uint32_t>(row));
       }
       if (++filled == STANDARD_VECTOR_SIZE) flush();
     }
@@ -219,7 +301,7 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
 void Transform::Collect(DataChunk& out, const Rows& rows) {
   if (outputs_used_ == outputs_.size()) outputs_.push_back(std::make_unique<Output>());
   Output& output = *outputs_[outputs_used_++];
-  output.from = rows.from;
+  output.origin = rows;
   if (!has_unnest_) {
     output.rows = &out;  // the chain makes one chunk a batch: nothing overwrites it before Emit
     return;
@@ -237,22 +319,25 @@ void Transform::EmitCollected(const Batch& batch) {
     Batch out;
     out.rows = output.rows;
     out.origin = batch.origin;
-    if (output.from.empty()) {
+    const std::vector<uint32_t>& from = output.origin.from;
+    if (from.empty()) {
       out.weights = batch.weights;
       out.late = batch.late;
     } else {
       if (batch.weights) {
         weights.clear();
-        for (uint32_t row : output.from) weights.push_back(batch.weights[row]);
+        for (uint32_t row : from) weights.push_back(batch.weights[row]);
         out.weights = weights.data();
+      } else if (!output.origin.counts.empty()) {
+        out.weights = output.origin.counts.data();
       }
       size_t candidate = 0;
-      for (uint32_t row = 0; row < output.from.size() && !batch.late.empty(); row++) {
-        while (candidate < batch.late.size() && batch.late[candidate].row < output.from[row]) {
+      for (uint32_t row = 0; row < from.size() && !batch.late.empty(); row++) {
+        while (candidate < batch.late.size() && batch.late[candidate].row < from[row]) {
           candidate++;
         }
         if (candidate == batch.late.size()) break;
-        if (batch.late[candidate].row != output.from[row]) continue;
+        if (batch.late[candidate].row != from[row]) continue;
         LateCandidate late = batch.late[candidate];
         late.row = row;
         out.late.push_back(late);

@@ -28,6 +28,9 @@ class Transform : public Operator {
   // Appends one column per list expression; a row becomes as many rows as its longest list has
   // elements, shorter lists are padded with NULL, rows with no elements vanish.
   void AddUnnest(Expressions lists);
+  // Whoever reads the output only counts rows: equal ones need not be multiplied by an unnest one
+  // by one, and come out as one row with a weight.
+  void MergeEqualRows() { merges_ = true; }
 
   const duckdb::vector<duckdb::LogicalType>& output_types() const;
 
@@ -40,6 +43,7 @@ class Transform : public Operator {
   struct Rows;
   void Run(size_t step, duckdb::DataChunk& in, const Rows& rows);
   void RunUnnest(size_t step, duckdb::DataChunk& in, const Rows& rows);
+  void PrepareMerge(size_t unnest);
   void Collect(duckdb::DataChunk& out, const Rows& rows);
   void RunRowByRow(const Batch& batch);
   void BuryRow(const Batch& batch, duckdb::idx_t row, const std::string& why);
@@ -48,6 +52,8 @@ class Transform : public Operator {
   duckdb::vector<duckdb::LogicalType> input_types_;
   std::vector<std::unique_ptr<Step>> steps_;
   bool has_unnest_ = false;
+  bool merges_ = false;
+  const Batch* batch_ = nullptr;  // in hand
   bool map_rows_ = false;  // this batch needs to know which input row each output row came from
   // What the chain produced from the current batch: emitted only once all of it succeeded.
   struct Output;

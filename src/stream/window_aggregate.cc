@@ -117,6 +117,11 @@ void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
   input.rows = rows.data();
   input.slots = slots_.data();
   input.count = static_cast<uint32_t>(rows.size());
+  if (batch.weights) {
+    weights_.clear();
+    for (uint32_t row : rows) weights_.push_back(batch.weights[row]);
+    input.weights = weights_.data();
+  }
   pane.groups.Update(input);
 }
 

@@ -48,6 +48,7 @@ class WindowAggregate : public Operator {
   std::vector<int64_t> freed_;  // stored panes that were freed since the last snapshot
   std::vector<uint8_t> done_;   // by row of the batch: late, or already added to its pane
   std::vector<uint32_t> slots_;
+  std::vector<int32_t> weights_;
   EncodedKeys keys_;  // of the rows in hand, and where they were found
   std::vector<KeyTable::Found> found_;
   std::vector<uint32_t> rows_;

@@ -1,4 +1,5 @@
 #include "stream/aggregates/count.h"
+#include "env/large_memory.h"
 
 #include <cstring>
 #include <vector>
@@ -44,7 +45,7 @@ class Count : public Aggregate {
 
  private:
   int argument_;
-  std::vector<int64_t> counts_;
+  env::LargeVector<int64_t> counts_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "env/large_memory.h"
 #include "stream/aggregates/column_reader.h"
 #include "stream/key_table.h"
 #include "stream/row_codec.h"
@@ -173,7 +174,7 @@ class Distinct : public Aggregate {
   uint32_t saved_ = 0;  // entries of table_ that are in pages; only without retracts_
   uint32_t pages_ = 0;
   // By entry of table_; only with retracts_.
-  std::vector<int64_t> counts_;
+  env::LargeVector<int64_t> counts_;
   std::vector<uint32_t> changed_;
   std::vector<uint8_t> is_changed_;
   std::vector<uint32_t> emptied_;  // count fell to 0 in this update

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "env/large_memory.h"
 #include "stream/aggregates/column_reader.h"
 
 namespace millrace::stream {
@@ -66,7 +67,7 @@ class FixedExtreme : public Aggregate {
   };
   Extreme which_;
   int argument_;
-  std::vector<State> states_;
+  env::LargeVector<State> states_;
 };
 
 // All values of a group with how often each is there; any type; takes values away.

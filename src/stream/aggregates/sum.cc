@@ -5,6 +5,7 @@
 #include <duckdb/common/types/hugeint.hpp>
 #include <vector>
 
+#include "env/large_memory.h"
 #include "stream/aggregates/column_reader.h"
 
 namespace millrace::stream {
@@ -125,7 +126,7 @@ class Sum : public Aggregate {
   PhysicalType result_;
   double scale_;
   bool cut_;
-  std::vector<State> states_;
+  env::LargeVector<State> states_;
 };
 
 template <typename Total, typename T>
