@@ -42,6 +42,12 @@ std::string LowerFirst(std::string text) {
 }
 }  // namespace
 
+Status OutOfMemory() {
+  return Status(Code::kResourceExhausted, "out of memory")
+      .WithHint("large state can go to disk: SET 'millrace.state.memory' = '1 GB' (what each job may "
+                "keep in memory)");
+}
+
 Status FromDuckError(const duckdb::ErrorData& error) {
   std::string message = error.RawMessage();
   std::string hint;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <duckdb.hpp>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -13,6 +14,9 @@ namespace millrace::duck {
 // A Status for what DuckDB reports: code by DuckDB's error type, its candidates as the hint.
 Status FromDuckError(const duckdb::ErrorData& error);
 
+// The process cannot get more memory.
+Status OutOfMemory();
+
 // Byte position in the query text that a binder or parser error points at, if it does.
 std::optional<size_t> ErrorPosition(const duckdb::ErrorData& error);
 
@@ -21,6 +25,8 @@ template <typename Body>
 auto AtTheDoor(Body&& body) -> decltype(body()) {
   try {
     return std::forward<Body>(body)();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
   } catch (const std::exception& e) {
     return FromDuckError(duckdb::ErrorData(e));
   }

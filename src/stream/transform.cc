@@ -171,6 +171,8 @@ void Transform::Process(int port, const Batch& batch) {
   outputs_used_ = 0;
   try {
     Run(0, *batch.rows, {});
+  } catch (const std::bad_alloc&) {
+    throw;  // not the row's fault
   } catch (const std::exception&) {
     RunRowByRow(batch);
     return;
@@ -359,6 +361,8 @@ void Transform::RunRowByRow(const Batch& batch) {
     outputs_used_ = 0;
     try {
       Run(0, single, {});
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (const std::exception& e) {
       BuryRow(batch, row, duckdb::ErrorData(e).RawMessage());
       continue;
