@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh release
-for bench in ${BENCH:-log_bench decode_bench collector_bench job_bench}; do
+for bench in ${BENCH:-log_bench decode_bench collector_bench job_bench state_bench}; do
   [ -x "build/release/$bench" ] || continue
   echo "== $bench"
   "build/release/$bench"

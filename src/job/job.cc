@@ -22,7 +22,8 @@ namespace millrace::job {
 namespace {
 constexpr int64_t kRefreshEvery = 1'000'000;
 constexpr int64_t kPauseAim = 50'000;  // us: of a checkpoint
-constexpr int64_t kCheckpointEveryMin = 500'000;
+constexpr int64_t kCheckpointRowsMin = 20'000;
+constexpr int64_t kCheckpointRowsMax = 100'000'000;
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;
 // An epoch of fewer offsets (records, or bytes of a file) is done before a thread has woken up.
@@ -151,7 +152,6 @@ Status Job::Start() {
                         options_.state_directory, status_.sink_table));
   }
 
-  checkpoint_every_us_ = compiled.settings.checkpoint_interval_us;
   if (compiled.settings.state_memory > 0) {
     MR_RETURN_IF_ERROR(env::LargeMemory::Process().AddLimit(
         compiled.settings.state_memory, options_.state_directory.empty()
@@ -315,7 +315,9 @@ Status Job::Run() {
     if (!status.ok()) break;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
-    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >= checkpoint_every_us_;
+    bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
+                   compiled_->settings.checkpoint_interval_us ||
+               RowsRead() - rows_at_checkpoint_ >= checkpoint_rows_;
     if (due) status = Checkpoint();
     if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     int64_t lag = 0;
@@ -512,13 +514,19 @@ Status Job::Checkpoint() {
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
   MR_RETURN_IF_ERROR(Save());
-  // A checkpoint holds the job up: where much changes between two of them, take them more often.
+  // A checkpoint holds the job up: where each row changes much, take it after fewer rows.
   const int64_t pause = std::max<int64_t>(1, clock_->MonotonicMicros() - last_checkpoint_us_);
-  const int64_t longest = compiled_->settings.checkpoint_interval_us;
-  checkpoint_every_us_ =
-      std::clamp(checkpoint_every_us_ * kPauseAim / pause, std::min(longest, kCheckpointEveryMin),
-                 std::min(longest, checkpoint_every_us_ * 2));
+  checkpoint_us_max_ = std::max(checkpoint_us_max_, pause);
+  checkpoint_rows_ = std::clamp(checkpoint_rows_ * kPauseAim / pause, kCheckpointRowsMin,
+                                std::min(checkpoint_rows_ * 2, kCheckpointRowsMax));
+  rows_at_checkpoint_ = RowsRead();
   return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
+}
+
+int64_t Job::RowsRead() const {
+  int64_t rows = 0;
+  for (const auto& source : sources_) rows += source->counters().rows_in;
+  return rows;
 }
 
 Status Job::Save() {
@@ -640,6 +648,7 @@ void Job::Publish(JobState state) {
     next.latency_p50_ms = sorted[sorted.size() / 2];
     next.latency_p99_ms = sorted[std::min(sorted.size() - 1, sorted.size() * 99 / 100)];
   }
+  next.checkpoint_ms = static_cast<double>(checkpoint_us_max_) / 1000;
   std::lock_guard<std::mutex> lock(status_mutex_);
   status_ = std::move(next);
 }

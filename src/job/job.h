@@ -75,7 +75,8 @@ struct JobStatus {
   model::EventTime frontier = model::kTimeMin;  // lowest over sources with event time
   double latency_p50_ms = 0;                    // of an epoch: from its decision to its commit
   double latency_p99_ms = 0;
-  Status error;  // why it is failing or failed
+  double checkpoint_ms = 0;  // the longest since the job started: how long it held the job up
+  Status error;              // why it is failing or failed
   int64_t error_since_ms = 0;
   int64_t last_commit_ms = 0;
   std::string guarantee;
@@ -144,6 +145,7 @@ class Job {
   bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
+  int64_t RowsRead() const;
   Status Save();  // all state, as the checkpoint of the current epoch
   Status WithRetry(const std::function<Status()>& action);
   Status Finish();
@@ -173,7 +175,9 @@ class Job {
   model::Epoch sink_committed_ = 0;
   model::Epoch letters_committed_ = 0;
   int64_t last_checkpoint_us_ = 0;
-  int64_t checkpoint_every_us_ = 0;  // the setting's interval, or less
+  int64_t checkpoint_us_max_ = 0;
+  int64_t checkpoint_rows_ = 200'000;  // after so many rows it is time for one, whatever the clock
+  int64_t rows_at_checkpoint_ = 0;
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;

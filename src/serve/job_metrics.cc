@@ -77,6 +77,8 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
       gauge("millrace_job_watermark_seconds", "Watermark, seconds since 1970",
             static_cast<double>(job.frontier) / 1e6);
     }
+    gauge("millrace_job_checkpoint_seconds_max", "Longest time that a checkpoint held the job up",
+          job.checkpoint_ms / 1000);
     families.Add("millrace_job_epoch_latency_seconds",
                  "Decision to commit of an epoch, last 512 epochs", MetricType::Gauge,
                  {{"job", job.name}, {"quantile", "0.5"}}, job.latency_p50_ms / 1000);
