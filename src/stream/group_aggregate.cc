@@ -8,6 +8,10 @@ namespace millrace::stream {
 
 using duckdb::idx_t;
 
+namespace {
+constexpr idx_t kNone = duckdb::DConstants::INVALID_INDEX;
+}  // namespace
+
 GroupAggregate::GroupAggregate(uint32_t id, AggregatePlan plan)
     : Operator(id),
       plan_(std::move(plan)),
@@ -18,7 +22,8 @@ GroupAggregate::GroupAggregate(uint32_t id, AggregatePlan plan)
 Status GroupAggregate::Open(const OperatorContext& context, const state::StateReader& state) {
   MR_RETURN_IF_ERROR(Operator::Open(context, state));
   fresh_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes());
-  output_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes());
+  both_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes(),
+                   2 * STANDARD_VECTOR_SIZE);
   groups_.Restore(state, id());
   stats_.state_rows = static_cast<int64_t>(groups_.keys().size());
   return Status::Ok();
@@ -90,35 +95,13 @@ void GroupAggregate::OnEpochEnd() {
   }
   for (size_t first = 0; first < touched_.size(); first += STANDARD_VECTOR_SIZE) {
     size_t count = std::min<size_t>(STANDARD_VECTOR_SIZE, touched_.size() - first);
-    FillRows(touched_.data() + first, static_cast<uint32_t>(count), fresh_);
-    for (size_t i = 0; i < count; i++) {
-      uint32_t slot = touched_[first + i];
-      int64_t old_row = old_row_[first + i];
-      // The one group of a global aggregate stays even when all its rows were taken away.
-      bool shown = groups_.rows(slot) > 0 || plan_.group_types.empty();
-      bool same = old_row >= 0 && shown;
-      if (same) {
-        duckdb::DataChunk& old = *old_rows_[static_cast<size_t>(old_row) / STANDARD_VECTOR_SIZE];
-        idx_t at = static_cast<idx_t>(old_row) % STANDARD_VECTOR_SIZE;
-        for (idx_t c = plan_.group_types.size(); c < fresh_.ColumnCount() && same; c++) {
-          same = duckdb::Value::NotDistinctFrom(old.GetValue(c, at), fresh_.GetValue(c, i));
-        }
-      }
-      if (!same) {
-        if (old_row >= 0) {
-          Add(*old_rows_[static_cast<size_t>(old_row) / STANDARD_VECTOR_SIZE],
-              static_cast<idx_t>(old_row) % STANDARD_VECTOR_SIZE, -1);
-        }
-        if (shown) Add(fresh_, i, +1);
-      }
-    }
+    EmitChanges(first, count);
     for (size_t i = 0; i < count; i++) {
       uint32_t slot = touched_[first + i];
       is_touched_[slot] = 0;
       if (groups_.rows(slot) <= 0 && !plan_.group_types.empty()) groups_.Erase(slot);
     }
   }
-  Flush();
   touched_.clear();
   old_row_.clear();
   old_rows_count_ = 0;
@@ -127,23 +110,94 @@ void GroupAggregate::OnEpochEnd() {
   stats_.state_bytes = static_cast<int64_t>(groups_.bytes());
 }
 
-void GroupAggregate::Add(duckdb::DataChunk& from, idx_t row, int32_t weight) {
-  if (weights_.size() == STANDARD_VECTOR_SIZE) Flush();
-  for (idx_t c = 0; c < from.ColumnCount(); c++) {
-    duckdb::VectorOperations::Copy(from.data[c], output_.data[c], row + 1, row, weights_.size());
+void GroupAggregate::EmitChanges(size_t first, size_t count) {
+  // Rows [0, count) of both_ are what the groups show now; behind them stands what those of them
+  // showed that were there before.
+  FillRows(touched_.data() + first, static_cast<uint32_t>(count), both_);
+  idx_t rows = count;
+  std::vector<idx_t> before(count, kNone);
+  for (size_t i = 0; i < count; i++) {
+    if (old_row_[first + i] >= 0) before[i] = rows++;
   }
-  weights_.push_back(weight);
+  AppendOldRows(first, count);
+
+  std::vector<uint8_t> same = FindUnchanged(first, before);
+  duckdb::SelectionVector changed(2 * STANDARD_VECTOR_SIZE);
+  std::vector<int32_t> weights;
+  for (size_t i = 0; i < count; i++) {
+    if (same[i]) continue;
+    if (before[i] != kNone) {
+      changed.set_index(weights.size(), before[i]);
+      weights.push_back(-1);
+    }
+    if (Shown(touched_[first + i])) {
+      changed.set_index(weights.size(), i);
+      weights.push_back(+1);
+    }
+  }
+  for (size_t from = 0; from < weights.size(); from += STANDARD_VECTOR_SIZE) {
+    idx_t part = std::min<idx_t>(STANDARD_VECTOR_SIZE, weights.size() - from);
+    duckdb::DataChunk output;
+    output.InitializeEmpty(both_.GetTypes());
+    output.Slice(both_, duckdb::SelectionVector(changed.data() + from), part);
+    Batch out;
+    out.rows = &output;
+    out.weights = plan_.Appends() ? nullptr : weights.data() + from;
+    emitter_.Emit(out);
+  }
 }
 
-void GroupAggregate::Flush() {
-  if (weights_.empty()) return;
-  output_.SetCardinality(weights_.size());
-  Batch out;
-  out.rows = &output_;
-  out.weights = plan_.Appends() ? nullptr : weights_.data();
-  emitter_.Emit(out);
-  weights_.clear();
-  output_.Reset();
+bool GroupAggregate::Shown(uint32_t slot) const {
+  // The one group of a global aggregate stays even when all its rows were taken away.
+  return groups_.rows(slot) > 0 || plan_.group_types.empty();
+}
+
+// Old rows were put aside in the order of touched_: those of a block lie side by side.
+void GroupAggregate::AppendOldRows(size_t first, size_t count) {
+  idx_t to = count;
+  for (size_t i = first; i < first + count;) {
+    if (old_row_[i] < 0) {
+      i++;
+      continue;
+    }
+    const auto from = static_cast<size_t>(old_row_[i]);
+    idx_t taken = 0;
+    idx_t left = STANDARD_VECTOR_SIZE - from % STANDARD_VECTOR_SIZE;
+    for (; i < first + count && taken < left; i++) taken += old_row_[i] >= 0 ? 1 : 0;
+    duckdb::DataChunk& old = *old_rows_[from / STANDARD_VECTOR_SIZE];
+    idx_t at = from % STANDARD_VECTOR_SIZE;
+    for (idx_t c = 0; c < both_.ColumnCount(); c++) {
+      duckdb::VectorOperations::Copy(old.data[c], both_.data[c], at + taken, at, to);
+    }
+    to += taken;
+  }
+}
+
+// By place in the block: whether the group shows what it showed before.
+std::vector<uint8_t> GroupAggregate::FindUnchanged(size_t first, const std::vector<idx_t>& before) {
+  duckdb::SelectionVector now(STANDARD_VECTOR_SIZE);
+  duckdb::SelectionVector then(STANDARD_VECTOR_SIZE);
+  idx_t count = 0;
+  for (size_t i = 0; i < before.size(); i++) {
+    if (before[i] == kNone || !Shown(touched_[first + i])) continue;
+    now.set_index(count, i);
+    then.set_index(count++, before[i]);
+  }
+  for (idx_t c = plan_.group_types.size(); c < both_.ColumnCount() && count > 0; c++) {
+    duckdb::Vector fresh(both_.data[c], now, count);
+    duckdb::Vector old(both_.data[c], then, count);
+    duckdb::SelectionVector equal(STANDARD_VECTOR_SIZE);
+    idx_t left =
+        duckdb::VectorOperations::NotDistinctFrom(fresh, old, nullptr, count, &equal, nullptr);
+    for (idx_t i = 0; i < left; i++) {
+      now.set_index(i, now.get_index(equal.get_index(i)));
+      then.set_index(i, then.get_index(equal.get_index(i)));
+    }
+    count = left;
+  }
+  std::vector<uint8_t> same(before.size(), 0);
+  for (idx_t i = 0; i < count; i++) same[now.get_index(i)] = 1;
+  return same;
 }
 
 void GroupAggregate::Snapshot(state::StateWriter& writer) {

@@ -27,8 +27,11 @@ class GroupAggregate : public Operator {
  private:
   void RememberOldRows(const std::vector<uint32_t>& slots);
   void FillRows(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out);
-  void Add(duckdb::DataChunk& from, duckdb::idx_t row, int32_t weight);
-  void Flush();
+  // Emits what changed for groups touched_[first, first + count); one vector at most.
+  void EmitChanges(size_t first, size_t count);
+  bool Shown(uint32_t slot) const;
+  void AppendOldRows(size_t first, size_t count);
+  std::vector<uint8_t> FindUnchanged(size_t first, const std::vector<duckdb::idx_t>& before);
 
   AggregatePlan plan_;
   std::vector<duckdb::idx_t> key_columns_;
@@ -44,9 +47,8 @@ class GroupAggregate : public Operator {
   std::vector<uint32_t> rows_;
   EncodedKeys keys_;  // of the batch's rows, and where they were found
   std::vector<KeyTable::Found> found_;
-  duckdb::DataChunk fresh_;
-  duckdb::DataChunk output_;
-  std::vector<int32_t> weights_;
+  duckdb::DataChunk fresh_;  // what groups show, to be remembered
+  duckdb::DataChunk both_;   // what they show now and showed before
 };
 
 }  // namespace millrace::stream

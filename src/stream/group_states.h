@@ -46,6 +46,7 @@ class GroupStates {
   size_t bytes() const;
   // Rows counted into the group, less those taken away; 0 means the group is gone.
   int64_t& rows(uint32_t slot) { return rows_[slot]; }
+  int64_t rows(uint32_t slot) const { return rows_[slot]; }
 
  private:
   void MakeRoom(uint32_t slot);
