@@ -22,6 +22,7 @@ namespace millrace::stream {
 struct ScanTable {
   model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
   int time_column = -1;  // that carries the watermark; -1: none
+  std::vector<size_t> clock_columns = {};  // computed as PROCTIME()
 };
 
 // A table that the job reads, once, however often the query names it.
