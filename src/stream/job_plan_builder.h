@@ -115,6 +115,8 @@ class JobPlanBuilder {
   // job_plan_temporal.cc: JOIN … FOR SYSTEM_TIME AS OF (duck/temporal_marks.h).
   static bool IsTemporalJoin(const duckdb::LogicalOperator& node);
   Result<Stream> VisitTemporalJoin(const duckdb::LogicalOperator& node);
+  // job_plan_lookup.cc: the join with a table that is asked by key, not read.
+  Result<Stream> LookupJoinOf(JoinShape shape, Stream left, const duckdb::LogicalOperator& right);
 
   // job_plan_interval_join.cc: joins with right.time - left.time in [lower, upper].
   struct TimeBound {

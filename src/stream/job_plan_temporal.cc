@@ -63,7 +63,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitTemporalJoin(const LogicalOp
   const StreamColumn time = Derive(*as_of.children[0], left.columns, context_);
   shape.conditions.erase(mark);
   if (time.frontier.known() && time.frontier.uses_clock()) {
-    return Refuse(kClause, "AS OF processing time is not supported yet", "");
+    return LookupJoinOf(std::move(shape), std::move(left), *node.children[1]);
   }
   if (time.frontier.known()) {
     return Refuse(kClause, "AS OF event time is not supported yet",
