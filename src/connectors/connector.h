@@ -1,5 +1,5 @@
-// The two interfaces that every system Millrace reads from or writes to implements (a third, for
-// systems that are asked by key, is in lookup.h), and the description (ConnectorSpec) from which options are parsed, checked and documented.
+// The interfaces of the systems Millrace works with: Source, Sink and (lookup.h) Lookup; and the
+// description (ConnectorSpec) from which options are parsed, checked and documented.
 //
 // Contract (both): called by the job's thread only, never concurrently. The job owns retry, backoff
 // and pacing: a method that fails with Retry::kBackoff or kReconnect is called again.

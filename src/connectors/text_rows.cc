@@ -22,6 +22,10 @@ void TextRows::Add(uint32_t key, const std::vector<std::optional<std::string_vie
                    LookupOutput& out) {
   const idx_t row = keys_.size();
   for (size_t c = 0; c < types_.size(); c++) {
+    if (!values[c] || duckdb::Value::StringIsValid(values[c]->data(), values[c]->size())) continue;
+    return out.OnBad(key, "column \"" + names_[c] + "\" is no valid UTF-8");
+  }
+  for (size_t c = 0; c < types_.size(); c++) {
     if (!values[c]) {
       FlatVector::SetNull(texts_.data[c], row, true);
       continue;

@@ -1,4 +1,5 @@
 // Look-ups in files: all of them are read into memory, and again when one of them has changed.
+#include <duckdb/common/vector_operations/vector_operations.hpp>
 #include <map>
 #include <unordered_map>
 
@@ -33,7 +34,7 @@ class Content : public SourceOutput {
         fault_ =
             Status(Code::kInvalidArgument, "file \"" + file + "\", byte " +
                                                std::to_string(records[error.record_index].offset) +
-                                               ": " + error.reason)
+                                               ": " + error.message)
                 .WithHint("correct the file; the job goes on by itself then")
                 .WithRetry(Retry::kBackoff);
         return;

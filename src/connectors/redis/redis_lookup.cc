@@ -186,7 +186,7 @@ class RedisLookup : public Lookup {
     std::vector<model::RowError> errors;
     decoder_->Decode(records, rows, row_record, errors);
     for (const model::RowError& error : errors) {
-      out.OnBad(documents_[error.record_index].key, error.reason);
+      out.OnBad(documents_[error.record_index].key, error.message);
     }
     std::vector<uint32_t> keys;
     for (uint32_t record : row_record) keys.push_back(documents_[record].key);
