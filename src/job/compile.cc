@@ -362,8 +362,8 @@ std::string CompiledJob::Explain() const {
                          source.settings.drop_late ? "dropped, counted" : "dead letters");
     }
   }
-  for (const auto& [name, lookup] : lookups) {
-    out += fmt::format("  lookup    \"{}\" by connector \"{}\"\n", name,
+  for (const auto& [table, lookup] : lookups) {
+    out += fmt::format("  lookup    \"{}\" by connector \"{}\"\n", table,
                        lookup.binding.connector->spec.name);
   }
   for (const auto& op : plan.operators) {

@@ -69,6 +69,10 @@ struct LookupDesk::Table {
   bool retry_missing = false;
 };
 
+LookupDesk::LookupDesk(env::Clock& clock, state::AnswerJournal* journal, Events events)
+    : clock_(clock), journal_(journal), events_(std::move(events)) {}
+LookupDesk::~LookupDesk() = default;
+
 Status LookupDesk::Add(const CompiledJob& job, const stream::JobPlan& plan,
                        const connectors::Services& services) {
   for (const stream::LookupUse& use : plan.lookups) {
@@ -177,8 +181,11 @@ Status LookupDesk::FromSystem(Table& table, const stream::EncodedKeys& requests,
       for (size_t i = 0; i < count; i++) {
         responses[wanted[first + i]] = stream::LookupAnswer::Nothing();
       }
-      if (!table.open) MR_RETURN_IF_ERROR(table.lookup->Open());
-      table.open = true;
+      if (!table.open) {
+        Status opened = table.lookup->Open();
+        if (!opened.ok()) return opened;
+        table.open = true;
+      }
       return table.lookup->Ask(table.keys, answers);
     }));
   }

@@ -33,8 +33,8 @@ class LookupDesk : public stream::Asker {
     std::function<void()> answering;             // it does again
   };
   // `journal`: null where nothing is kept (one-shot runs).
-  LookupDesk(env::Clock& clock, state::AnswerJournal* journal, Events events)
-      : clock_(clock), journal_(journal), events_(std::move(events)) {}
+  LookupDesk(env::Clock& clock, state::AnswerJournal* journal, Events events);
+  ~LookupDesk() override;
 
   // Makes the connector of each lookup of `plan` (a shard's copy); connects when first asked.
   Status Add(const CompiledJob& job, const stream::JobPlan& plan,
