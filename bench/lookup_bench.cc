@@ -67,6 +67,8 @@ class Bench {
     directory_ =
         std::filesystem::temp_directory_path() / fmt::format("millrace-lookup-bench-{}", getpid());
     std::filesystem::create_directories(directory_ / "sql");
+    std::ofstream(directory_ / "millrace.yml")
+        << "name: bench\ntopics:\n  orders: {partitions: 2}\n";
   }
   ~Bench() { std::filesystem::remove_all(directory_); }
 
@@ -118,7 +120,7 @@ class Bench {
     std::ofstream(directory_ / "sql" / "all.sql")
         << "CREATE TABLE orders (id BIGINT, k BIGINT, amount BIGINT, at AS PROCTIME()) WITH "
            "('connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = "
-           "'embedded', 'properties.num.partitions' = '2', 'format' = 'json', "
+           "'embedded', 'format' = 'json', "
            "'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');\n"
         << sql;
     std::vector<Status> faults;

@@ -74,13 +74,17 @@ void AppendOrders(Runtime& runtime, const std::vector<Order>& orders, std::mt199
     Append(runtime, "orders", p, values[static_cast<size_t>(p)]);
 }
 
+std::string Topics() {
+  return fmt::format("topics:\n  orders: {{partitions: {}}}\n", kPartitions);
+}
+
 std::string OrdersTable(bool bounded) {
   return fmt::format(R"(
 CREATE TABLE orders (id BIGINT, currency STRING, amount BIGINT, proc_time AS PROCTIME()) WITH (
   'connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = 'x',
-  'properties.num.partitions' = '{}', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset'{});
+  'format' = 'json', 'scan.startup.mode' = 'earliest-offset'{});
 )",
-                     kPartitions, bounded ? ", 'scan.bounded.mode' = 'latest-offset'" : "");
+                     bounded ? ", 'scan.bounded.mode' = 'latest-offset'" : "");
 }
 
 std::string RatesTable(const std::string& with) {
@@ -145,7 +149,7 @@ void RunEveryWay(const std::string& side, const std::vector<Rate>& rates,
       const std::vector<Order> orders = Orders(count, random);
       TempDirectory directory;
       Write(directory.path() + "/millrace.yml",
-            "name: t\ntarget: real\ntargets:\n  real:\n    embedded: [kafka]\n");
+            "name: t\ntarget: real\ntargets:\n  real:\n    embedded: [kafka]\n" + Topics());
       Write(directory.path() + "/sql/a.sql",
             SettingsOf(way) + OrdersTable(true) + RatesTable(side) + kQueries);
       prepare(directory.path());
@@ -360,6 +364,7 @@ TEST(LookupJoin, AnswersSurviveACrash) {
         Redis redis;
         ASSERT_NE(redis.server, nullptr);
         TempDirectory directory;
+        Write(directory.path() + "/millrace.yml", "name: t\n" + Topics());
         Write(directory.path() + "/sql/a.sql",
               fmt::format("SET 'parallelism.default' = '{}';\n", shards) + OrdersTable(false) +
                   RatesTable(redis.With(cached ? ", 'lookup.cache' = 'PARTIAL'" : "")) + kTotals);
@@ -446,7 +451,9 @@ TEST(LookupJoin, CacheForgetsByTheEpochsClock) {
   feed("EUR");
   const auto totals = Rows(*runtime, "SELECT * FROM totals");
   ASSERT_EQ(totals.size(), 2u);
-  if (fresh) EXPECT_EQ(totals[0], "EUR|3|102|");
+  if (fresh) {
+    EXPECT_EQ(totals[0], "EUR|3|102|");
+  }
   EXPECT_EQ(totals[1], "XXX|2|10|");
 }
 

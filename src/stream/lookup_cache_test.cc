@@ -89,8 +89,10 @@ TEST(LookupCache, DoesWhatAListDoes) {
         const std::string* found = cache->Find(wanted, now_us);
         const std::string* expected = slow.Find(wanted, now_us);
         ASSERT_EQ(found == nullptr, expected == nullptr) << "seed " << seed << " epoch " << epoch;
-        if (found) ASSERT_EQ(*found, *expected);
-        if (found) continue;
+        if (found) {
+          ASSERT_EQ(*found, *expected);
+          continue;
+        }
         const std::string answer(random() % 3 * 10, static_cast<char>('a' + random() % 26));
         cache->Put(wanted, answer, now_us);
         slow.Put(wanted, answer, now_us);
