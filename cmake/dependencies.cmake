@@ -41,6 +41,11 @@ pkg_check_modules(snappy REQUIRED IMPORTED_TARGET snappy)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
+# Not by pkg-config: its file defines _FILE_OFFSET_BITS, with which the precompiled header is of no use.
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)
+add_library(hiredis INTERFACE)
+target_link_libraries(hiredis INTERFACE ${HIREDIS_LIBRARY})
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})

@@ -7,6 +7,7 @@
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/print/print.h"
+#include "connectors/redis/redis.h"
 #include "connectors/warehouse/warehouse_sink.h"
 
 namespace millrace::connectors {
@@ -16,7 +17,7 @@ const std::vector<ConnectorEntry>& AllConnectors() {
       blackhole::BlackholeConnector(),   datagen::DatagenConnector(),
       filesystem::FilesystemConnector(), jdbc::JdbcConnector(),
       kafka::KafkaConnector(),           print::PrintConnector(),
-      warehouse::WarehouseConnector(),
+      redis::RedisConnector(),           warehouse::WarehouseConnector(),
   };
   return kAll;
 }

@@ -1,4 +1,4 @@
-// The two interfaces that every system Millrace reads from or writes to implements, and the
+// The interfaces of the systems Millrace works with: Source, Sink and (lookup.h) Lookup; and the
 // description (ConnectorSpec) from which options are parsed, checked and documented.
 //
 // Contract (both): called by the job's thread only, never concurrently. The job owns retry, backoff
@@ -44,6 +44,7 @@ struct ConnectorSpec {
   std::string summary;  // one sentence
   bool source = false;
   bool sink = false;
+  bool lookup = false;          // can be asked by key (connectors/lookup.h)
   bool source_bounded = false;  // can end
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   std::string guarantee_doc;  // how it is reached
@@ -177,10 +178,15 @@ class Sink {
 
 // ---- registry ---------------------------------------------------------------------------------
 
+class Lookup;
+struct LookupQuery;
+
 struct ConnectorEntry {
   ConnectorSpec spec;
   std::function<Result<std::unique_ptr<Source>>(const TableContext&)> new_source;  // may be null
   std::function<Result<std::unique_ptr<Sink>>(const TableContext&)> new_sink;      // may be null
+  std::function<Result<std::unique_ptr<Lookup>>(const TableContext&, const LookupQuery&)>
+      new_lookup = nullptr;  // may be null
 };
 
 // Every connector, one explicit list (connectors/all.cc).

@@ -34,6 +34,7 @@ std::string Kinds(const ConnectorSpec& spec) {
   if (spec.source) kinds.push_back(spec.source_bounded ? "source (can end)" : "source");
   if (spec.sink)
     kinds.push_back(spec.sink_accepts_updates ? "sink (append, upsert)" : "sink (append)");
+  if (spec.lookup) kinds.push_back("lookup");
   return Join(kinds, ", ");
 }
 
@@ -90,9 +91,12 @@ std::string RenderConnectorList() {
   std::string out;
   for (const ConnectorEntry& entry : AllConnectors()) {
     const ConnectorSpec& spec = entry.spec;
-    const char* kind = spec.source && spec.sink ? "source, sink" : spec.source ? "source" : "sink";
-    out += fmt::format("{:<12} {:<13} {:<14} {}\n", spec.name, kind, GuaranteeName(spec.guarantee),
-                       spec.summary);
+    std::vector<std::string> kinds;
+    if (spec.source) kinds.push_back("source");
+    if (spec.sink) kinds.push_back("sink");
+    if (spec.lookup) kinds.push_back("lookup");
+    out += fmt::format("{:<12} {:<20} {:<14} {}\n", spec.name, Join(kinds, ", "),
+                       GuaranteeName(spec.guarantee), spec.summary);
   }
   return out;
 }

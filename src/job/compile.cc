@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "job/bind_lookups.h"
 #include "job/compiled_job.h"
 #include "job/scan_schema.h"
 #include "sql/functions.h"
@@ -162,9 +163,12 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
 
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const BoundTables& bound) {
+                const BoundTables& bound, const sql::Catalog& catalog, const Binder& binder) {
   std::map<std::string, stream::ScanTable> tables;
-  for (const auto& [name, table] : bound) tables[name] = table.scan;
+  for (const auto& [name, table] : bound) {
+    tables[name] = table.scan;
+    MR_ASSIGN_OR_RETURN(tables[name].lookup, LookupPolicyOf(*catalog.FindTable(name), binder));
+  }
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   const auto shards = static_cast<size_t>(job.settings.shards);
@@ -180,7 +184,7 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
                         stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
     job.more_shards.push_back(std::move(copy));
   }
-  return Status::Ok();
+  return BindLookups(job, catalog, binder, bound);
 }
 
 Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
@@ -201,8 +205,12 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     const connectors::ConnectorEntry& connector = *source.binding.connector;
     if (!connector.new_source) {
       return Status(Code::kUnsupported,
-                    fmt::format("table \"{}\" cannot be read: connector \"{}\" is a sink only",
-                                use.table, connector.spec.name))
+                    fmt::format("table \"{}\" cannot be read as a stream: connector \"{}\" {}",
+                                use.table, connector.spec.name,
+                                connector.spec.sink ? "is a sink" : "is only asked by key"))
+          .WithHint(connector.spec.lookup ? "ask it by key: JOIN … FOR SYSTEM_TIME AS OF "
+                                            "o.proc_time, with a PROCTIME() column"
+                                          : "")
           .At(source.table->span);
     }
     auto options = connectors::ParseOptions(connector.spec, source.binding.options);
@@ -280,7 +288,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   const connectors::ConnectorEntry& connector = *job->sink_binding.connector;
   if (!connector.new_sink) {
     return Status(Code::kUnsupported,
-                  fmt::format("table \"{}\" cannot be written: connector \"{}\" is a source only",
+                  fmt::format("table \"{}\" cannot be written: connector \"{}\" is no sink",
                               job->sink->name, connector.spec.name))
         .At(insert.span);
   }
@@ -298,7 +306,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   }
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound));
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, catalog, binder));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
@@ -318,7 +326,7 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   BoundTables bound;
   std::set<std::string> views;
   MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound, views).status());
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound));
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
   return job;
@@ -353,6 +361,10 @@ std::string CompiledJob::Explain() const {
                          FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
                          source.settings.drop_late ? "dropped, counted" : "dead letters");
     }
+  }
+  for (const auto& [table, lookup] : lookups) {
+    out += fmt::format("  lookup    \"{}\" by connector \"{}\"\n", table,
+                       lookup.binding.connector->spec.name);
   }
   for (const auto& op : plan.operators) {
     stream::OperatorDescription d = op->Describe();

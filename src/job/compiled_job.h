@@ -53,14 +53,24 @@ struct SourceTable {
   TableSettings settings;
 };
 
+// A table that the job asks by key (stream::LookupUse).
+struct LookupTable {
+  const sql::Table* table = nullptr;
+  model::Schema columns;         // all, in SELECT * order
+  std::vector<int> base_column;  // as BoundTable's
+  Binding binding;
+  connectors::Options options;
+};
+
 struct CompiledJob {
   std::string name;
   std::string sql;  // the statement as written
   JobSettings settings;
   std::unique_ptr<duck::Planner> planner;  // outlives the plan
   stream::JobPlan plan;
-  std::vector<stream::JobPlan> more_shards;  // further copies of the plan, for shards 1, 2, …
-  std::vector<SourceTable> sources;          // as plan.sources
+  std::vector<stream::JobPlan> more_shards;    // further copies of the plan, for shards 1, 2, …
+  std::vector<SourceTable> sources;            // as plan.sources
+  std::map<std::string, LookupTable> lookups;  // by name
   // For asking the same as a batch: the result as the sink takes it, in DuckDB's dialect, and the
   // views that it reads, in order of definition.
   std::string batch_query;

@@ -136,6 +136,9 @@ Status Job::Start() {
     MR_RETURN_IF_ERROR(files->CreateDirectories(options_.state_directory));
     MR_ASSIGN_OR_RETURN(store_, state::StateStore::Open(options_.state_directory + "/checkpoint"));
     MR_ASSIGN_OR_RETURN(decisions_, state::DecisionLog::Open(files, options_.state_directory));
+    if (!compiled.plan.lookups.empty()) {
+      MR_ASSIGN_OR_RETURN(answers_, state::AnswerJournal::Open(files, options_.state_directory));
+    }
   }
   std::string stored;
   store_->Scan(state::kJobEntries, kFingerprintKey,
@@ -188,8 +191,11 @@ Status Job::OpenPlans() {
   std::vector<stream::JobPlan*> plans = {&compiled.plan};
   for (stream::JobPlan& plan : compiled.more_shards) plans.push_back(&plan);
   shards_ = std::make_unique<ShardRunner>(plans);
+  if (!compiled.plan.lookups.empty()) desk_ = NewLookupDesk();
   std::vector<stream::OperatorContext> contexts(plans.size());
   for (size_t s = 0; s < plans.size(); s++) {
+    if (desk_) MR_RETURN_IF_ERROR(desk_->Add(compiled, *plans[s], options_.services));
+    contexts[s].asker = desk_.get();
     contexts[s].client = &compiled.planner->context();
     contexts[s].dead_letters = letters_[s].get();
     contexts[s].job = compiled.name;
@@ -225,6 +231,22 @@ Status Job::OpenPlans() {
     std::memcpy(&sink_ends_[0]->rows_out, value.data(), 8);
   });
   return Status::Ok();
+}
+
+std::unique_ptr<LookupDesk> Job::NewLookupDesk() {
+  LookupDesk::Events events;
+  events.stopping = [this] { return stop_.load(); };
+  events.failing = [this](const Status& error) { PublishError(JobState::kFailing, error); };
+  events.answering = [this] {
+    std::lock_guard<std::mutex> lock(status_mutex_);
+    status_.state = JobState::kRunning;
+    status_.error = Status();
+  };
+  return std::make_unique<LookupDesk>(*clock_, answers_.get(), std::move(events));
+}
+
+bool Job::StoppedInLookup(const Status& status) const {
+  return stop_ && desk_ && !desk_->failure().ok() && status.retry() != Retry::kNever;
 }
 
 Status Job::OpenSink() {
@@ -326,6 +348,12 @@ Status Job::Run() {
     }
     Publish(lag > 10'000 ? JobState::kCatchingUp : JobState::kRunning);
   }
+  if (StoppedInLookup(status)) {
+    spdlog::info("job stopped while a lookup was not answered job={} epoch={}", compiled_->name,
+                 epoch_ + 1);
+    Publish(JobState::kStopped);
+    return Status::Ok();
+  }
   if (status.ok()) status = Finish();
   if (!status.ok()) {
     PublishError(JobState::kFailed, status);
@@ -405,6 +433,9 @@ Status Job::RunEpoch(const state::Decision& decision) {
   duck::SetEpochClock(compiled_->planner->context(), decision.clock_us);
   for (auto& letters : letters_) letters->clock_ms = decision.clock_us / 1000;
   for (auto& end : sink_ends_) end->replayed = decision.epoch <= sink_committed_;
+  if (desk_) {
+    MR_RETURN_IF_ERROR(desk_->BeginEpoch(decision.epoch, decision.epoch <= sink_committed_));
+  }
   int64_t offsets = 0;
   for (const state::SplitRange& range : decision.ranges) offsets += range.to - range.from;
   const bool side_by_side = offsets >= kOffsetsWorthThreads;
@@ -420,6 +451,10 @@ Status Job::RunEpoch(const state::Decision& decision) {
   MR_RETURN_IF_ERROR(shards_->ForEach(read_own_splits, side_by_side));
   const bool moved = MoveFrontiers(decision);
   MR_RETURN_IF_ERROR(shards_->FinishEpoch(frontiers_, moved, side_by_side));
+  if (desk_) {
+    MR_RETURN_IF_ERROR(desk_->failure());
+    MR_RETURN_IF_ERROR(WithRetry([&] { return desk_->Sync(); }));
+  }
   epoch_ = decision.epoch;
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
   return Status::Ok();
@@ -520,6 +555,7 @@ Status Job::Checkpoint() {
   checkpoint_rows_ = std::clamp(checkpoint_rows_ * kPauseAim / pause, kCheckpointRowsMin,
                                 std::min(checkpoint_rows_ * 2, kCheckpointRowsMax));
   rows_at_checkpoint_ = RowsRead();
+  if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(epoch_));
   return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
 }
 

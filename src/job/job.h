@@ -2,7 +2,8 @@
 //
 //   ┌► decide   poll the sources; offsets, clock and idle splits become the decision
 //   │  log      the decision is appended and synced: durable before any output commits
-//   │  run      read the ranges, process, move the frontier, close windows
+//   │  run      read the ranges, process, ask other systems, move the frontier, close windows;
+//   │           what they answered is journaled and synced
 //   │  commit   the sink makes the epoch's rows visible and remembers its number
 //   └─ checkpoint, when it is time: what changed in the state, then forget old decisions
 //
@@ -26,8 +27,10 @@
 
 #include "env/files.h"
 #include "job/compiled_job.h"
+#include "job/lookup_desk.h"
 #include "job/shard_runner.h"
 #include "job/source_reader.h"
+#include "state/answer_journal.h"
 #include "state/decision_log.h"
 #include "state/state_store.h"
 
@@ -137,11 +140,15 @@ class Job {
   Status Start();
   Status ResultsWithoutState() const;
   Status OpenPlans();
+  std::unique_ptr<LookupDesk> NewLookupDesk();
   Status OpenSink();
   Status OpenDeadLetters();
   Result<bool> DecideNext(state::Decision& decision);
   bool NeedsTick(const state::Decision& decision) const;
   Status RunEpoch(const state::Decision& decision);
+  // Whether `status` only says that a lookup was not answered before the job was told to stop: the
+  // epoch then runs again at the next start.
+  bool StoppedInLookup(const Status& status) const;
   bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
@@ -164,6 +171,8 @@ class Job {
   std::vector<std::unique_ptr<Letters>> letters_;  // by shard
   std::unique_ptr<state::StateStore> store_;
   std::unique_ptr<state::DecisionLog> decisions_;
+  std::unique_ptr<state::AnswerJournal> answers_;  // null: no lookups, or state in memory
+  std::unique_ptr<LookupDesk> desk_;               // null: no lookups
   std::vector<std::unique_ptr<SourceReader>> sources_;
   std::unique_ptr<connectors::Sink> sink_;
   std::unique_ptr<connectors::Sink> letter_sink_;

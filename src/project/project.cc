@@ -229,6 +229,9 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
     std::map<std::string, std::string> kept = {{"connector", "warehouse"}};
     auto table_name = binding.options.find("table-name");
     if (table_name != binding.options.end()) kept["table-name"] = table_name->second;
+    for (const auto& [key, value] : binding.options) {
+      if (key.starts_with("lookup.")) kept[key] = value;
+    }
     binding.options = std::move(kept);
   }
   for (auto& [key, value] : binding.options) {

@@ -206,6 +206,10 @@ class Verifier {
                       "verify what lies below it, with a job of its own");
       }
     }
+    if (job::HasOperator(plan, "LookupJoin")) {
+      return Refuse(name(), "it asks other systems, whose answers of then are not kept for good",
+                    "verify what lies below the lookup, with a job of its own");
+    }
     timed_ = job::HasOperator(plan, "WindowAggregate") || job::HasOperator(plan, "IntervalJoin");
     if (job_->settings.state_ttl_us > 0 && job::HasOperator(plan, "RegularJoin")) {
       return Refuse(name(),

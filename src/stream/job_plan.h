@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,14 +15,23 @@
 #include "model/schema.h"
 #include "model/wanted_fields.h"
 #include "stream/exchange.h"
+#include "stream/lookup_cache.h"
 #include "stream/operator.h"
 
 namespace millrace::stream {
+
+// What a table that can be asked by key wants of a lookup join.
+struct LookupPolicy {
+  LookupCachePolicy cache;
+  bool bury_missing = false;  // rows whose key is not there become dead letters
+};
 
 // What the builder needs to know of a table that a query scans.
 struct ScanTable {
   model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
   int time_column = -1;  // that carries the watermark; -1: none
+  std::vector<size_t> clock_columns = {};   // computed as PROCTIME()
+  std::optional<LookupPolicy> lookup = {};  // nothing: it cannot be asked by key
 };
 
 // A table that the job reads, once, however often the query names it.
@@ -30,6 +40,15 @@ struct SourceUse {
   std::vector<size_t> columns;              // wanted, as indexes into ScanTable::schema; ascending
   std::vector<model::WantedFields> fields;  // per column: the rest of a ROW may be NULL
   std::vector<Operator*> consumers;         // get a batch of exactly these columns, in this order
+};
+
+// A lookup join: who asks which table, by which of its columns, for which of them (indexes into
+// ScanTable::schema). Requests and answers are rows of these types (RowCodec, LookupAnswer).
+struct LookupUse {
+  uint32_t asker = 0;  // operator id
+  std::string table;
+  std::vector<size_t> keys;
+  std::vector<size_t> columns;
 };
 
 enum class ChangelogKind { kAppend, kRetract };
@@ -43,8 +62,9 @@ struct Shard {
 struct JobPlan {
   std::vector<SourceUse> sources;
   std::vector<std::unique_ptr<Operator>> operators;  // inputs before their consumers
-  Operator* output = nullptr;                        // emits the query's result
-  duckdb::vector<duckdb::LogicalType> types;         // of the result
+  std::vector<LookupUse> lookups;
+  Operator* output = nullptr;                 // emits the query's result
+  duckdb::vector<duckdb::LogicalType> types;  // of the result
   std::vector<std::string> names;
   std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
   ChangelogKind changelog = ChangelogKind::kAppend;

@@ -27,6 +27,7 @@
 
 namespace millrace::stream {
 
+class Asker;
 class Operator;
 
 // Hands an operator's output to the operators below it.
@@ -56,6 +57,7 @@ class DeadLetterSink {
 struct OperatorContext {
   duckdb::ClientContext* client = nullptr;  // for expression executors
   DeadLetterSink* dead_letters = nullptr;
+  Asker* asker = nullptr;  // of jobs with lookups
   std::string job;
   std::vector<bool> drop_late = {};  // by source: late rows are counted only, not kept
 

@@ -1,5 +1,7 @@
 #include "connectors/filesystem/filesystem.h"
 
+#include "connectors/lookup.h"
+
 namespace millrace::connectors::filesystem {
 
 namespace {
@@ -10,6 +12,7 @@ ConnectorSpec Spec() {
   spec.summary = "Files of a local directory: JSON lines, CSV, raw lines and Parquet.";
   spec.source = true;
   spec.sink = true;
+  spec.lookup = true;
   spec.source_bounded = true;
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc =
@@ -56,6 +59,7 @@ ConnectorSpec Spec() {
        .type = OptionType::kBool,
        .doc = "Accepted for Flink; there is one file per directory and commit."},
   };
+  for (OptionSpec& option : LookupOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE raw_events (\n  event_type STRING,\n  url STRING,\n  dt STRING\n"
       ") PARTITIONED BY (dt, event_type) WITH (\n  'connector' = 'filesystem',\n"
@@ -66,7 +70,7 @@ ConnectorSpec Spec() {
 }  // namespace
 
 ConnectorEntry FilesystemConnector() {
-  return {Spec(), NewFileSource, NewFileSink};
+  return {Spec(), NewFileSource, NewFileSink, NewFileLookup};
 }
 
 }  // namespace millrace::connectors::filesystem

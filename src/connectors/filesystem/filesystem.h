@@ -12,5 +12,6 @@ ConnectorEntry FilesystemConnector();
 
 Result<std::unique_ptr<Source>> NewFileSource(const TableContext& table);
 Result<std::unique_ptr<Sink>> NewFileSink(const TableContext& table);
+Result<std::unique_ptr<Lookup>> NewFileLookup(const TableContext& table, const LookupQuery& query);
 
 }  // namespace millrace::connectors::filesystem

@@ -1,5 +1,7 @@
 #include "connectors/jdbc/jdbc.h"
 
+#include "connectors/lookup.h"
+
 namespace millrace::connectors::jdbc {
 
 namespace {
@@ -9,6 +11,7 @@ ConnectorSpec Spec() {
   spec.name = "jdbc";
   spec.summary = "A table of a PostgreSQL database, with Flink's option names.";
   spec.sink = true;
+  spec.lookup = true;
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc =
       "Rows and the epoch's number (table millrace_commits) are committed in one transaction; "
@@ -48,6 +51,7 @@ ConnectorSpec Spec() {
        .type = OptionType::kInt,
        .doc = "Accepted for Flink; one writer is enough."},
   };
+  for (OptionSpec& option : LookupOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE page_view_counts (\n  window_start TIMESTAMP(3),\n  url STRING,\n  views "
       "BIGINT,\n"
@@ -61,7 +65,7 @@ ConnectorSpec Spec() {
 }  // namespace
 
 ConnectorEntry JdbcConnector() {
-  return {Spec(), nullptr, NewPostgresSink};
+  return {Spec(), nullptr, NewPostgresSink, NewPostgresLookup};
 }
 
 }  // namespace millrace::connectors::jdbc

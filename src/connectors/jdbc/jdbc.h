@@ -1,4 +1,4 @@
-// 'connector' = 'jdbc' with Flink's options: a sink into a real PostgreSQL.
+// 'connector' = 'jdbc' with Flink's options: a sink into a real PostgreSQL, and look-ups in it.
 #pragma once
 
 #include <memory>
@@ -12,5 +12,7 @@ ConnectorEntry JdbcConnector();
 
 // Error kBadOption for a url that cannot be used, kUnsupported for databases other than PostgreSQL.
 Result<std::unique_ptr<Sink>> NewPostgresSink(const TableContext& table);
+Result<std::unique_ptr<Lookup>> NewPostgresLookup(const TableContext& table,
+                                                  const LookupQuery& query);
 
 }  // namespace millrace::connectors::jdbc

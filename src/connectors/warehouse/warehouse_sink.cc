@@ -10,6 +10,7 @@
 #include <duckdb/main/appender.hpp>
 
 #include "base/strings.h"
+#include "connectors/lookup.h"
 #include "connectors/net_changes.h"
 #include "connectors/row_bytes.h"
 #include "duck/door.h"
@@ -26,6 +27,7 @@ ConnectorSpec Spec() {
   spec.name = "warehouse";
   spec.summary = "A table of the embedded warehouse, the project's DuckDB file.";
   spec.sink = true;
+  spec.lookup = true;
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc =
       "Rows and the epoch's number (table millrace_commits) are committed in one transaction.";
@@ -33,6 +35,7 @@ ConnectorSpec Spec() {
   spec.options = {{.name = "table-name",
                    .doc = "Name of the table in the warehouse; default: the name it has here.",
                    .example = "page_view_counts"}};
+  for (OptionSpec& option : LookupOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE page_view_counts (\n  url STRING,\n  views BIGINT,\n  PRIMARY KEY (url) NOT "
       "ENFORCED\n"
@@ -263,7 +266,7 @@ class WarehouseSink : public Sink {
 }  // namespace
 
 ConnectorEntry WarehouseConnector() {
-  return {Spec(), nullptr, NewWarehouseSink};
+  return {Spec(), nullptr, NewWarehouseSink, NewWarehouseLookup};
 }
 
 Result<std::unique_ptr<Sink>> NewWarehouseSink(const TableContext& table) {

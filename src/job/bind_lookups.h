@@ -1,0 +1,21 @@
+// The tables that a job asks by key: what the planner must know of them, and how they are asked.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "job/compiled_job.h"
+
+namespace millrace::job {
+
+// Nothing where the table's connector cannot be asked by key.
+Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& table,
+                                                           const Binder& binder);
+
+// Fills job.lookups after the plan is made. Errors: kBadOption, kUnsupported for columns that the
+// table computes.
+Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
+                   const std::map<std::string, BoundTable>& bound);
+
+}  // namespace millrace::job

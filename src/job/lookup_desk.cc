@@ -1,0 +1,244 @@
+#include "job/lookup_desk.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "duck/door.h"
+#include "stream/columns.h"
+#include "stream/lookup_answer.h"
+#include "stream/row_codec.h"
+
+namespace millrace::job {
+
+namespace {
+
+constexpr int64_t kFirstPause = 50'000;
+constexpr int64_t kPauseMax = 2'000'000;
+
+// Encodes what a connector finds.
+class Answers : public connectors::LookupOutput {
+ public:
+  Answers(stream::RowCodec& codec, const std::vector<size_t>& wanted, size_t first,
+          std::vector<std::string>& responses)
+      : codec_(codec),
+        columns_(stream::FirstColumns(codec.types().size())),
+        wanted_(wanted),
+        first_(first),
+        responses_(responses) {}
+
+  void OnRows(duckdb::DataChunk& rows, const std::vector<uint32_t>& keys) override {
+    if (!columns_.empty()) codec_.Bind(rows, columns_);
+    for (uint32_t row = 0; row < keys.size(); row++) {
+      std::string& response = responses_[wanted_[first_ + keys[row]]];
+      if (stream::LookupAnswer::Read(response).kind == stream::AnswerKind::kBad) continue;
+      stream::LookupAnswer::AddRow(response, columns_.empty() ? "" : codec_.Encode(row));
+    }
+  }
+  void OnBad(uint32_t key, const std::string& why) override {
+    responses_[wanted_[first_ + key]] = stream::LookupAnswer::Bad(why);
+  }
+
+ private:
+  stream::RowCodec& codec_;
+  std::vector<duckdb::idx_t> columns_;
+  const std::vector<size_t>& wanted_;  // which of the requests are asked
+  size_t first_;                       // of them is the first of this chunk
+  std::vector<std::string>& responses_;
+};
+
+}  // namespace
+
+// One lookup join of one shard.
+struct LookupDesk::Table {
+  Table(const duckdb::vector<duckdb::LogicalType>& key_types,
+        const duckdb::vector<duckdb::LogicalType>& answer_types)
+      : key_codec(key_types), answer_codec(answer_types) {
+    keys.Initialize(duckdb::Allocator::DefaultAllocator(), key_types);
+  }
+  std::string job;
+  std::string name;
+  std::unique_ptr<connectors::Lookup> lookup;
+  bool open = false;
+  stream::RowCodec key_codec;
+  stream::RowCodec answer_codec;
+  duckdb::DataChunk keys;
+  int64_t retries_max = 0;
+  bool retry_missing = false;
+};
+
+LookupDesk::LookupDesk(env::Clock& clock, state::AnswerJournal* journal, Events events)
+    : clock_(clock), journal_(journal), events_(std::move(events)) {}
+LookupDesk::~LookupDesk() = default;
+
+Status LookupDesk::Add(const CompiledJob& job, const stream::JobPlan& plan,
+                       const connectors::Services& services) {
+  for (const stream::LookupUse& use : plan.lookups) {
+    const LookupTable& source = job.lookups.at(use.table);
+    connectors::TableContext context;
+    context.name = use.table;
+    context.schema = source.table->schema;
+    context.primary_key = source.table->primary_key;
+    context.options = source.options;
+    context.job = job.name;
+    context.services = services;
+    connectors::LookupQuery query;
+    auto physical = [&](const std::vector<size_t>& columns, std::vector<size_t>& out,
+                        duckdb::vector<duckdb::LogicalType>& types) {
+      for (size_t c : columns) {
+        out.push_back(static_cast<size_t>(source.base_column[c]));
+        types.push_back(source.columns.columns[c].type);
+      }
+    };
+    duckdb::vector<duckdb::LogicalType> key_types;
+    duckdb::vector<duckdb::LogicalType> answer_types;
+    physical(use.keys, query.keys, key_types);
+    physical(use.columns, query.columns, answer_types);
+    auto table = std::make_unique<Table>(key_types, answer_types);
+    table->job = job.name;
+    table->name = use.table;
+    table->retries_max = context.options.GetInt("lookup.max-retries");
+    table->retry_missing = context.options.GetString("lookup.on-miss") == "retry";
+    auto made = source.binding.connector->new_lookup(context, query);
+    if (!made.ok()) return std::move(made).status().At(source.table->span);
+    table->lookup = std::move(*made);
+    tables_[use.asker] = std::move(table);
+  }
+  return Status::Ok();
+}
+
+Status LookupDesk::BeginEpoch(model::Epoch epoch, bool committed) {
+  epoch_ = epoch;
+  committed_ = committed;
+  return journal_ ? journal_->BeginEpoch(epoch) : Status::Ok();
+}
+
+Status LookupDesk::failure() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return failure_;
+}
+
+Status LookupDesk::Fail(Status status) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (failure_.ok()) failure_ = status;
+  return status;
+}
+
+Status LookupDesk::Ask(uint32_t asker, const stream::EncodedKeys& requests,
+                       std::vector<std::string>& responses) {
+  Table& table = *tables_.at(asker);
+  if (journal_ && (journal_->Replays() || committed_)) {
+    return FromJournal(asker, table, requests, responses);
+  }
+  std::vector<size_t> wanted(requests.size());
+  for (size_t i = 0; i < wanted.size(); i++) wanted[i] = i;
+  responses.resize(requests.size());
+  MR_RETURN_IF_ERROR(FromSystem(table, requests, wanted, responses));
+  if (table.retry_missing) MR_RETURN_IF_ERROR(AskAgainWhereMissing(table, requests, responses));
+  if (!journal_) return Status::Ok();
+  const int64_t now_us = clock_.WallMicros();
+  for (size_t i = 0; i < requests.size(); i++) {
+    journal_->Add(asker, now_us, requests[i], responses[i]);
+  }
+  return Status::Ok();
+}
+
+Status LookupDesk::FromJournal(uint32_t asker, const Table& table,
+                               const stream::EncodedKeys& requests,
+                               std::vector<std::string>& responses) {
+  responses.clear();
+  for (size_t i = 0; i < requests.size(); i++) {
+    const auto response = journal_->Find(asker, requests[i]);
+    if (!response) {
+      return Fail(Status(Code::kCorruption,
+                         fmt::format("job \"{}\": the journal lacks an answer of table \"{}\" that "
+                                     "epoch {} was computed with",
+                                     table.job, table.name, epoch_))
+                      .WithHint("put the lookup options of that table back as they were when the "
+                                "job died; else the journal's file was damaged or removed"));
+    }
+    responses.emplace_back(*response);
+  }
+  return Status::Ok();
+}
+
+Status LookupDesk::FromSystem(Table& table, const stream::EncodedKeys& requests,
+                              const std::vector<size_t>& wanted,
+                              std::vector<std::string>& responses) {
+  const std::vector<duckdb::idx_t> columns = stream::FirstColumns(table.key_codec.types().size());
+  for (size_t first = 0; first < wanted.size(); first += STANDARD_VECTOR_SIZE) {
+    const size_t count = std::min<size_t>(wanted.size() - first, STANDARD_VECTOR_SIZE);
+    table.keys.Reset();
+    for (size_t i = 0; i < count; i++) {
+      table.key_codec.Decode(requests[wanted[first + i]], table.keys, columns, i);
+    }
+    table.keys.SetCardinality(count);
+    Answers answers(table.answer_codec, wanted, first, responses);
+    MR_RETURN_IF_ERROR(UntilAnswered(table, [&]() -> Status {
+      // Half of an answer may be there from a failed attempt.
+      for (size_t i = 0; i < count; i++) {
+        responses[wanted[first + i]] = stream::LookupAnswer::Nothing();
+      }
+      if (!table.open) {
+        Status opened = table.lookup->Open();
+        if (!opened.ok()) return opened;
+        table.open = true;
+      }
+      return table.lookup->Ask(table.keys, answers);
+    }));
+  }
+  return Status::Ok();
+}
+
+Status LookupDesk::UntilAnswered(Table& table, const std::function<Status()>& ask) {
+  for (int64_t failures = 0;;) {
+    Status status = duck::AtTheDoor(ask);
+    if (status.ok()) {
+      if (failures > 0) {
+        events_.answering();
+        spdlog::info("lookup answers again job={} table={} failures={}", table.job, table.name,
+                     failures);
+      }
+      return status;
+    }
+    if (status.retry() == Retry::kNever) return Fail(std::move(status));
+    failures++;
+    events_.failing(status);
+    const bool paused = failures > table.retries_max;
+    if (failures == 1 || failures == table.retries_max + 1) {
+      spdlog::warn("lookup {} job={} table={} error=\"{}\"", paused ? "pauses" : "retries",
+                   table.job, table.name, status.message());
+    }
+    Sleep(paused ? kPauseMax
+                 : std::min(kPauseMax, kFirstPause << std::min<int64_t>(failures - 1, 10)));
+    if (events_.stopping()) return Fail(std::move(status));
+  }
+}
+
+Status LookupDesk::AskAgainWhereMissing(Table& table, const stream::EncodedKeys& requests,
+                                        std::vector<std::string>& responses) {
+  for (int64_t attempt = 0; attempt < table.retries_max && !events_.stopping(); attempt++) {
+    std::vector<size_t> missing;
+    for (size_t i = 0; i < responses.size(); i++) {
+      const stream::LookupAnswer answer = stream::LookupAnswer::Read(responses[i]);
+      if (answer.kind == stream::AnswerKind::kRows && answer.count == 0) missing.push_back(i);
+    }
+    if (missing.empty()) return Status::Ok();
+    Sleep(std::min(kPauseMax, kFirstPause << std::min<int64_t>(attempt, 10)));
+    MR_RETURN_IF_ERROR(FromSystem(table, requests, missing, responses));
+  }
+  return Status::Ok();
+}
+
+void LookupDesk::Sleep(int64_t micros) {
+  constexpr int64_t kStep = 50'000;  // how soon a stop is noticed
+  const int64_t until = clock_.MonotonicMicros() + micros;
+  for (int64_t now = clock_.MonotonicMicros(); now < until && !events_.stopping();
+       now = clock_.MonotonicMicros()) {
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(until - now, kStep)));
+  }
+}
+
+}  // namespace millrace::job

@@ -1,0 +1,169 @@
+#include "state/answer_journal.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <cstring>
+
+namespace millrace::state {
+
+namespace {
+
+constexpr const char* kFilePrefix = "answers-";
+constexpr int64_t kEntryHead = 12;
+
+template <typename T>
+void PutNumber(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void PutText(std::string& out, std::string_view text) {
+  PutNumber(out, static_cast<uint32_t>(text.size()));
+  out.append(text);
+}
+
+template <typename T>
+bool TakeNumber(std::string_view& bytes, T& value) {
+  if (bytes.size() < sizeof value) return false;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.remove_prefix(sizeof value);
+  return true;
+}
+
+bool TakeText(std::string_view& bytes, std::string_view& text) {
+  uint32_t size = 0;
+  if (!TakeNumber(bytes, size) || bytes.size() < size) return false;
+  text = bytes.substr(0, size);
+  bytes.remove_prefix(size);
+  return true;
+}
+
+std::string NameOf(uint32_t asker, std::string_view request) {
+  std::string name;
+  PutNumber(name, asker);
+  return name.append(request);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AnswerJournal>> AnswerJournal::Open(env::FileSystem* files,
+                                                           const std::string& directory) {
+  std::unique_ptr<AnswerJournal> journal(new AnswerJournal(files, directory));
+  MR_RETURN_IF_ERROR(files->CreateDirectories(directory));
+  MR_RETURN_IF_ERROR(journal->FindEntries());
+  return journal;
+}
+
+Status AnswerJournal::FindEntries() {
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List(directory_));
+  for (const std::string& name : names) {
+    if (name.rfind(kFilePrefix, 0) == 0) paths_.push_back(directory_ + "/" + name);
+  }
+  for (const std::string& path : paths_) {
+    MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
+    size_ = 0;
+    std::string_view rest = content;
+    while (rest.size() >= static_cast<size_t>(kEntryHead)) {
+      uint32_t size = 0;
+      uint64_t sum = 0;
+      std::memcpy(&size, rest.data(), sizeof size);
+      std::memcpy(&sum, rest.data() + sizeof size, sizeof sum);
+      if (rest.size() - kEntryHead < size || size < sizeof last_epoch_) break;
+      const std::string_view payload = rest.substr(kEntryHead, size);
+      if (XXH3_64bits(payload.data(), payload.size()) != sum) break;
+      std::memcpy(&last_epoch_, payload.data(), sizeof last_epoch_);
+      found_[last_epoch_] = {path, size_ + kEntryHead, size};
+      rest.remove_prefix(kEntryHead + size);
+      size_ += kEntryHead + size;
+    }
+  }
+  if (paths_.empty()) return Status::Ok();
+  MR_ASSIGN_OR_RETURN(file_, files_->Open(paths_.back(), env::OpenMode::kWrite));
+  MR_RETURN_IF_ERROR(file_->Truncate(size_));
+  return file_->Sync();
+}
+
+Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
+  epoch_ = epoch;
+  added_.clear();
+  answers_.clear();
+  replayed_.clear();
+  auto found = found_.find(epoch);
+  replays_ = found != found_.end();
+  if (!replays_) return Status::Ok();
+  MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, found->second.path));
+  replayed_ = content.substr(static_cast<size_t>(found->second.offset),
+                             static_cast<size_t>(found->second.size));
+  std::string_view rest = replayed_;
+  rest.remove_prefix(sizeof epoch);
+  uint32_t asker = 0;
+  int64_t fetched_us = 0;
+  std::string_view request, response;
+  while (TakeNumber(rest, asker) && TakeNumber(rest, fetched_us) && TakeText(rest, request) &&
+         TakeText(rest, response)) {
+    answers_[NameOf(asker, request)] = response;
+  }
+  return Status::Ok();
+}
+
+std::optional<std::string_view> AnswerJournal::Find(uint32_t asker,
+                                                    std::string_view request) const {
+  auto found = answers_.find(NameOf(asker, request));
+  if (found == answers_.end()) return std::nullopt;
+  return found->second;
+}
+
+void AnswerJournal::Add(uint32_t asker, int64_t fetched_us, std::string_view request,
+                        std::string_view response) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  PutNumber(added_, asker);
+  PutNumber(added_, fetched_us);
+  PutText(added_, request);
+  PutText(added_, response);
+}
+
+Status AnswerJournal::Sync() {
+  if (added_.empty()) return Status::Ok();
+  if (!file_) {
+    std::string path = fmt::format("{}/{}{:020}", directory_, kFilePrefix, epoch_);
+    MR_ASSIGN_OR_RETURN(file_, files_->Open(path, env::OpenMode::kCreate));
+    size_ = 0;
+    paths_.push_back(path);
+    MR_RETURN_IF_ERROR(files_->SyncDirectory(directory_));
+  }
+  std::string payload;
+  PutNumber(payload, epoch_);
+  payload += added_;
+  if (payload.size() > UINT32_MAX) {
+    return Status(Code::kResourceExhausted,
+                  fmt::format("the answers of one epoch are {} bytes, more than 4 GiB",
+                              payload.size()))
+        .WithHint("set 'millrace.epoch.bytes' lower, or 'lookup.cache' to PARTIAL");
+  }
+  std::string head;
+  PutNumber(head, static_cast<uint32_t>(payload.size()));
+  PutNumber(head, static_cast<uint64_t>(XXH3_64bits(payload.data(), payload.size())));
+  const std::string_view parts[] = {head, payload};
+  MR_RETURN_IF_ERROR(file_->WriteAt(size_, parts));
+  MR_RETURN_IF_ERROR(file_->Sync());
+  size_ += kEntryHead + static_cast<int64_t>(payload.size());
+  last_epoch_ = epoch_;
+  added_.clear();
+  return Status::Ok();
+}
+
+Status AnswerJournal::ForgetUpTo(model::Epoch epoch) {
+  // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.
+  if (last_epoch_ > epoch) return Status::Ok();
+  file_.reset();
+  for (const std::string& path : paths_) {
+    Status removed = files_->Remove(path);
+    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
+  }
+  paths_.clear();
+  found_.clear();
+  size_ = 0;
+  return Status::Ok();
+}
+
+}  // namespace millrace::state

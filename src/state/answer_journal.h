@@ -1,0 +1,80 @@
+// AnswerJournal: what other systems answered in each epoch of a job, durable before the epoch's
+// output commits. With it an epoch is a function of state, decision and answers (DESIGN.md, rule
+// 1): a replay is answered from here. Knows nothing of who asks whom: requests and responses are
+// bytes.
+//
+// Contract
+//   BeginEpoch, Sync and ForgetUpTo on the job's thread; Find and Add on any thread in between.
+//   An epoch of which nothing is here has committed nothing that depends on answers: it may ask
+//   anew.
+//
+// Format: files `answers-<first epoch, 20 digits>`; an entry holds all answers of one epoch:
+//   4 bytes  length of the payload, little endian
+//   8 bytes  XXH3-64 of the payload
+//   payload  epoch (8 bytes), then per answer: asker (4), fetched_us (8: wall clock of the answer),
+//            request (4 + bytes), response (4 + bytes)
+// A torn or damaged tail is cut off on open: its epoch never committed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "env/files.h"
+#include "model/position.h"
+
+namespace millrace::state {
+
+class AnswerJournal {
+ public:
+  // Opens or creates in `directory` and finds what is there.
+  static Result<std::unique_ptr<AnswerJournal>> Open(env::FileSystem* files,
+                                                     const std::string& directory);
+
+  // Makes the answers of `epoch` known to Find, and forgets those of others. Errors: kIo.
+  Status BeginEpoch(model::Epoch epoch);
+  // Whether the running epoch's answers are here: then it must not ask for others.
+  bool Replays() const { return replays_; }
+  std::optional<std::string_view> Find(uint32_t asker, std::string_view request) const;
+
+  // Adds an answer of the running epoch.
+  void Add(uint32_t asker, int64_t fetched_us, std::string_view request, std::string_view response);
+  // Makes what was added durable. Does nothing when nothing was. May be repeated after an error.
+  Status Sync();
+  // Forgets answers up to `epoch`: a checkpoint has made them unnecessary.
+  Status ForgetUpTo(model::Epoch epoch);
+
+ private:
+  struct Place {
+    std::string path;
+    int64_t offset = 0;  // of the payload
+    int64_t size = 0;
+  };
+  AnswerJournal(env::FileSystem* files, std::string directory)
+      : files_(files), directory_(std::move(directory)) {}
+  Status FindEntries();
+
+  env::FileSystem* files_;
+  std::string directory_;
+  std::vector<std::string> paths_;  // of all files, oldest first; the last one is open
+  std::unique_ptr<env::File> file_;
+  int64_t size_ = 0;
+  model::Epoch last_epoch_ = 0;
+  std::map<model::Epoch, Place> found_;  // on open
+
+  model::Epoch epoch_ = 0;  // running
+  bool replays_ = false;
+  std::string replayed_;                                       // its payload
+  std::unordered_map<std::string, std::string_view> answers_;  // asker ++ request -> response
+  std::mutex mutex_;                                           // of what is added
+  std::string added_;
+};
+
+}  // namespace millrace::state

@@ -1,0 +1,115 @@
+// The journal as the job uses it, on a disk that loses and tears what was not synced.
+#include "state/answer_journal.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "env/clock.h"
+
+namespace millrace::state {
+namespace {
+
+class AnswerJournalTest : public testing::Test {
+ protected:
+  AnswerJournalTest()
+      : directory_((std::filesystem::temp_directory_path() /
+                    fmt::format("millrace-answers-{}", env::Clock::System()->WallMicros()))
+                       .string()) {}
+  ~AnswerJournalTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<AnswerJournal> Open() {
+    auto journal = AnswerJournal::Open(env::FileSystem::Real(), directory_);
+    EXPECT_TRUE(journal.ok()) << journal.status().ToString();
+    return std::move(*journal);
+  }
+  static void Ask(AnswerJournal& journal, model::Epoch epoch, const std::string& word) {
+    ASSERT_TRUE(journal.BeginEpoch(epoch).ok());
+    journal.Add(7, 1, "key", word);
+    journal.Add(7, 1, std::string("\0b", 2), "");
+    journal.Add(8, 1, "key", word + word);
+    ASSERT_TRUE(journal.Sync().ok());
+  }
+  std::string OnlyFile() const {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      paths.push_back(entry.path().string());
+    }
+    EXPECT_EQ(paths.size(), 1u);
+    return paths.empty() ? "" : paths[0];
+  }
+
+  std::string directory_;
+};
+
+TEST_F(AnswerJournalTest, AnswersAreThereAfterARestart) {
+  {
+    auto journal = Open();
+    Ask(*journal, 3, "three");
+    ASSERT_TRUE(journal->BeginEpoch(4).ok());
+    ASSERT_TRUE(journal->Sync().ok());  // an epoch that asked nothing leaves nothing
+    Ask(*journal, 5, "five");
+  }
+  auto journal = Open();
+  ASSERT_TRUE(journal->BeginEpoch(3).ok());
+  EXPECT_TRUE(journal->Replays());
+  EXPECT_EQ(journal->Find(7, "key"), "three");
+  EXPECT_EQ(journal->Find(8, "key"), "threethree");
+  EXPECT_EQ(journal->Find(7, std::string_view("\0b", 2)), "");
+  EXPECT_EQ(journal->Find(9, "key"), std::nullopt);
+  ASSERT_TRUE(journal->BeginEpoch(4).ok());
+  EXPECT_FALSE(journal->Replays());
+  EXPECT_EQ(journal->Find(7, "key"), std::nullopt);
+  ASSERT_TRUE(journal->BeginEpoch(5).ok());
+  EXPECT_EQ(journal->Find(7, "key"), "five");
+}
+
+TEST_F(AnswerJournalTest, ATornTailIsCutWhereverItTears) {
+  {
+    auto journal = Open();
+    Ask(*journal, 1, "one");
+  }
+  const std::string path = OnlyFile();
+  const auto whole = std::filesystem::file_size(path);
+  {
+    auto journal = Open();
+    Ask(*journal, 2, "two");
+  }
+  const auto both = std::filesystem::file_size(path);
+  ASSERT_GT(both, whole);
+  for (auto size = both - 1; size >= whole; size--) {
+    std::filesystem::resize_file(path, size);
+    auto journal = Open();
+    ASSERT_TRUE(journal->BeginEpoch(2).ok());
+    EXPECT_FALSE(journal->Replays()) << size;
+    ASSERT_TRUE(journal->BeginEpoch(1).ok());
+    EXPECT_EQ(journal->Find(7, "key"), "one");
+  }
+  // What is written behind the cut is found.
+  {
+    auto journal = Open();
+    Ask(*journal, 2, "again");
+  }
+  auto journal = Open();
+  ASSERT_TRUE(journal->BeginEpoch(2).ok());
+  EXPECT_EQ(journal->Find(7, "key"), "again");
+}
+
+TEST_F(AnswerJournalTest, ACheckpointForgetsOnlyWhatItCovers) {
+  auto journal = Open();
+  Ask(*journal, 1, "one");
+  Ask(*journal, 2, "two");
+  ASSERT_TRUE(journal->ForgetUpTo(1).ok());
+  ASSERT_TRUE(Open()->BeginEpoch(2).ok());
+  EXPECT_FALSE(std::filesystem::is_empty(directory_));
+  ASSERT_TRUE(journal->ForgetUpTo(2).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+  Ask(*journal, 3, "three");
+  auto again = Open();
+  ASSERT_TRUE(again->BeginEpoch(3).ok());
+  EXPECT_EQ(again->Find(8, "key"), "threethree");
+}
+
+}  // namespace
+}  // namespace millrace::state
