@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "duck/planner.h"
+#include "model/changelog.h"
 #include "model/schema.h"
 #include "model/wanted_fields.h"
 #include "stream/exchange.h"
@@ -18,10 +19,15 @@
 
 namespace millrace::stream {
 
+using model::ChangelogKind;
+
 // What the builder needs to know of a table that a query scans.
 struct ScanTable {
   model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
   int time_column = -1;  // that carries the watermark; -1: none
+  // How its rows change as they are read. kUpsert: by `key`.
+  ChangelogKind changelog = ChangelogKind::kAppend;
+  std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema
 };
 
 // A table that the job reads, once, however often the query names it.
@@ -31,8 +37,6 @@ struct SourceUse {
   std::vector<model::WantedFields> fields;  // per column: the rest of a ROW may be NULL
   std::vector<Operator*> consumers;         // get a batch of exactly these columns, in this order
 };
-
-enum class ChangelogKind { kAppend, kRetract };
 
 // Which copy of the plan to make, of how many: see stream/exchange.h.
 struct Shard {
@@ -47,7 +51,7 @@ struct JobPlan {
   duckdb::vector<duckdb::LogicalType> types;         // of the result
   std::vector<std::string> names;
   std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
-  ChangelogKind changelog = ChangelogKind::kAppend;
+  ChangelogKind changelog = ChangelogKind::kAppend;  // never kUpsert
   bool needs_ticks = false;  // windows of processing time close without input, too
 
   // For each operator how many exchanges lie at most between it and a source.

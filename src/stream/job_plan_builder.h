@@ -49,6 +49,10 @@ class JobPlanBuilder {
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
   Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
+  // The rows of a source as they are read, with the columns of its SourceUse.
+  Stream ReadSource(size_t source);
+  // The same as rows that come and rows that are taken back, made once for all readers.
+  Stream SourceRows(size_t source);
   Result<Stream> VisitProjection(const duckdb::LogicalOperator& node);
   Result<Stream> VisitFilter(const duckdb::LogicalOperator& node);
   Result<Stream> VisitUnnest(const duckdb::LogicalOperator& node);
@@ -155,6 +159,7 @@ class JobPlanBuilder {
   JobPlan plan_;
   int last_origin_ = 0;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
+  std::map<size_t, Stream> normalized_;     // sources whose rows replace each other, by index
   std::vector<Stream> delims_;              // distinct outer columns of the subqueries around us
   int joins_above_ = 0;
 };
