@@ -9,6 +9,7 @@
 #include <duckdb/parser/parsed_data/create_scalar_function_info.hpp>
 
 #include "duck/door.h"
+#include "duck/temporal_marks.h"
 
 namespace millrace::duck {
 
@@ -188,6 +189,7 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   now_function.SetStability(duckdb::FunctionStability::VOLATILE);
   now.AddFunction(now_function);
   sets.push_back(std::move(now));
+  for (auto& set : TemporalMarks()) sets.push_back(std::move(set));
 
   return AtTheDoor([&]() -> Status {
     duckdb::Connection connection(database);

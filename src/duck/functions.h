@@ -12,6 +12,7 @@
 //   mr_session_start|end(ts, gap_us, key…)             of the session by these keys
 //   mr_group_session_start|end(ts, gap_us)             of the session by what else is grouped by
 //   mr_group_hop(ts, slide_us, size_us)                start of each hopping window that holds ts
+// And the marks of FOR SYSTEM_TIME AS OF: temporal_marks.h.
 #pragma once
 
 #include <cstdint>

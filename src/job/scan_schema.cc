@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <duckdb/planner/expression/bound_function_expression.hpp>
+#include <set>
+
 #include "base/strings.h"
 #include "connectors/connector.h"
 #include "format/decoder.h"
@@ -25,6 +28,11 @@ Status Relocate(Status status, const sql::Rewritten& rewritten) {
 }
 
 namespace {
+
+bool IsClock(const duckdb::Expression& e) {
+  return e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION &&
+         e.Cast<duckdb::BoundFunctionExpression>().function.name == "mr_now";
+}
 
 // How the rows of the table change as they are read, by its connector and format.
 model::ChangelogKind ChangelogOf(const sql::Table& table, bool by_key) {
@@ -60,10 +68,12 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner, bo
   BoundTable bound;
   model::Schema base = BaseSchema(table);
   std::map<std::string, duckdb::LogicalType> computed_types;
+  std::set<std::string> clocks;
   for (const sql::ComputedColumn& column : table.computed) {
     auto expressions = planner.BindExpressions(base, {column.expression.text});
     if (!expressions.ok()) return Relocate(expressions.status(), column.expression);
     computed_types[column.name] = (*expressions)[0]->return_type;
+    if (IsClock(*(*expressions)[0])) clocks.insert(column.name);
     bound.computed.push_back(std::move((*expressions)[0]));
   }
   for (const sql::Check& check : table.checks) {
@@ -81,6 +91,7 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner, bo
   for (const std::string& name : table.column_names) {
     auto computed = computed_types.find(name);
     if (computed != computed_types.end()) {
+      if (clocks.count(name)) bound.scan.clock_columns.push_back(bound.scan.schema.size());
       bound.scan.schema.columns.push_back({name, computed->second, true});
       bound.base_column.push_back(-1);
       continue;

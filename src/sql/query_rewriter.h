@@ -4,6 +4,7 @@
 //     Special        what is not copied: hints, clauses refused, literals, names to be quoted
 //     Function       calls: functions.h's rules, and those with a grammar of their own
 //     WindowTable    TUMBLE, HOP, CUMULATE, SESSION in FROM (rewrite_windows.cc)
+//     SystemTime     FOR SYSTEM_TIME AS OF in FROM (rewrite_temporal.cc)
 #pragma once
 
 #include <map>
@@ -91,6 +92,12 @@ class QueryRewriter {
   Status WindowInput(const Argument& argument, Piece& out);
   Status WindowColumn(const Argument& argument, Piece& out);
   Result<int64_t> WindowMicros(const Argument& argument, const std::string& what, bool positive);
+
+  // rewrite_temporal.cc
+  // FOR at i; the rest of the joined table, ON and its condition.
+  Status SystemTime(size_t& i, size_t end, Piece& out);
+  // Where a join's condition that begins at `begin` ends.
+  size_t EndOfCondition(size_t begin, size_t end) const;
 
   const Fragment& original_;
   const std::vector<Token>& tokens_;

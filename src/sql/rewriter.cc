@@ -227,9 +227,8 @@ Result<bool> QueryRewriter::SpecialWord(size_t& i, size_t end, Piece& out) {
   cursor_.MoveTo(i);
   if (AtIntervalLiteral(cursor_)) return Interval(i, out);
   if (token.Is("FOR") && next.Is("SYSTEM_TIME")) {
-    return Unsupported(i, i + 2, "FOR SYSTEM_TIME AS OF (temporal join)",
-                       "join on the key and a range of time: a.k = b.k AND a.ts BETWEEN b.ts AND "
-                       "b.ts + INTERVAL '1' HOUR");
+    MR_RETURN_IF_ERROR(SystemTime(i, end, out));
+    return true;
   }
   if (token.Is("MATCH_RECOGNIZE") && next.IsOperator("(")) {
     return Unsupported(i, i + 1, "MATCH_RECOGNIZE",

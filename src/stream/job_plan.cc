@@ -137,11 +137,11 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
     const auto& get = node.Cast<duckdb::LogicalGet>();
     if (get.function.name != duck::kScanFunction) return;
     const std::string& table = duck::ScannedTable(*get.bind_data);
-    auto found = std::find_if(plan_.sources.begin(), plan_.sources.end(),
+    auto found = std::find_if(scans_.begin(), scans_.end(),
                               [&](const SourceUse& use) { return use.table == table; });
-    if (found == plan_.sources.end()) {
-      plan_.sources.push_back({table, {}, {}, {}});
-      found = plan_.sources.end() - 1;
+    if (found == scans_.end()) {
+      scans_.push_back({table, {}, {}, {}});
+      found = scans_.end() - 1;
     }
     for (const auto& column : get.GetColumnIds()) {
       if (!column.IsVirtualColumn()) AddColumn(column, *found);
@@ -152,6 +152,14 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
     }
   }
   for (const auto& child : node.children) CollectScans(*child);
+}
+
+size_t JobPlanBuilder::SourceOf(const std::string& table) {
+  auto is_it = [&](const SourceUse& use) { return use.table == table; };
+  auto found = std::find_if(plan_.sources.begin(), plan_.sources.end(), is_it);
+  if (found != plan_.sources.end()) return static_cast<size_t>(found - plan_.sources.begin());
+  plan_.sources.push_back(*std::find_if(scans_.begin(), scans_.end(), is_it));
+  return plan_.sources.size() - 1;
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::Visit(const LogicalOperator& node) {
@@ -187,7 +195,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& 
     case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
     case LogicalOperatorType::LOGICAL_ANY_JOIN:
     case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-      return VisitJoin(node);
+      return IsTemporalJoin(node) ? VisitTemporalJoin(node) : VisitJoin(node);
     case LogicalOperatorType::LOGICAL_DELIM_JOIN:
       return VisitDelimJoin(node);
     case LogicalOperatorType::LOGICAL_DELIM_GET:
@@ -298,6 +306,9 @@ JobPlanBuilder::Stream JobPlanBuilder::ReadSource(size_t source) {
       made.frontier.terms.push_back(
           {static_cast<int>(source), [](model::EventTime t) { return t; }});
     }
+    if (std::count(scan.clock_columns.begin(), scan.clock_columns.end(), column) > 0) {
+      made.frontier.terms.push_back({kClockSource, [](model::EventTime t) { return t; }});
+    }
     stream.columns.push_back(std::move(made));
   }
   Transform* transform = Add<Transform>(stream.types());
@@ -338,9 +349,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
                   "declare a table with CREATE TABLE … WITH ('connector' = …)");
   }
   const std::string& table = duck::ScannedTable(*get.bind_data);
-  auto use = std::find_if(plan_.sources.begin(), plan_.sources.end(),
-                          [&](const SourceUse& s) { return s.table == table; });
-  Stream stream = SourceRows(static_cast<size_t>(use - plan_.sources.begin()));
+  Stream stream = SourceRows(SourceOf(table));
+  const auto use = std::find_if(plan_.sources.begin(), plan_.sources.end(),
+                                [&](const SourceUse& s) { return s.table == table; });
   for (StreamColumn& column : stream.columns) column.origin = ++last_origin_;
 
   Expressions wanted;

@@ -25,6 +25,7 @@ using model::ChangelogKind;
 struct ScanTable {
   model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
   int time_column = -1;  // that carries the watermark; -1: none
+  std::vector<size_t> clock_columns = {};  // computed as PROCTIME()
   // How its rows change as they are read. kUpsert: by `key`.
   ChangelogKind changelog = ChangelogKind::kAppend;
   std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema

@@ -45,7 +45,9 @@ class JobPlanBuilder {
     duckdb::vector<duckdb::LogicalType> types() const;
   };
 
+  // What the query reads of each table goes to scans_; a table is a source once VisitScan asks.
   void CollectScans(const duckdb::LogicalOperator& node);
+  size_t SourceOf(const std::string& table);
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
   Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
@@ -114,6 +116,10 @@ class JobPlanBuilder {
   static duckdb::unique_ptr<duckdb::Expression> ColumnOf(const Stream& stream,
                                                          duckdb::idx_t column);
 
+  // job_plan_temporal.cc: JOIN … FOR SYSTEM_TIME AS OF (duck/temporal_marks.h).
+  static bool IsTemporalJoin(const duckdb::LogicalOperator& node);
+  Result<Stream> VisitTemporalJoin(const duckdb::LogicalOperator& node);
+
   // job_plan_interval_join.cc: joins with right.time - left.time in [lower, upper].
   struct TimeBound {
     duckdb::idx_t left = 0;  // time columns
@@ -157,6 +163,7 @@ class JobPlanBuilder {
   const std::map<std::string, ScanTable>& tables_;
   JobPlanOptions options_;
   JobPlan plan_;
+  std::vector<SourceUse> scans_;
   int last_origin_ = 0;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
   std::map<size_t, Stream> normalized_;     // sources whose rows replace each other, by index
