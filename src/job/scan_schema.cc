@@ -102,17 +102,18 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner, bo
     bound.base_column.push_back(index);
   }
   bound.scan.changelog = ChangelogOf(table, by_key && !table.primary_key.empty());
-  if (bound.scan.changelog == model::ChangelogKind::kUpsert) {
-    MR_ASSIGN_OR_RETURN(bound.scan.key, KeyOf(table, bound.scan.schema));
-    if (bound.scan.key.empty()) {
-      return Status(Code::kBadOption,
-                    fmt::format("table \"{}\" needs a PRIMARY KEY: with connector \"{}\" it says "
-                                "which row a record is",
-                                table.name, table.Option("connector")))
-          .WithHint("add PRIMARY KEY (…) NOT ENFORCED to CREATE TABLE")
-          .At(table.span);
-    }
+  const bool upserts = bound.scan.changelog == model::ChangelogKind::kUpsert;
+  if (upserts && table.primary_key.empty()) {
+    return Status(Code::kBadOption,
+                  fmt::format("table \"{}\" needs a PRIMARY KEY: with connector \"{}\" it says "
+                              "which row a record is",
+                              table.name, table.Option("connector")))
+        .WithHint("add PRIMARY KEY (…) NOT ENFORCED to CREATE TABLE")
+        .At(table.span);
   }
+  auto key = KeyOf(table, bound.scan.schema);
+  if (upserts && !key.ok()) return key.status();
+  if (key.ok()) bound.scan.key = std::move(*key);
   if (!table.watermark) return bound;
   const sql::Watermark& watermark = *table.watermark;
   if (watermark.column.size() != 1 || !watermark.delay_us) {

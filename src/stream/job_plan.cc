@@ -342,6 +342,23 @@ JobPlanBuilder::Stream JobPlanBuilder::SourceRows(size_t source) {
   return stream;
 }
 
+Expressions JobPlanBuilder::ScannedColumns(const LogicalOperator& node, const SourceUse& use,
+                                           const Stream& stream) {
+  Expressions wanted;
+  for (const auto& column : node.Cast<duckdb::LogicalGet>().GetColumnIds()) {
+    if (column.IsVirtualColumn()) {
+      wanted.push_back(
+          duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
+      continue;
+    }
+    auto at = std::find(use.columns.begin(), use.columns.end(), column.GetPrimaryIndex());
+    auto index = static_cast<idx_t>(at - use.columns.begin());
+    wanted.push_back(duckdb::make_uniq<BoundReferenceExpression>(
+        stream.columns[index].name, stream.columns[index].type, index));
+  }
+  return wanted;
+}
+
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
   const auto& get = node.Cast<duckdb::LogicalGet>();
   if (get.function.name != duck::kScanFunction) {
@@ -354,18 +371,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
                                 [&](const SourceUse& s) { return s.table == table; });
   for (StreamColumn& column : stream.columns) column.origin = ++last_origin_;
 
-  Expressions wanted;
-  for (const auto& column : get.GetColumnIds()) {
-    if (column.IsVirtualColumn()) {
-      wanted.push_back(
-          duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
-      continue;
-    }
-    auto at = std::find(use->columns.begin(), use->columns.end(), column.GetPrimaryIndex());
-    auto index = static_cast<idx_t>(at - use->columns.begin());
-    wanted.push_back(duckdb::make_uniq<BoundReferenceExpression>(
-        stream.columns[index].name, stream.columns[index].type, index));
-  }
+  Expressions wanted = ScannedColumns(node, *use, stream);
   stream = Project(std::move(stream), std::move(wanted));
   return KeepColumns(std::move(stream), get.projection_ids);
 }

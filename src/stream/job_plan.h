@@ -28,7 +28,7 @@ struct ScanTable {
   std::vector<size_t> clock_columns = {};  // computed as PROCTIME()
   // How its rows change as they are read. kUpsert: by `key`.
   ChangelogKind changelog = ChangelogKind::kAppend;
-  std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema
+  std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema; empty: none
 };
 
 // A table that the job reads, once, however often the query names it.

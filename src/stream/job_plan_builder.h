@@ -51,6 +51,9 @@ class JobPlanBuilder {
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
   Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
+  // What a scan gives of the columns of its SourceUse.
+  static Expressions ScannedColumns(const duckdb::LogicalOperator& node, const SourceUse& use,
+                                    const Stream& stream);
   // The rows of a source as they are read, with the columns of its SourceUse.
   Stream ReadSource(size_t source);
   // The same as rows that come and rows that are taken back, made once for all readers.
@@ -118,6 +121,21 @@ class JobPlanBuilder {
 
   // job_plan_temporal.cc: JOIN … FOR SYSTEM_TIME AS OF (duck/temporal_marks.h).
   static bool IsTemporalJoin(const duckdb::LogicalOperator& node);
+  // job_plan_versions.cc: of event time, over a table or view whose rows have versions.
+  struct Versions {
+    Stream stream;     // the visible columns, then some that are only needed here
+    size_t width = 0;  // of the visible columns
+    std::vector<duckdb::idx_t> keys;
+    duckdb::idx_t time = 0;
+    std::optional<duckdb::idx_t> shown;  // BOOLEAN: whether the version is one, once it is found
+  };
+  Result<Versions> VisitVersions(const duckdb::LogicalOperator& node);
+  Result<Versions> ScanVersions(const duckdb::LogicalOperator& node);
+  Result<Versions> LastRowVersions(const duckdb::LogicalOperator& filter);
+  // `versions` with other visible columns.
+  Versions ProjectVersions(Versions versions, Expressions visible);
+  Result<Stream> EventTimeJoin(JoinShape shape, Stream left, const duckdb::Expression& time,
+                               const duckdb::LogicalOperator& right);
   Result<Stream> VisitTemporalJoin(const duckdb::LogicalOperator& node);
 
   // job_plan_interval_join.cc: joins with right.time - left.time in [lower, upper].
