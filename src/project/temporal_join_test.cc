@@ -175,8 +175,8 @@ class Market {
 };
 
 // What the queries' tables hold in the end.
-std::vector<std::vector<std::string>> Run(Market& market, int seed, Way way,
-                                          std::vector<std::vector<std::string>>* expected) {
+std::vector<std::vector<std::string>> RunQueries(Market& market, int seed, Way way,
+                                                 std::vector<std::vector<std::string>>* expected) {
   std::vector<std::vector<std::string>> results;
   TempDirectory directory;
   std::string script = kTables + SettingsOf(way);
@@ -214,7 +214,7 @@ TEST_P(TemporalJoins, FindTheVersionOfTheirTime) {
   Market market(static_cast<unsigned>(seed) * 101u + 1, false);
   market.Make(1 + seed % 3, seed == 0 ? 0 : way == Way::kTinyEpochs ? 60 : 250);
   std::vector<std::vector<std::string>> expected;
-  const auto results = Run(market, seed, way, &expected);
+  const auto results = RunQueries(market, seed, way, &expected);
   ASSERT_EQ(results.size(), kQueries.size());
   for (size_t q = 0; q < kQueries.size(); q++) {
     EXPECT_EQ(results[q], expected[q]) << kQueries[q].text;
@@ -231,10 +231,11 @@ TEST(TemporalJoin, AnswersTheSameWithLateRowsInEveryWay) {
   for (int seed : {1, 2, 3}) {
     Market market(static_cast<unsigned>(seed) * 7u + 3, true);
     market.Make(1 + seed % 3, 80);
-    const auto straight = Run(market, seed, Way::kStraight, nullptr);
+    const auto straight = RunQueries(market, seed, Way::kStraight, nullptr);
     ASSERT_EQ(straight.size(), kQueries.size());
     for (Way way : {Way::kTinyEpochs, Way::kRestarts, Way::kShards, Way::kShardRestarts}) {
-      EXPECT_EQ(Run(market, seed, way, nullptr), straight) << seed << " " << static_cast<int>(way);
+      EXPECT_EQ(RunQueries(market, seed, way, nullptr), straight)
+          << seed << " " << static_cast<int>(way);
     }
   }
 }
