@@ -187,11 +187,11 @@ void UpsertDecoder::Decode(std::span<const model::Record> records, duckdb::DataC
 void UpsertDecoder::Fill(duckdb::DataChunk& out) {
   const idx_t values = value_.decoder ? value_.rows.size() : 0;
   const idx_t keys = key_.rows.size();
-  duckdb::SelectionVector picked(std::max<idx_t>(rows_.size(), 1));
   for (idx_t c = 0; c < out.ColumnCount(); c++) {
     const int in_value = value_.place[c];
     const int in_key = key_.place[c];
     const idx_t null = (in_value < 0 ? 0 : values) + (in_key < 0 ? 0 : keys);
+    duckdb::SelectionVector picked(std::max<idx_t>(rows_.size(), 1));  // the column shares it
     duckdb::Vector all(out.data[c].GetType(), null + 1);
     idx_t used = 0;
     if (in_value >= 0) {
