@@ -369,6 +369,48 @@ INSTANTIATE_TEST_SUITE_P(Seeds, RoundTrip,
                          ::testing::Combine(::testing::Range(0, 4),
                                             ::testing::ValuesIn(kEveryWay)));
 
+// Rows that change when their window is closed: the window is final, and which rows were too late
+// does not depend on the pace.
+TEST(ChangingTable, JudgesLateChangesTheSameInEveryWay) {
+  for (int seed : {1, 2}) {
+    std::vector<std::string> straight;
+    for (Way way : kEveryWay) {
+      TempDirectory directory;
+      std::string script = Tables(2) + SettingsOf(way);
+      for (const std::string& table : kTableNames) {
+        script += JdbcTable("w_" + table, "e TIMESTAMP(3), c BIGINT, s BIGINT");
+        script += fmt::format(
+            "INSERT INTO w_{0} SELECT window_end, COUNT(*), SUM(id) FROM "
+            "TABLE(TUMBLE(TABLE {0}, DESCRIPTOR(event_time), INTERVAL '10' "
+            "SECOND)) GROUP BY window_start, window_end;\n",
+            table);
+      }
+      Write(directory.path() + "/sql/all.sql", script);
+      Write(directory.path() + "/millrace.yml", Topics(1 + seed % 3));
+      History history(static_cast<unsigned>(seed) * 13u + 1);
+      history.Make(1 + seed % 3, 120);
+      {
+        auto runtime = Open(directory.path(), false);
+        ASSERT_NE(runtime, nullptr);
+        history.Write(runtime->log());
+      }
+      std::mt19937 random(static_cast<unsigned>(seed));
+      RestartOnTheWay(way, directory.path(), random);
+      auto runtime = RunToEnd(directory.path());
+      ASSERT_NE(runtime, nullptr);
+      std::vector<std::string> results;
+      for (const std::string& table : kTableNames) {
+        for (const std::string& row : Rows(*runtime, "SELECT * FROM w_" + table)) {
+          results.push_back(table + ": " + row);
+        }
+      }
+      if (straight.empty()) straight = results;
+      EXPECT_EQ(results, straight) << seed << " " << static_cast<int>(way);
+      EXPECT_FALSE(results.empty());
+    }
+  }
+}
+
 // What is no change message goes to the dead letters with its bytes, and changes nothing.
 TEST(ChangingTable, RefusesWhatIsNoChange) {
   TempDirectory directory;
