@@ -282,7 +282,7 @@ class LogTopicSink : public Sink {
   size_t Partition(const Entry& entry, model::Epoch epoch, size_t number) const {
     const auto n = static_cast<size_t>(progress_.partitions);
     if (partitioner_ == "fixed") return static_cast<size_t>(producer_id_) % n;
-    if (entry.has_key && partitioner_ == "default") {
+    if (entry.has_key && (mode_ == Mode::kUpsert || partitioner_ == "default")) {
       return static_cast<size_t>(log::PartitionForKey(
           std::string_view(bytes_).substr(entry.begin, entry.key_bytes), progress_.partitions));
     }
