@@ -6,6 +6,7 @@
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/kafka/kafka.h"
+#include "connectors/kafka/upsert_kafka.h"
 #include "connectors/print/print.h"
 #include "connectors/redis/redis.h"
 #include "connectors/warehouse/warehouse_sink.h"
@@ -16,8 +17,9 @@ const std::vector<ConnectorEntry>& AllConnectors() {
   static const std::vector<ConnectorEntry> kAll = {
       blackhole::BlackholeConnector(),   datagen::DatagenConnector(),
       filesystem::FilesystemConnector(), jdbc::JdbcConnector(),
-      kafka::KafkaConnector(),           print::PrintConnector(),
-      redis::RedisConnector(),           warehouse::WarehouseConnector(),
+      kafka::KafkaConnector(),           kafka::UpsertKafkaConnector(),
+      print::PrintConnector(),           redis::RedisConnector(),
+      warehouse::WarehouseConnector(),
   };
   return kAll;
 }

@@ -47,12 +47,14 @@ struct ConnectorSpec {
   bool lookup = false;          // can be asked by key (connectors/lookup.h)
   bool source_bounded = false;  // can end
   Guarantee guarantee = Guarantee::kAtLeastOnce;
-  std::string guarantee_doc;  // how it is reached
-  bool takes_format = false;  // has a 'format' option and the options of that format
-  bool sink_accepts_updates = false;  // upsert by primary key; false: append only
-  bool updates_need_key = true;       // takes updates only for tables with a PRIMARY KEY
+  std::string guarantee_doc;           // how it is reached
+  bool takes_format = false;           // has a 'format' option and the options of that format
+  bool sink_accepts_updates = false;   // upsert by primary key; false: append only
+  bool updates_need_key = true;        // takes updates only for tables with a PRIMARY KEY
+  bool sink_takes_changelogs = false;  // of any row, in a format that says what becomes of it
+  bool upserts = false;  // a record is the new row of its PRIMARY KEY, or none: takes it away
   std::vector<OptionSpec> options;
-  std::string example;  // a whole CREATE TABLE
+  std::string example;                        // a whole CREATE TABLE
   std::vector<std::string> own_formats = {};  // beside those of format/, e.g. "parquet"
 };
 
@@ -69,7 +71,8 @@ class Options {
   const std::map<std::string, std::string>& raw() const { return values_; }
 
  private:
-  friend Result<Options> ParseOptions(const ConnectorSpec&, const std::map<std::string, std::string>&);
+  friend Result<Options> ParseOptions(const ConnectorSpec&,
+                                      const std::map<std::string, std::string>&);
   std::map<std::string, std::string> values_;
 };
 
@@ -92,8 +95,8 @@ struct Services {
 // The table a connector instance serves.
 struct TableContext {
   std::string name;
-  model::Schema schema;                   // physical columns
-  std::vector<std::string> primary_key;   // NOT ENFORCED; empty when none
+  model::Schema schema;                  // physical columns
+  std::vector<std::string> primary_key;  // NOT ENFORCED; empty when none
   std::vector<std::string> partitioned_by;
   Options options;
   std::string job;  // name of the job the instance belongs to; identifies its commits

@@ -33,7 +33,9 @@ std::string Kinds(const ConnectorSpec& spec) {
   std::vector<std::string> kinds;
   if (spec.source) kinds.push_back(spec.source_bounded ? "source (can end)" : "source");
   if (spec.sink)
-    kinds.push_back(spec.sink_accepts_updates ? "sink (append, upsert)" : "sink (append)");
+    kinds.push_back(spec.sink_accepts_updates    ? "sink (append, upsert)"
+                    : spec.sink_takes_changelogs ? "sink (append; updates in a changelog format)"
+                                                 : "sink (append)");
   if (spec.lookup) kinds.push_back("lookup");
   return Join(kinds, ", ");
 }
@@ -58,7 +60,10 @@ std::string DocOf(const OptionSpec& option) {
 
 std::string FormatNames(const ConnectorSpec& spec) {
   std::vector<std::string> names;
-  for (const auto& format : format::AllFormats()) names.push_back(format.name);
+  for (const auto& format : format::AllFormats()) {
+    const bool changelog = format.changelog != model::ChangelogKind::kAppend;
+    if (!changelog || !spec.upserts) names.push_back(format.name);
+  }
   names.insert(names.end(), spec.own_formats.begin(), spec.own_formats.end());
   return Join(names, ", ");
 }

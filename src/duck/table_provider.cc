@@ -151,7 +151,7 @@ duckdb::unique_ptr<duckdb::TableRef> Replace(
   if (!table->select.empty()) {
     duckdb::Parser parser;
     parser.ParseQuery("SELECT " + table->select + " FROM " + kFunction + "(" + QuoteLiteral(key) +
-                      ")");
+                      ")" + table->tail);
     auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
         std::move(parser.statements[0]));
     return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);

@@ -35,6 +35,8 @@ struct VirtualTable {
   model::Schema columns;
   // What `SELECT *` shows, as a select list over `columns`; "": those. Only for schema "main".
   std::string select = {};
+  // What follows the scan in `SELECT select FROM scan …`: GROUP BY, QUALIFY. Needs `select`.
+  std::string tail = {};
   // Begins a pass. `wanted`: indexes into `columns`, in the order of the output; empty for
   // count(*), where only the number of rows matters.
   std::function<Result<std::unique_ptr<TableScan>>(const std::vector<size_t>& wanted)> scan;

@@ -1,5 +1,7 @@
 #include "format/encoder.h"
 
+#include "base/check.h"
+#include "format/changelog_encoder.h"
 #include "format/csv_encoder.h"
 #include "format/format_options.h"
 #include "format/json_encoder.h"
@@ -7,10 +9,19 @@
 
 namespace millrace::format {
 
+void Encoder::EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
+                           std::string& out) {
+  MR_CHECK(comes, "this format only appends");
+  EncodeRow(chunk, row, out);
+}
+
 Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const model::Schema& schema,
                                             const std::map<std::string, std::string>& options) {
   MR_ASSIGN_OR_RETURN(const FormatSpec* spec, FindFormat(format));
   MR_ASSIGN_OR_RETURN(FormatOptions parsed, ParseFormatOptions(*spec, options));
+  if (spec->changelog != model::ChangelogKind::kAppend) {
+    return ChangelogEncoder::Create(schema, *spec, options);
+  }
   if (spec->name == "csv") return CsvEncoder::Create(schema, parsed);
   if (spec->name == "raw") return RawEncoder::Create(schema);
   return JsonEncoder::Create(schema, parsed);

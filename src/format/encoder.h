@@ -26,6 +26,10 @@ class Encoder {
   // EncodeRow, which has to look at the chunk's vectors anew for every row.
   virtual void EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
                            std::vector<size_t>& ends) = 0;
+  // As EncodeRow, for a row that comes or (`comes` false) is taken away. Only the formats whose
+  // FormatSpec::changelog says so can tell the latter.
+  virtual void EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
+                            std::string& out);
 };
 
 // `options`: the table's WITH options of this format ("json.…").

@@ -99,6 +99,46 @@ FormatSpec Raw() {
   return spec;
 }
 
+// The options of `json` that mean the same for the rows inside a message.
+void TakeFromJson(FormatSpec& spec) {
+  for (const OptionSpec& option : Json().options) {
+    if (option.name == "json.fail-on-missing-field") continue;
+    spec.options.push_back(option);
+    spec.options.back().name = spec.name + option.name.substr(4);
+  }
+}
+
+FormatSpec DebeziumJson() {
+  FormatSpec spec;
+  spec.name = "debezium-json";
+  spec.summary =
+      "Debezium's change messages: the row before, the row after, and what happened (op c, r, u, "
+      "d); tombstones are passed over";
+  spec.example = "'format' = 'debezium-json', 'debezium-json.schema-include' = 'true'";
+  spec.changelog = model::ChangelogKind::kRetract;
+  spec.metadata = {"ingestion-timestamp", "source.timestamp", "source.database", "source.schema",
+                   "source.table"};
+  spec.options = {
+      Flag("debezium-json.schema-include",
+           "whether each message has its schema beside its payload (Kafka Connect's "
+           "value.converter.schemas.enable); for reading only"),
+  };
+  TakeFromJson(spec);
+  return spec;
+}
+
+FormatSpec ChangelogJson() {
+  FormatSpec spec;
+  spec.name = "changelog-json";
+  spec.summary =
+      "a row and what becomes of it: {\"data\":{…},\"op\":\"+I\"}; op is +I, +U (the row comes), "
+      "-U or -D (it is taken away)";
+  spec.example = "'format' = 'changelog-json'";
+  spec.changelog = model::ChangelogKind::kRetract;
+  TakeFromJson(spec);
+  return spec;
+}
+
 Status CheckValue(const OptionSpec& option, const std::string& value, std::string& canonical) {
   std::vector<std::string> choices = option.choices;
   if (option.type == OptionType::kBool) choices = {"true", "false"};
@@ -117,7 +157,8 @@ Status CheckValue(const OptionSpec& option, const std::string& value, std::strin
 }  // namespace
 
 const std::vector<FormatSpec>& AllFormats() {
-  static const std::vector<FormatSpec> kFormats = {Json(), Csv(), Raw()};
+  static const std::vector<FormatSpec> kFormats = {Json(), Csv(), Raw(), DebeziumJson(),
+                                                   ChangelogJson()};
   return kFormats;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "model/changelog.h"
 #include "model/option_spec.h"
 
 namespace millrace::format {
@@ -17,6 +18,10 @@ struct FormatSpec {
   std::string summary;  // one sentence
   std::vector<model::OptionSpec> options;
   std::string example;  // a WITH clause
+  // kRetract: a record says whether its row comes or is taken away.
+  model::ChangelogKind changelog = model::ChangelogKind::kAppend;
+  // What a message tells beside its rows: keys for METADATA FROM 'value.…', without the "value.".
+  std::vector<std::string> metadata = {};
 };
 
 // Checked options of one table; every declared option is given, defaulted or absent.

@@ -6,6 +6,8 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "job/bind_lookups.h"
+#include "format/decoder.h"
+#include "format/format_options.h"
 #include "job/compiled_job.h"
 #include "job/scan_schema.h"
 #include "sql/functions.h"
@@ -54,8 +56,9 @@ void AddNames(const std::string& query, std::set<std::string>& names) {
 
 // Makes the planner know the tables and views that `query` may read; all of them when it is null.
 // What it knows already (`bound`, `views`) is left out.
-Status DefineTables(const sql::Catalog& catalog, const std::string* query, duck::Planner& planner,
-                    BoundTables& bound, std::set<std::string>& views) {
+Status DefineTables(const sql::Catalog& catalog, const std::string* query,
+                    const JobSettings& settings, duck::Planner& planner, BoundTables& bound,
+                    std::set<std::string>& views) {
   std::set<std::string> wanted;
   if (query) AddNames(*query, wanted);
   auto skipped = [&](const std::string& name) { return query && !wanted.count(ToLower(name)); };
@@ -65,7 +68,7 @@ Status DefineTables(const sql::Catalog& catalog, const std::string* query, duck:
   }
   for (const sql::Table* table : catalog.Tables()) {
     if (skipped(table->name) || bound.count(table->name)) continue;
-    MR_ASSIGN_OR_RETURN(BoundTable made, BindTable(*table, planner));
+    MR_ASSIGN_OR_RETURN(BoundTable made, BindTable(*table, planner, settings.changelogs_by_key));
     MR_RETURN_IF_ERROR(planner.DefineTable(table->name, made.scan.schema));
     bound.emplace(table->name, std::move(made));
   }
@@ -132,10 +135,19 @@ Result<std::string> CastToSink(const model::Schema& result, const sql::Insert& i
                      Join(aliases, ", "));
 }
 
+// Whether the sink's format says of each row whether it comes or is taken away.
+bool TakesChanges(const Binding& binding) {
+  const connectors::ConnectorSpec& spec = binding.connector->spec;
+  if (!spec.takes_format || !spec.sink_takes_changelogs) return false;
+  auto format = format::FindFormat(format::DecoderOptionsOf(binding.options).format);
+  return format.ok() && (*format)->changelog != model::ChangelogKind::kAppend;
+}
+
 Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
   if (job.plan.changelog == stream::ChangelogKind::kAppend) return Status::Ok();
   const connectors::ConnectorSpec& spec = job.sink_binding.connector->spec;
   SourceSpan at = FindClause(insert.query, "GROUP BY");
+  if (TakesChanges(job.sink_binding)) return Status::Ok();
   if (!spec.sink_accepts_updates) {
     return Status(
                Code::kUnsupported,
@@ -144,7 +156,8 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                            spec.name, job.sink->name))
         .WithHint(
             "group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
-            "a table with a PRIMARY KEY ('connector' = 'jdbc')")
+            "a table with a PRIMARY KEY ('connector' = 'jdbc' or 'upsert-kafka'), or write the "
+            "changes themselves ('format' = 'debezium-json')")
         .At(at);
   }
   if (job.sink->primary_key.empty() && spec.updates_need_key) {
@@ -248,13 +261,14 @@ std::string Fingerprint(const CompiledJob& job) {
 
 // Defines what `rewritten` reads, and binds it: the names and types of its result.
 Result<model::Schema> DefineAndDescribe(const sql::Catalog& catalog,
-                                        const sql::Rewritten& rewritten, duck::Planner& planner,
+                                        const sql::Rewritten& rewritten,
+                                        const JobSettings& settings, duck::Planner& planner,
                                         BoundTables& bound, std::set<std::string>& views) {
-  MR_RETURN_IF_ERROR(DefineTables(catalog, &rewritten.text, planner, bound, views));
+  MR_RETURN_IF_ERROR(DefineTables(catalog, &rewritten.text, settings, planner, bound, views));
   auto described = planner.DescribeQuery(rewritten.text);
   if (!described.ok()) {
     // Once more with every table there, for the suggestions in the message.
-    MR_RETURN_IF_ERROR(DefineTables(catalog, nullptr, planner, bound, views));
+    MR_RETURN_IF_ERROR(DefineTables(catalog, nullptr, settings, planner, bound, views));
     return Relocate(planner.DescribeQuery(rewritten.text).status(), rewritten);
   }
   return described;
@@ -300,7 +314,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   BoundTables bound;
   std::set<std::string> views;
   MR_ASSIGN_OR_RETURN(model::Schema result,
-                      DefineAndDescribe(catalog, rewritten, *job->planner, bound, views));
+                      DefineAndDescribe(catalog, rewritten, settings, *job->planner, bound, views));
   for (const sql::View* view : catalog.Views()) {
     if (views.count(view->name)) job->views.push_back(view);
   }
@@ -325,7 +339,8 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
   BoundTables bound;
   std::set<std::string> views;
-  MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound, views).status());
+  MR_RETURN_IF_ERROR(
+      DefineAndDescribe(catalog, rewritten, settings, *job->planner, bound, views).status());
   MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
@@ -355,6 +370,12 @@ std::string CompiledJob::Explain() const {
     for (size_t c : use.columns) columns.push_back(source.table->column_names[c]);
     out += fmt::format("  source {}  \"{}\" by connector \"{}\": {}\n", i + 1, use.table,
                        source.binding.connector->spec.name, Join(columns, ", "));
+    if (source.bound.scan.changelog != model::ChangelogKind::kAppend) {
+      const bool by_key = source.bound.scan.changelog == model::ChangelogKind::kUpsert;
+      out += fmt::format("            changelog: {}\n",
+                         by_key ? "rows replace each other by the primary key"
+                                : "rows come, and are taken back as they came");
+    }
     if (source.table->watermark) {
       out += fmt::format("            watermark: {} - {} per partition; late rows: {}\n",
                          source.table->watermark->column[0],

@@ -23,7 +23,10 @@ struct JobSettings {
   int64_t shards = 1;                   // parallelism.default
   int64_t state_ttl_us = 0;             // table.exec.state.ttl: of rows in regular joins; 0: never
   int64_t state_memory = 0;             // millrace.state.memory: of state in memory; 0: no limit
-  std::string name;                     // pipeline.name
+  // table.exec.source.cdc-events-duplicate: rows of a changelog with a PRIMARY KEY replace each
+  // other by it, so messages may come twice and lack the row before. False: they are as they say.
+  bool changelogs_by_key = true;
+  std::string name;  // pipeline.name
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean
 // nothing here are accepted.

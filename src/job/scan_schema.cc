@@ -6,6 +6,9 @@
 #include <set>
 
 #include "base/strings.h"
+#include "connectors/connector.h"
+#include "format/decoder.h"
+#include "format/format_options.h"
 
 namespace millrace::job {
 
@@ -25,13 +28,43 @@ Status Relocate(Status status, const sql::Rewritten& rewritten) {
 }
 
 namespace {
+
 bool IsClock(const duckdb::Expression& e) {
   return e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION &&
          e.Cast<duckdb::BoundFunctionExpression>().function.name == "mr_now";
 }
+
+// How the rows of the table change as they are read, by its connector and format.
+model::ChangelogKind ChangelogOf(const sql::Table& table, bool by_key) {
+  const auto with = table.OptionValues();
+  auto connector = connectors::FindConnector(table.Option("connector"));
+  if (connector.ok() && (*connector)->spec.upserts) return model::ChangelogKind::kUpsert;
+  auto format = format::FindFormat(format::DecoderOptionsOf(with).format);
+  if (!format.ok() || (*format)->changelog == model::ChangelogKind::kAppend) {
+    return model::ChangelogKind::kAppend;
+  }
+  return by_key ? model::ChangelogKind::kUpsert : model::ChangelogKind::kRetract;
+}
+
+// Whether all columns of the table's key are physical, and where they are in SELECT * order.
+Result<std::vector<size_t>> KeyOf(const sql::Table& table, const model::Schema& columns) {
+  std::vector<size_t> key;
+  for (const std::string& name : table.primary_key) {
+    if (table.schema.Find(name) < 0) {
+      return Status(Code::kUnsupported,
+                    fmt::format("column \"{}\" of the primary key of table \"{}\" is not stored",
+                                name, table.name))
+          .WithHint("rows that change are found by columns of the record")
+          .At(table.span);
+    }
+    key.push_back(static_cast<size_t>(columns.Find(name)));
+  }
+  return key;
+}
+
 }  // namespace
 
-Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner) {
+Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner, bool by_key) {
   BoundTable bound;
   model::Schema base = BaseSchema(table);
   std::map<std::string, duckdb::LogicalType> computed_types;
@@ -68,6 +101,19 @@ Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner) {
     bound.scan.schema.columns.push_back(base.columns[static_cast<size_t>(index)]);
     bound.base_column.push_back(index);
   }
+  bound.scan.changelog = ChangelogOf(table, by_key && !table.primary_key.empty());
+  const bool upserts = bound.scan.changelog == model::ChangelogKind::kUpsert;
+  if (upserts && table.primary_key.empty()) {
+    return Status(Code::kBadOption,
+                  fmt::format("table \"{}\" needs a PRIMARY KEY: with connector \"{}\" it says "
+                              "which row a record is",
+                              table.name, table.Option("connector")))
+        .WithHint("add PRIMARY KEY (…) NOT ENFORCED to CREATE TABLE")
+        .At(table.span);
+  }
+  auto key = KeyOf(table, bound.scan.schema);
+  if (upserts && !key.ok()) return key.status();
+  if (key.ok()) bound.scan.key = std::move(*key);
   if (!table.watermark) return bound;
   const sql::Watermark& watermark = *table.watermark;
   if (watermark.column.size() != 1 || !watermark.delay_us) {

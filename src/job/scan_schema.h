@@ -22,8 +22,9 @@ struct BoundTable {
   std::vector<duckdb::unique_ptr<duckdb::Expression>> checks;
 };
 
-// Binds computed columns and checks. Errors point into the user's text.
-Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner);
+// Binds computed columns and checks. Errors point into the user's text. `by_key`: the rows of a
+// changelog with a PRIMARY KEY replace each other by it; else a row that goes is told in full.
+Result<BoundTable> BindTable(const sql::Table& table, duck::Planner& planner, bool by_key = true);
 
 // Puts the place in the user's file on an error whose span counts bytes of rewritten text.
 Status Relocate(Status status, const sql::Rewritten& rewritten);

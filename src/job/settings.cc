@@ -27,6 +27,11 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     MR_ASSIGN_OR_RETURN(settings.idle_timeout_us, Duration(key, value));
   } else if (key == "table.exec.state.ttl") {
     MR_ASSIGN_OR_RETURN(settings.state_ttl_us, Duration(key, value));
+  } else if (key == "table.exec.source.cdc-events-duplicate") {
+    if (!EqualsIgnoreCase(value, "true") && !EqualsIgnoreCase(value, "false")) {
+      return Status(Code::kBadOption, fmt::format("\"{}\" is true or false", key));
+    }
+    settings.changelogs_by_key = EqualsIgnoreCase(value, "true");
   } else if (key == "pipeline.name") {
     settings.name = value;
   } else if (key == "millrace.epoch.interval") {

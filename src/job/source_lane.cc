@@ -10,9 +10,12 @@
 #include <duckdb/planner/expression/bound_function_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
+#include <numeric>
 
+#include "base/strings.h"
 #include "base/units.h"
 #include "duck/door.h"
+#include "format/format_options.h"
 #include "job/metadata_columns.h"
 #include "stream/row_text.h"
 
@@ -74,7 +77,9 @@ class SourceLane::Origin : public stream::RowOrigin {
   std::span<const model::Offset> offsets;
   std::vector<uint32_t> row_record;
   duckdb::DataChunk* rows = nullptr;
+  const std::vector<int32_t>* weights = nullptr;  // by row; null: all come
 
+  bool Comes(uint32_t row) const { return !weights || (*weights)[row] > 0; }
   uint32_t RecordOf(uint32_t row) const { return row_record.empty() ? row : row_record[row]; }
 
   void DescribeRecord(uint32_t record, model::DeadLetter& letter) const {
@@ -103,7 +108,8 @@ class SourceLane::Output : public connectors::SourceOutput {
   explicit Output(SourceLane& lane) : lane_(lane) {}
   void OnRecords(std::span<const model::Record> records) override {
     while (!records.empty()) {
-      size_t count = std::min<size_t>(records.size(), STANDARD_VECTOR_SIZE);
+      const size_t most = lane_.decoder_ ? lane_.decoder_->records_max() : STANDARD_VECTOR_SIZE;
+      const size_t count = std::min(records.size(), most);
       lane_.OnRecords(records.first(count));
       records = records.subspan(count);
     }
@@ -163,11 +169,19 @@ Status SourceLane::NewDecoder() {
   options.schema = table_.table->schema;
   options.projection = physical_;
   options.wanted = wanted_;
+  options.metadata = message_metadata_;
+  options.upsert = table_.binding.connector->spec.upserts;
+  if (by_key_) {
+    for (const std::string& key : table_.table->primary_key) {
+      options.key.push_back(static_cast<size_t>(table_.table->schema.Find(key)));
+    }
+  }
   MR_ASSIGN_OR_RETURN(decoder_, format::NewDecoder(options));
   return Status::Ok();
 }
 
 Status SourceLane::BindColumns(const BoundTable& bound) {
+  by_key_ = bound.scan.changelog == model::ChangelogKind::kUpsert;
   const int time_column = bound.scan.time_column;
   has_time_ = time_column >= 0;
   if (has_time_) delay_us_ = table_.table->watermark->delay_us.value_or(0);
@@ -200,6 +214,9 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
     CollectReferences(*check, base);
     checks.push_back(check->Copy());
   }
+  for (const std::string& key : table_.table->primary_key) {
+    if (by_key_) Want(base, static_cast<size_t>(table_.table->schema.Find(key)), {});
+  }
   std::vector<const sql::Check*> definitions;
   for (const sql::Check& check : table_.table->checks) {
     if (check.enforced) definitions.push_back(&check);
@@ -215,15 +232,7 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
       base_types_.push_back(table_.table->schema.columns[column].type);
     } else {
       const sql::MetadataColumn& meta = table_.table->metadata[column - physical_columns];
-      if (!IsMetadataKey(meta.key)) {
-        return Status(Code::kUnsupported,
-                      fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
-                                  table_.table->name))
-            .WithHint("there is: \"topic\", \"partition\", \"offset\", \"timestamp\"")
-            .At(meta.span);
-      }
-      metadata_.emplace_back(base_types_.size(), meta.key);
-      base_types_.push_back(meta.type);
+      MR_RETURN_IF_ERROR(AddMetadata(meta));
     }
   }
   auto place = [&](size_t column) {
@@ -264,6 +273,30 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
   return Status::Ok();
 }
 
+// A column that the record tells beside its rows: of any record, or of the format's messages.
+Status SourceLane::AddMetadata(const sql::MetadataColumn& meta) {
+  const std::string format = format::DecoderOptionsOf(table_.binding.options).format;
+  std::vector<std::string> known = {"topic", "partition", "offset", "timestamp"};
+  if (auto spec = format::FindFormat(format); spec.ok()) {
+    for (const std::string& key : (*spec)->metadata) known.push_back("value." + key);
+  }
+  if (std::find(known.begin(), known.end(), meta.key) == known.end()) {
+    return Status(Code::kUnsupported,
+                  fmt::format("metadata \"{}\" of table \"{}\" is not available", meta.key,
+                              table_.table->name))
+        .WithHint("there is: \"" + Join(known, "\", \"") + "\"")
+        .At(meta.span);
+  }
+  if (IsMetadataKey(meta.key)) {
+    metadata_.emplace_back(base_types_.size(), meta.key);
+  } else {
+    decoded_metadata_.push_back(base_types_.size());
+    message_metadata_.push_back({meta.key.substr(std::string_view("value.").size()), meta.type});
+  }
+  base_types_.push_back(meta.type);
+  return Status::Ok();
+}
+
 Status SourceLane::Read(SplitState& split, const state::SplitRange& range, int64_t clock_us,
                         model::EventTime frontier) {
   reading_ = &split;
@@ -295,20 +328,12 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
             .At(table_.table->span);
     return;
   }
-  if (metadata_.empty()) {
+  if (metadata_.empty() && decoded_metadata_.empty()) {
     decoder_->Decode(records, base_, origin.row_record, errors);
   } else {
-    duckdb::DataChunk physical;
-    physical.InitializeEmpty(
-        {base_types_.begin(), base_types_.begin() + static_cast<std::ptrdiff_t>(physical_.size())});
-    for (size_t c = 0; c < physical_.size(); c++) physical.data[c].Reference(base_.data[c]);
-    decoder_->Decode(records, physical, origin.row_record, errors);
-    for (size_t c = 0; c < physical_.size(); c++) base_.data[c].Reference(physical.data[c]);
-    base_.SetCardinality(physical.size());
-    for (const auto& [position, key] : metadata_) {
-      FillMetadata(key, records, origin.row_record, topic_, reading_->id, base_.data[position]);
-    }
+    DecodeBesideMetadata(records, origin, errors);
   }
+  origin.weights = decoder_->weights();
   for (const model::RowError& error : errors) {
     model::DeadLetter letter;
     origin.DescribeRecord(error.record_index, letter);
@@ -321,6 +346,24 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
     context_.dead_letters->Add(std::move(letter));
   }
   Deliver(base_, origin);
+}
+
+void SourceLane::DecodeBesideMetadata(std::span<const model::Record> records, Origin& origin,
+                                      std::vector<model::RowError>& errors) {
+  std::vector<size_t> places(physical_.size());
+  std::iota(places.begin(), places.end(), 0);
+  places.insert(places.end(), decoded_metadata_.begin(), decoded_metadata_.end());
+  duckdb::vector<duckdb::LogicalType> types;
+  for (size_t place : places) types.push_back(base_types_[place]);
+  duckdb::DataChunk decoded;
+  decoded.InitializeEmpty(types);
+  for (size_t i = 0; i < places.size(); i++) decoded.data[i].Reference(base_.data[places[i]]);
+  decoder_->Decode(records, decoded, origin.row_record, errors);
+  for (size_t i = 0; i < places.size(); i++) base_.data[places[i]].Reference(decoded.data[i]);
+  base_.SetCardinality(decoded.size());
+  for (const auto& [position, key] : metadata_) {
+    FillMetadata(key, records, origin.row_record, topic_, reading_->id, base_.data[position]);
+  }
 }
 
 void SourceLane::OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets) {
@@ -351,7 +394,14 @@ void SourceLane::Deliver(duckdb::DataChunk& base, const Origin& origin) {
   }
   output_.SetCardinality(rows.kept.size());
   batch.rows = &output_;
+  if (origin.weights) {
+    weights_.clear();
+    for (uint32_t row = 0; row < rows.kept.size(); row++) {
+      weights_.push_back((*origin.weights)[rows.BaseRow(row)]);
+    }
+  }
   if (has_time_) JudgeTimes(rows, batch);
+  if (origin.weights) batch.weights = weights_.data();
   if (output_.size() > 0) emitter_.Emit(batch);
 }
 
@@ -366,10 +416,18 @@ void SourceLane::JudgeTimes(Rows& rows, stream::Batch& batch) {
   const int64_t newest_allowed = clock_us_ + table_.settings.max_time_ahead_us;
   std::vector<uint32_t> refused;
   for (uint32_t row = 0; row < count; row++) {
-    idx_t at = format.sel->get_index(row);
-    if (!format.validity.RowIsValid(at) || times[at] > newest_allowed ||
-        times[at] <= model::kTimeMin) {
-      bool null = !format.validity.RowIsValid(at);
+    const idx_t at = format.sel->get_index(row);
+    const bool null = !format.validity.RowIsValid(at);
+    const bool usable = !null && times[at] <= newest_allowed && times[at] > model::kTimeMin;
+    const bool taken = !rows.origin.Comes(rows.BaseRow(row));
+    const model::EventTime reached = std::max(frontier_, reading_->Reached(delay_us_));
+    const bool marked = rows.origin.weights ? reached > model::kTimeMin : times[at] < reached;
+    if (!usable && taken && !by_key_) {  // so was the row that it takes back, and refused
+      counters_.dropped++;
+      refused.push_back(row);
+      continue;
+    }
+    if (!usable && !taken) {
       Bury(rows.origin, rows.BaseRow(row), RowErrorKind::kTime, table_.table->watermark->column[0],
            null ? "event time is NULL"
                 : fmt::format("event time {} is more than {} ahead of the clock",
@@ -379,9 +437,8 @@ void SourceLane::JudgeTimes(Rows& rows, stream::Batch& batch) {
       refused.push_back(row);
       continue;
     }
-    model::EventTime reached = std::max(frontier_, reading_->Reached(delay_us_));
-    if (times[at] < reached) batch.late.push_back({row, rows.BaseRow(row), index_, reached});
-    reading_->newest = std::max(reading_->newest, times[at]);
+    if (marked) batch.late.push_back({row, rows.BaseRow(row), index_, reached});
+    if (usable) reading_->newest = std::max(reading_->newest, times[at]);
   }
   if (!refused.empty()) RemoveRefused(rows, refused, batch);
 }
@@ -397,6 +454,7 @@ void SourceLane::RemoveRefused(const Rows& rows, const std::vector<uint32_t>& re
       next++;
       continue;
     }
+    if (rows.origin.weights) weights_[count] = weights_[row];
     place[row] = static_cast<uint32_t>(count);
     rest.set_index(count++, row);
   }
@@ -411,6 +469,16 @@ void SourceLane::KeepChecked(Rows& rows) {
   std::vector<uint8_t> broken(rows.kept.size(), 0);
   bool any = false;
   checks_->Run(rows.kept, [&](uint32_t row, const sql::Check& check) {
+    if (!rows.origin.Comes(row)) {
+      // By key it is taken away whatever it was; else the row that it was is not there either.
+      const bool refuses = check.action == sql::ViolationAction::kDrop ||
+                           check.action == sql::ViolationAction::kDeadLetter;
+      if (by_key_ || !refuses || broken[row]) return;
+      broken[row] = 1;
+      any = true;
+      counters_.dropped++;
+      return;
+    }
     if (check.action == sql::ViolationAction::kWarn) counters_.warned++;
     if (broken[row] || check.action == sql::ViolationAction::kWarn) return;
     broken[row] = 1;

@@ -6,7 +6,10 @@
 //
 // A row whose time is before the frontier that its own split had reached is marked as a late
 // candidate: since that depends on the split's order alone, and not on how it was cut into epochs,
-// a replay (or a batch) judges it the same way.
+// a replay (or a batch) judges it the same way. Rows of a table whose rows change are all marked: a
+// row taken back later is late by the record that takes it back.
+//
+// Of rows that are taken away by key alone nothing but the key is asked: no CHECK, no event time.
 #pragma once
 
 #include <map>
@@ -67,11 +70,14 @@ class SourceLane {
   class Origin;  // finds a row's record again for a dead letter
   struct Rows;   // rows on their way through the lane
   Status BindColumns(const BoundTable& bound);
+  Status AddMetadata(const sql::MetadataColumn& meta);
   Status NewDecoder();
   void OnRecords(std::span<const model::Record> records);
   void OnRows(duckdb::DataChunk& rows, std::span<const model::Offset> offsets);
   void Deliver(duckdb::DataChunk& base, const Origin& origin);
   void KeepChecked(Rows& rows);
+  void DecodeBesideMetadata(std::span<const model::Record> records, Origin& origin,
+                            std::vector<model::RowError>& errors);
   void Compute(Rows& rows);
   void JudgeTimes(Rows& rows, stream::Batch& batch);
   void RemoveRefused(const Rows& rows, const std::vector<uint32_t>& refused, stream::Batch& batch);
@@ -95,6 +101,8 @@ class SourceLane {
   std::vector<size_t> physical_;                          // schema indexes, in decoder order
   std::vector<model::WantedFields> wanted_;               // of each of them
   std::vector<std::pair<size_t, std::string>> metadata_;  // position in the chunk, connector's key
+  std::vector<size_t> decoded_metadata_;         // positions in the chunk of what the decoder
+  std::vector<model::Column> message_metadata_;  // gives beside the rows; as it calls them
   duckdb::vector<duckdb::LogicalType> base_types_;
   struct OutputColumn {
     int base = -1;      // position in the base chunk, or
@@ -103,6 +111,7 @@ class SourceLane {
   std::vector<OutputColumn> outputs_;  // as use_.columns
   OutputColumn time_;                  // where event time is
   bool has_time_ = false;
+  bool by_key_ = false;  // rows replace each other by key
   int64_t delay_us_ = 0;
   std::vector<duckdb::unique_ptr<duckdb::Expression>> computed_;
   std::unique_ptr<duckdb::ExpressionExecutor> compute_;
@@ -110,6 +119,7 @@ class SourceLane {
   duckdb::DataChunk base_;
   duckdb::DataChunk computed_rows_;
   duckdb::DataChunk output_;
+  std::vector<int32_t> weights_;  // of output_, where rows are taken away
   SourceCounters counters_;
 
   // Of the range being read.

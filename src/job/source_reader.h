@@ -55,7 +55,10 @@ class SourceReader {
   const std::vector<SplitState>& splits() const { return splits_; }
   model::EventTime frontier() const { return frontier_; }
   bool has_event_time() const { return table_.bound.scan.time_column >= 0; }
-  bool reads_embedded_log() const { return table_.binding.connector->spec.name == "kafka"; }
+  bool reads_embedded_log() const {
+    const std::string& connector = table_.binding.connector->spec.name;
+    return connector == "kafka" || connector == "upsert-kafka";
+  }
   const std::string& table_name() const { return table_.table->name; }
 
  private:

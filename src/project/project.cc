@@ -208,7 +208,7 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
       for (const auto& [key, value] : overrides->second) binding.options[key] = value;
     }
   }
-  if (name == "kafka" && !IsEmbedded("kafka")) {
+  if ((name == "kafka" || name == "upsert-kafka") && !IsEmbedded("kafka")) {
     return Status(
                Code::kUnsupported,
                fmt::format("table \"{}\": a Kafka cluster as source or sink is not supported yet",

@@ -55,8 +55,14 @@ Status Runtime::CreateTopics() {
   std::map<std::string, log::TopicConfig> wanted;
   for (const auto& [name, settings] : project_->config().topics) wanted[name] = settings.config;
   for (const sql::Table* table : project_->catalog().Tables()) {
-    if (table->Option("connector") != "kafka" || !project_->IsEmbedded("kafka")) continue;
-    if (!table->Option("topic").empty()) wanted.try_emplace(table->Option("topic"));
+    const std::string connector = table->Option("connector");
+    const std::string topic = table->Option("topic");
+    if ((connector != "kafka" && connector != "upsert-kafka") || topic.empty()) continue;
+    if (!project_->IsEmbedded("kafka")) continue;
+    // Of a table with a key the first record counts as much as the last.
+    log::TopicConfig config;
+    if (connector == "upsert-kafka") config.retention_ms = -1;
+    wanted.try_emplace(topic, config);
   }
   wanted.try_emplace(job::kDeadLetterTopic);
   // Small, and to be kept for longer than the letters.

@@ -1,11 +1,16 @@
 #include "project/topic_table.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <set>
 
+#include "base/strings.h"
 #include "duck/table_provider.h"
 #include "format/decoder.h"
+#include "format/format_options.h"
 #include "job/job.h"
 #include "job/metadata_columns.h"
 
@@ -21,6 +26,11 @@ using FillColumn =
                        const std::vector<uint32_t>& row_record, const std::string& topic,
                        const std::string& partition, duckdb::Vector& column)>;
 
+// Columns that the scan of a table whose rows change has behind its own: whether a row comes (1) or
+// is taken away (-1), and its place in the order of reading.
+constexpr const char* kWeight = "mr_weight";
+constexpr const char* kOrder = "mr_order";
+
 // What a pass reads: decoded columns, columns of the record's metadata, and where each goes.
 struct TopicColumns {
   format::DecoderOptions decoded;                        // its projection: the columns wanted
@@ -28,6 +38,8 @@ struct TopicColumns {
   std::vector<size_t> decoded_places;                    // in the output, by projection index
   std::vector<std::pair<size_t, std::string>> metadata;  // place in the output, key
   bool rows_only = false;                                // count(*)
+  int weight = -1;                                       // places in the output
+  int order = -1;
   FillColumn fill = job::FillMetadata;
 };
 
@@ -81,7 +93,7 @@ class TopicScan : public duck::TableScan {
     }
     auto visit = [&](std::span<const model::Record> records) {
       while (!records.empty()) {
-        size_t count = std::min<size_t>(records.size(), STANDARD_VECTOR_SIZE);
+        size_t count = std::min(records.size(), decoder_->records_max());
         auto chunk = Decode(records.first(count), std::to_string(range.partition));
         if (chunk->size() > 0) ready_.push_back(std::move(chunk));
         records = records.subspan(count);
@@ -108,6 +120,18 @@ class TopicScan : public duck::TableScan {
     for (const auto& [place, key] : columns_.metadata) {
       columns_.fill(key, records, row_record_, topic_, partition, chunk->data[place]);
     }
+    for (size_t row = 0; row < decoded.size(); row++, rows_read_++) {
+      const auto* weights = decoder_->weights();
+      if (columns_.weight >= 0) {
+        const auto place = static_cast<size_t>(columns_.weight);
+        duckdb::FlatVector::GetData<int64_t>(chunk->data[place])[row] =
+            weights ? (*weights)[row] : 1;
+      }
+      if (columns_.order >= 0) {
+        const auto place = static_cast<size_t>(columns_.order);
+        duckdb::FlatVector::GetData<int64_t>(chunk->data[place])[row] = rows_read_;
+      }
+    }
     chunk->SetCardinality(decoded.size());
     return chunk;
   }
@@ -118,6 +142,7 @@ class TopicScan : public duck::TableScan {
   TopicColumns columns_;
   std::deque<Range> ranges_;
   std::deque<std::unique_ptr<duckdb::DataChunk>> ready_;
+  int64_t rows_read_ = 0;
   std::unique_ptr<duckdb::DataChunk> current_;
   std::vector<uint32_t> row_record_;
   std::vector<model::RowError> errors_;
@@ -140,9 +165,20 @@ Result<TopicColumns> ChooseColumns(const format::DecoderOptions& format,
       decode(column);
       continue;
     }
-    const sql::MetadataColumn& meta = metadata[column - format.schema.size()];
+    const size_t beyond = column - format.schema.size();
+    if (beyond >= metadata.size()) {
+      (beyond == metadata.size() ? columns.weight : columns.order) =
+          static_cast<int>(columns.types.size());
+      columns.types.push_back(duckdb::LogicalType::BIGINT);
+      continue;
+    }
+    const sql::MetadataColumn& meta = metadata[beyond];
     columns.metadata.emplace_back(columns.types.size(), meta.key);
     columns.types.push_back(meta.type);
+  }
+  for (size_t key : format.key) {
+    const auto& projection = columns.decoded.projection;
+    if (std::find(projection.begin(), projection.end(), key) == projection.end()) decode(key);
   }
   if (columns.decoded.projection.empty()) decode(0);  // which records are rows, it decides
   return columns;
@@ -152,7 +188,8 @@ Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& sc
                 const std::string& name, const std::string& topic,
                 const format::DecoderOptions& format,
                 const std::vector<sql::MetadataColumn>& metadata = {}, std::string select = "",
-                const FillColumn& fill = job::FillMetadata) {
+                const FillColumn& fill = job::FillMetadata, bool changes = false,
+                std::string tail = "") {
   duck::VirtualTable table;
   table.schema = schema;
   table.name = name;
@@ -160,7 +197,12 @@ Status Register(log::Log& log, duck::Warehouse& warehouse, const std::string& sc
   for (const sql::MetadataColumn& meta : metadata) {
     table.columns.columns.push_back({meta.name, meta.type, true});
   }
+  if (changes) {
+    table.columns.columns.push_back({kWeight, duckdb::LogicalType::BIGINT, true});
+    table.columns.columns.push_back({kOrder, duckdb::LogicalType::BIGINT, true});
+  }
   table.select = std::move(select);
+  table.tail = std::move(tail);
   table.scan = [&log, topic, format, metadata, fill](
                    const std::vector<size_t>& wanted) -> Result<std::unique_ptr<duck::TableScan>> {
     MR_ASSIGN_OR_RETURN(TopicColumns columns, ChooseColumns(format, metadata, wanted));
@@ -201,12 +243,61 @@ void FillFromBook(const DeadLetterBook& book, const std::string& column_name,
 
 }  // namespace
 
+namespace {
+
+// A table whose rows change is what is left of them: by key the last row, unless it was taken away;
+// without one each row as often as it came more than it went.
+Status RegisterChangingTable(const sql::Table& table, log::Log& log, duck::Warehouse& warehouse,
+                             format::DecoderOptions options) {
+  std::vector<std::string> keys, columns;
+  for (const std::string& name : table.primary_key) {
+    const int column = table.schema.Find(name);
+    if (column < 0) return Status::Ok();  // no job can read it either, and says so
+    options.key.push_back(static_cast<size_t>(column));
+    keys.push_back(QuoteIdentifier(name));
+  }
+  if (options.upsert && keys.empty()) return Status::Ok();
+  std::vector<sql::MetadataColumn> metadata;
+  for (const sql::MetadataColumn& column : table.metadata) {
+    // What the messages tell beside their rows is not shown.
+    if (!job::IsMetadataKey(column.key)) return Status::Ok();
+    metadata.push_back(column);
+  }
+  for (const std::string& name : table.schema.Names()) columns.push_back(QuoteIdentifier(name));
+  for (const sql::MetadataColumn& column : metadata)
+    columns.push_back(QuoteIdentifier(column.name));
+  const std::string list = Join(columns, ", ");
+  std::string select = table.SelectList() + " FROM (SELECT " + list;
+  std::string tail;
+  if (keys.empty()) {
+    select += fmt::format(", unnest(range(CAST(sum({}) AS BIGINT)))", kWeight);
+    tail = " GROUP BY " + list + ")";
+  } else {
+    tail =
+        fmt::format(" QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {} DESC) = 1 AND {} > 0)",
+                    Join(keys, ", "), kOrder, kWeight);
+  }
+  return Register(log, warehouse, "main", table.name, table.Option("topic"), options, metadata,
+                  select, job::FillMetadata, true, tail);
+}
+
+}  // namespace
+
 Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehouse& warehouse) {
   for (const sql::Table* table : project.catalog().Tables()) {
-    if (table->Option("connector") != "kafka" || table->Option("topic").empty()) continue;
+    const std::string connector = table->Option("connector");
+    const bool upsert = connector == "upsert-kafka";
+    if ((connector != "kafka" && !upsert) || table->Option("topic").empty()) continue;
     format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());
     if (options.format.empty()) continue;
     options.schema = table->schema;
+    auto format = format::FindFormat(options.format);
+    const bool changelog = format.ok() && (*format)->changelog != model::ChangelogKind::kAppend;
+    if (upsert || changelog) {
+      options.upsert = upsert;
+      MR_RETURN_IF_ERROR(RegisterChangingTable(*table, log, warehouse, options));
+      continue;
+    }
     MR_RETURN_IF_ERROR(Register(
         log, warehouse, "main", table->name, table->Option("topic"), options, table->metadata,
         table->computed.empty() && table->metadata.empty() ? "" : table->SelectList()));

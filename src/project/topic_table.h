@@ -1,5 +1,6 @@
-// Topics as tables of the warehouse's SQL: every embedded 'kafka' table by its name, with the
-// columns it declares (computed ones excepted); records that do not decode are left out. And
+// Topics as tables of the warehouse's SQL: every embedded 'kafka' or 'upsert-kafka' table by its
+// name; records that do not decode are left out, and of a table whose rows change (a changelog
+// format, a PRIMARY KEY as the records' key) what is left of them is shown. And
 // millrace.dead_letters and millrace.dead_letter_audit over the topics of these names.
 #pragma once
 

@@ -116,6 +116,13 @@ class Verifier {
                     "give each job a table of its own");
     }
     for (const job::SourceTable& source : job_->sources) {
+      if (source.bound.scan.changelog != model::ChangelogKind::kAppend) {
+        return Refuse(name(),
+                      fmt::format("the rows of table \"{}\" change, and which of them a result is "
+                                  "of depends on when they did",
+                                  source.table->name),
+                      "jobs over tables that are only appended to can be verified");
+      }
       if (source.binding.connector->spec.name == "kafka") continue;
       return Refuse(name(),
                     fmt::format("table \"{}\" ({}) is not in the log", source.table->name,
@@ -209,6 +216,10 @@ class Verifier {
     if (job::HasOperator(plan, "LookupJoin")) {
       return Refuse(name(), "it asks other systems, whose answers of then are not kept for good",
                     "verify what lies below the lookup, with a job of its own");
+    }
+    if (job::HasOperator(plan, "TemporalJoin")) {
+      return Refuse(name(), "FOR SYSTEM_TIME AS OF has no equal as a batch query here",
+                    "verify what lies below it, with a job of its own");
     }
     timed_ = job::HasOperator(plan, "WindowAggregate") || job::HasOperator(plan, "IntervalJoin");
     if (job_->settings.state_ttl_us > 0 && job::HasOperator(plan, "RegularJoin")) {

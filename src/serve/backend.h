@@ -35,6 +35,7 @@ struct TopicSchema {
   model::Schema schema;
   std::string format = "json";
   std::map<std::string, std::string> format_options;  // as format::DecoderOptions::options
+  std::vector<size_t> primary_key = {};               // as format::DecoderOptions::key
   std::string key_column;  // "": no key, events are spread over the partitions
   // Appends (row of `rows`, error) for each row that breaks a CHECK constraint; RowError's
   // record_index is ignored. Null: no constraints. Called by several threads at once.

@@ -53,8 +53,9 @@ class TableValidator final : public EventValidator {
     key_ends_.clear();
     key_bytes_.clear();
     try {
-      for (size_t first = 0; first < events.size(); first += STANDARD_VECTOR_SIZE) {
-        size_t count = std::min<size_t>(STANDARD_VECTOR_SIZE, events.size() - first);
+      const size_t most = decoder_->records_max();
+      for (size_t first = 0; first < events.size(); first += most) {
+        size_t count = std::min(most, events.size() - first);
         ValidateSome(events.subspan(first, count), static_cast<uint32_t>(first), verdict);
       }
     } catch (const std::exception& e) {
@@ -155,6 +156,7 @@ Result<std::unique_ptr<EventValidator>> EventValidator::New(
   options.schema = schema->schema;
   for (size_t i = 0; i < schema->schema.size(); i++) options.projection.push_back(i);
   options.options = schema->format_options;
+  options.key = schema->primary_key;
   try {
     MR_ASSIGN_OR_RETURN(auto decoder, new_decoder(options));
     return std::unique_ptr<EventValidator>(

@@ -49,6 +49,10 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
     format::DecoderOptions format = format::DecoderOptionsOf(table->OptionValues());
     schema->format = format.format;
     schema->format_options = format.options;
+    for (const std::string& key : table->primary_key) {
+      const int column = table->schema.Find(key);
+      if (column >= 0) schema->primary_key.push_back(static_cast<size_t>(column));
+    }
     auto settings = project.config().topics.find(topic);
     if (settings != project.config().topics.end()) schema->key_column = settings->second.key;
     if (schema->key_column.empty()) schema->key_column = table->Option("key.fields");

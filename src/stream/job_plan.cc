@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "duck/door.h"
+#include "stream/changelog_normalize.h"
 #include "stream/group_aggregate.h"
 #include "stream/job_plan_builder.h"
 #include "stream/window_aggregate.h"
@@ -145,6 +146,10 @@ void JobPlanBuilder::CollectScans(const LogicalOperator& node) {
     }
     for (const auto& column : get.GetColumnIds()) {
       if (!column.IsVirtualColumn()) AddColumn(column, *found);
+    }
+    const ScanTable& scan = tables_.at(table);
+    if (scan.changelog == ChangelogKind::kUpsert) {
+      for (size_t key : scan.key) AddColumn(duckdb::ColumnIndex(key), *found);
     }
   }
   for (const auto& child : node.children) CollectScans(*child);
@@ -288,19 +293,12 @@ JobPlanBuilder::Stream JobPlanBuilder::KeepColumns(Stream stream,
   return Project(std::move(stream), std::move(references));
 }
 
-Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
-  const auto& get = node.Cast<duckdb::LogicalGet>();
-  if (get.function.name != duck::kScanFunction) {
-    return Refuse("FROM", fmt::format("{}() cannot be read as a stream", get.function.name),
-                  "declare a table with CREATE TABLE … WITH ('connector' = …)");
-  }
-  const std::string& table = duck::ScannedTable(*get.bind_data);
-  const ScanTable& scan = tables_.at(table);
-  const size_t source = SourceOf(table);
-  SourceUse* use = &plan_.sources[source];
-
+JobPlanBuilder::Stream JobPlanBuilder::ReadSource(size_t source) {
+  SourceUse& use = plan_.sources[source];
+  const ScanTable& scan = tables_.at(use.table);
   Stream stream;
-  for (size_t column : use->columns) {
+  stream.changelog = scan.changelog;
+  for (size_t column : use.columns) {
     StreamColumn made;
     made.type = scan.schema.columns[column].type;
     made.name = scan.schema.columns[column].name;
@@ -315,21 +313,66 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
     stream.columns.push_back(std::move(made));
   }
   Transform* transform = Add<Transform>(stream.types());
-  use->consumers.push_back(transform);
+  use.consumers.push_back(transform);
   stream.from = stream.open = transform;
+  return stream;
+}
 
+JobPlanBuilder::Stream JobPlanBuilder::SourceRows(size_t source) {
+  const SourceUse& use = plan_.sources[source];
+  const ScanTable& scan = tables_.at(use.table);
+  if (scan.changelog != ChangelogKind::kUpsert) return ReadSource(source);
+  if (auto made = normalized_.find(source); made != normalized_.end()) return made->second;
+  Stream stream = ReadSource(source);
+  std::vector<idx_t> keys;
+  for (size_t key : scan.key) {
+    auto at = std::find(use.columns.begin(), use.columns.end(), key);
+    keys.push_back(static_cast<idx_t>(at - use.columns.begin()));
+    stream.columns[keys.back()].not_null = true;
+  }
+  std::vector<std::string> names;
+  for (const StreamColumn& column : stream.columns) names.push_back(column.name);
+  stream = Partition(std::move(stream), keys);
+  auto* normalize = Add<ChangelogNormalize>(use.table, std::move(names), stream.types(), keys);
+  stream.from->emitter().Add(normalize, 0);
+  stream.from = normalize;
+  stream.open = nullptr;
+  stream.changelog = ChangelogKind::kRetract;
+  stream.unique = std::move(keys);
+  normalized_[source] = stream;
+  return stream;
+}
+
+Expressions JobPlanBuilder::ScannedColumns(const LogicalOperator& node, const SourceUse& use,
+                                           const Stream& stream) {
   Expressions wanted;
-  for (const auto& column : get.GetColumnIds()) {
+  for (const auto& column : node.Cast<duckdb::LogicalGet>().GetColumnIds()) {
     if (column.IsVirtualColumn()) {
       wanted.push_back(
           duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
       continue;
     }
-    auto at = std::find(use->columns.begin(), use->columns.end(), column.GetPrimaryIndex());
-    auto index = static_cast<idx_t>(at - use->columns.begin());
+    auto at = std::find(use.columns.begin(), use.columns.end(), column.GetPrimaryIndex());
+    auto index = static_cast<idx_t>(at - use.columns.begin());
     wanted.push_back(duckdb::make_uniq<BoundReferenceExpression>(
         stream.columns[index].name, stream.columns[index].type, index));
   }
+  return wanted;
+}
+
+Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
+  const auto& get = node.Cast<duckdb::LogicalGet>();
+  if (get.function.name != duck::kScanFunction) {
+    return Refuse("FROM", fmt::format("{}() cannot be read as a stream", get.function.name),
+                  "declare a table with CREATE TABLE … WITH ('connector' = …)");
+  }
+  const std::string& table = duck::ScannedTable(*get.bind_data);
+  Stream stream = SourceRows(SourceOf(table));
+  const auto use = std::find_if(plan_.sources.begin(), plan_.sources.end(),
+                                [&](const SourceUse& s) { return s.table == table; });
+  for (StreamColumn& column : stream.columns) column.origin = ++last_origin_;
+
+  Expressions wanted = ScannedColumns(node, *use, stream);
   stream = Project(std::move(stream), std::move(wanted));
   return KeepColumns(std::move(stream), get.projection_ids);
 }
@@ -532,8 +575,12 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   result.unique.emplace(group_count);
   std::iota(result.unique->begin(), result.unique->end(), 0);
   Operator* made = nullptr;
-  if (pane >= 0 && !plan.input_retracts) {
+  if (pane >= 0) {
     ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
+    if (plan.input_retracts && frontier.uses_clock()) {
+      return Refuse("GROUP BY", "a window of processing time over rows that are taken back later",
+                    "use a window of event time: a row that is taken back has to find its window");
+    }
     plan_.needs_ticks |= frontier.uses_clock();
     made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
   } else {

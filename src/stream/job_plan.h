@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "duck/planner.h"
+#include "model/changelog.h"
 #include "model/schema.h"
 #include "model/wanted_fields.h"
 #include "stream/exchange.h"
@@ -19,6 +20,8 @@
 #include "stream/operator.h"
 
 namespace millrace::stream {
+
+using model::ChangelogKind;
 
 // What a table that can be asked by key wants of a lookup join.
 struct LookupPolicy {
@@ -32,6 +35,9 @@ struct ScanTable {
   int time_column = -1;  // that carries the watermark; -1: none
   std::vector<size_t> clock_columns = {};   // computed as PROCTIME()
   std::optional<LookupPolicy> lookup = {};  // nothing: it cannot be asked by key
+  // How its rows change as they are read. kUpsert: by `key`.
+  ChangelogKind changelog = ChangelogKind::kAppend;
+  std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema; empty: none
 };
 
 // A table that the job reads, once, however often the query names it.
@@ -51,8 +57,6 @@ struct LookupUse {
   std::vector<size_t> columns;
 };
 
-enum class ChangelogKind { kAppend, kRetract };
-
 // Which copy of the plan to make, of how many: see stream/exchange.h.
 struct Shard {
   size_t index = 0;
@@ -67,7 +71,7 @@ struct JobPlan {
   duckdb::vector<duckdb::LogicalType> types;  // of the result
   std::vector<std::string> names;
   std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
-  ChangelogKind changelog = ChangelogKind::kAppend;
+  ChangelogKind changelog = ChangelogKind::kAppend;  // never kUpsert
   bool needs_ticks = false;  // windows of processing time close without input, too
 
   // For each operator how many exchanges lie at most between it and a source.

@@ -51,6 +51,13 @@ class JobPlanBuilder {
   Result<Stream> Visit(const duckdb::LogicalOperator& node);
   Result<Stream> VisitNode(const duckdb::LogicalOperator& node);
   Result<Stream> VisitScan(const duckdb::LogicalOperator& node);
+  // What a scan gives of the columns of its SourceUse.
+  static Expressions ScannedColumns(const duckdb::LogicalOperator& node, const SourceUse& use,
+                                    const Stream& stream);
+  // The rows of a source as they are read, with the columns of its SourceUse.
+  Stream ReadSource(size_t source);
+  // The same as rows that come and rows that are taken back, made once for all readers.
+  Stream SourceRows(size_t source);
   Result<Stream> VisitProjection(const duckdb::LogicalOperator& node);
   Result<Stream> VisitFilter(const duckdb::LogicalOperator& node);
   Result<Stream> VisitUnnest(const duckdb::LogicalOperator& node);
@@ -121,6 +128,21 @@ class JobPlanBuilder {
   Result<Stream> VisitTemporalJoin(const duckdb::LogicalOperator& node);
   // job_plan_lookup.cc: the join with a table that is asked by key, not read.
   Result<Stream> LookupJoinOf(JoinShape shape, Stream left, const duckdb::LogicalOperator& right);
+  // job_plan_versions.cc: of event time, over a table or view whose rows have versions.
+  struct Versions {
+    Stream stream;     // the visible columns, then some that are only needed here
+    size_t width = 0;  // of the visible columns
+    std::vector<duckdb::idx_t> keys;
+    duckdb::idx_t time = 0;
+    std::optional<duckdb::idx_t> shown;  // BOOLEAN: whether the version is one, once it is found
+  };
+  Result<Versions> VisitVersions(const duckdb::LogicalOperator& node);
+  Result<Versions> ScanVersions(const duckdb::LogicalOperator& node);
+  Result<Versions> LastRowVersions(const duckdb::LogicalOperator& filter);
+  // `versions` with other visible columns.
+  Versions ProjectVersions(Versions versions, Expressions visible);
+  Result<Stream> EventTimeJoin(JoinShape shape, Stream left, const duckdb::Expression& time,
+                               const duckdb::LogicalOperator& right);
 
   // job_plan_interval_join.cc: joins with right.time - left.time in [lower, upper].
   struct TimeBound {
@@ -168,6 +190,7 @@ class JobPlanBuilder {
   std::vector<SourceUse> scans_;
   int last_origin_ = 0;
   std::map<duckdb::idx_t, Stream> shared_;  // CTEs by index
+  std::map<size_t, Stream> normalized_;     // sources whose rows replace each other, by index
   std::vector<Stream> delims_;              // distinct outer columns of the subqueries around us
   int joins_above_ = 0;
   // Parts of the plan that are there more than once -> the one that stands for them.

@@ -61,14 +61,13 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitTemporalJoin(const LogicalOp
   }
   const auto& as_of = mark->left->Cast<duckdb::BoundFunctionExpression>();
   const StreamColumn time = Derive(*as_of.children[0], left.columns, context_);
+  const auto as_of_time = as_of.children[0]->Copy();
   shape.conditions.erase(mark);
   if (time.frontier.known() && time.frontier.uses_clock()) {
     return LookupJoinOf(std::move(shape), std::move(left), *node.children[1]);
   }
   if (time.frontier.known()) {
-    return Refuse(kClause, "AS OF event time is not supported yet",
-                  "join on the key and a range of time: a.k = b.k AND a.ts BETWEEN b.ts AND "
-                  "b.ts + INTERVAL '1' HOUR");
+    return EventTimeJoin(std::move(shape), std::move(left), *as_of_time, *node.children[1]);
   }
   return Refuse(kClause, "AS OF needs a time attribute: a column with a watermark, or PROCTIME()",
                 "declare in CREATE TABLE: proc_time AS PROCTIME(), or a WATERMARK");

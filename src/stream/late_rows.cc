@@ -25,6 +25,8 @@ int64_t LateRows::SetAside(const Batch& batch, const int64_t* times, const Opera
     if (times[row] >= ClosedFor(candidate)) continue;
     late[row] = 1;
     count++;
+    // What a row that is taken back was part of is final; its record says more than that.
+    if (batch.weights && batch.weights[row] < 0) continue;
     Bury(batch, row, candidate, context, reason(times[row]));
   }
   return count;

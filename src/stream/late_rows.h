@@ -2,7 +2,7 @@
 //
 // A row is late when its time is before what is closed, or before what its own split had closed
 // when the row was read (see LateCandidate). Late rows become dead letters, or are only counted
-// where their table says so.
+// where their table says so, or where they are taken back.
 #pragma once
 
 #include <algorithm>

@@ -142,6 +142,7 @@ void WindowAggregate::EmitPane(int64_t value, Pane& pane) {
     slots_.clear();
     output_.Reset();
     for (; slot < keys.slots() && slots_.size() < STANDARD_VECTOR_SIZE; slot++) {
+      if (plan_.input_retracts && pane.groups.rows(slot) <= 0) continue;
       codec_.Decode(keys.Key(slot), output_, key_columns_, slots_.size());
       duckdb::FlatVector::GetData<int64_t>(output_.data[pane_column_])[slots_.size()] = value;
       slots_.push_back(slot);

@@ -1,5 +1,7 @@
 // WindowAggregate: GROUP BY over a window table function: one result per window and key, emitted
-// once, when the frontier has passed the window, and freed with it. Input and output append-only.
+// once, when the frontier has passed the window, and freed with it. The output is append-only, also
+// where rows of the input are taken back: that counts as long as their window is open; after it, it
+// is too late, and only counted.
 //
 // State: groups by window ("pane"); a pane is the value of one group column with a frontier
 // (window_end where there is one). Key prefix of a pane's state: its value, sign flipped, 8 bytes
@@ -48,8 +50,8 @@ class WindowAggregate : public Operator {
   std::vector<int64_t> freed_;  // stored panes that were freed since the last snapshot
   std::vector<uint8_t> done_;   // by row of the batch: late, or already added to its pane
   std::vector<uint32_t> slots_;
-  std::vector<int32_t> weights_;
-  EncodedKeys keys_;  // of the rows in hand, and where they were found
+  std::vector<int32_t> weights_;  // of the rows in hand, where the input retracts
+  EncodedKeys keys_;              // of the rows in hand, and where they were found
   std::vector<KeyTable::Found> found_;
   std::vector<uint32_t> rows_;
   duckdb::DataChunk output_;

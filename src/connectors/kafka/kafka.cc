@@ -17,6 +17,7 @@ ConnectorSpec Spec() {
       "Sources read by offset. Sinks number their records per partition, so that a repeated epoch "
       "is not written twice, and record each finished epoch in a topic of their own.";
   spec.takes_format = true;
+  spec.sink_takes_changelogs = true;
   spec.options = {
       {.name = "topic",
        .doc = "Name of the topic; created when it does not exist.",
@@ -100,7 +101,8 @@ ConnectorSpec Spec() {
 }  // namespace
 
 ConnectorEntry KafkaConnector() {
-  return {Spec(), NewLogTopicSource, NewLogTopicSink};
+  return {Spec(), NewLogTopicSource,
+          [](const TableContext& table) { return NewLogTopicSink(table); }};
 }
 
 }  // namespace millrace::connectors::kafka

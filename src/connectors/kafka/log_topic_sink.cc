@@ -14,6 +14,10 @@
 // (n was fixed by the note before anything of E was appended, so adding partitions cannot move
 // rows) and gets the same sequences, so the log keeps what it has and appends only what is missing.
 //
+// With PRIMARY KEY semantics (`upsert-kafka`) an epoch writes one record per key that changed: its
+// new row, or a tombstone. Formats that are changelogs write every change, and the changes of one
+// PRIMARY KEY to one partition.
+//
 // Every record carries the header "millrace.epoch" (8 bytes, big endian), for tracing.
 #include <fmt/format.h>
 
@@ -24,7 +28,10 @@
 #include "base/strings.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/log_topic.h"
+#include "connectors/kafka/record_key.h"
+#include "connectors/net_changes.h"
 #include "format/encoder.h"
+#include "format/format_options.h"
 
 namespace millrace::connectors::kafka {
 
@@ -61,75 +68,6 @@ Result<Progress> FromText(const std::string& text) {
   return Progress{numbers[0], static_cast<int>(numbers[1]), {numbers.begin() + 2, numbers.end()}};
 }
 
-// Makes the key of a record: the text of the only key column ('key.format' = 'raw' or none), or the
-// key columns in their own format.
-class KeyEncoder {
- public:
-  static Result<std::unique_ptr<KeyEncoder>> New(const TableContext& table) {
-    auto keys = std::unique_ptr<KeyEncoder>(new KeyEncoder());
-    const Options& options = table.options;
-    if (!options.Has("key.fields")) return keys;
-    model::Schema schema;
-    for (const std::string& field : millrace::Split(options.GetString("key.fields"), ';')) {
-      const std::string name(Trim(field));
-      const int column = table.schema.Find(name);
-      if (column < 0) {
-        return Status(Code::kUnknownColumn, "option \"key.fields\" of table \"" + table.name +
-                                                "\" names the column \"" + name +
-                                                "\", which does not exist")
-            .WithHint(DidYouMean(name, table.schema.Names()));
-      }
-      keys->columns_.push_back(static_cast<size_t>(column));
-      schema.columns.push_back(table.schema.columns[static_cast<size_t>(column)]);
-    }
-    const std::string format =
-        options.Has("key.format") ? options.GetString("key.format") : std::string("raw");
-    if (format == "raw") {
-      if (keys->columns_.size() == 1) return keys;
-      return Status(Code::kBadOption, "table \"" + table.name +
-                                          "\" has several key fields, which "
-                                          "the key format \"raw\" cannot hold")
-          .WithHint("'key.format' = 'json'");
-    }
-    std::map<std::string, std::string> own;
-    for (const auto& [name, value] : options.raw()) {
-      if (name.starts_with("key." + format + ".")) own[name.substr(4)] = value;
-    }
-    MR_ASSIGN_OR_RETURN(keys->encoder_, format::NewEncoder(format, schema, own));
-    keys->chunk_.InitializeEmpty(schema.Types());
-    return keys;
-  }
-
-  bool has_key() const { return !columns_.empty(); }
-  const std::vector<size_t>& columns() const { return columns_; }
-
-  void UseChunk(duckdb::DataChunk& rows) {
-    rows_ = &rows;
-    if (!encoder_) return;
-    for (size_t i = 0; i < columns_.size(); i++) chunk_.data[i].Reference(rows.data[columns_[i]]);
-    chunk_.SetCardinality(rows.size());
-  }
-  // False: the key is NULL.
-  bool Append(duckdb::idx_t row, std::string& out) {
-    if (encoder_) {
-      encoder_->EncodeRow(chunk_, row, out);
-      return true;
-    }
-    const duckdb::Value value = rows_->GetValue(columns_[0], row);
-    if (value.IsNull()) return false;
-    const bool bytes = value.type().id() == duckdb::LogicalTypeId::BLOB;
-    out += bytes ? duckdb::StringValue::Get(value) : value.ToString();
-    return true;
-  }
-
- private:
-  KeyEncoder() = default;
-  std::vector<size_t> columns_;
-  std::unique_ptr<format::Encoder> encoder_;
-  duckdb::DataChunk chunk_;
-  duckdb::DataChunk* rows_ = nullptr;
-};
-
 // Waits for several appends.
 class Appends {
  public:
@@ -156,9 +94,13 @@ class Appends {
 
 class LogTopicSink : public Sink {
  public:
-  LogTopicSink(const TableContext& table, std::unique_ptr<KeyEncoder> keys,
+  // What a row that is taken away becomes.
+  enum class Mode { kAppend, kChangelog, kUpsert };
+
+  LogTopicSink(const TableContext& table, Mode mode, std::unique_ptr<RecordKey> keys,
                std::unique_ptr<format::Encoder> encoder, std::vector<size_t> value_columns)
       : table_(table),
+        mode_(mode),
         log_(*table.services.log),
         topic_(table.options.GetString("topic")),
         partitioner_(table.options.GetString("sink.partitioner")),
@@ -216,15 +158,20 @@ class LogTopicSink : public Sink {
     value_chunk_.SetCardinality(rows.size());
     for (duckdb::idx_t row = 0; row < rows.size(); row++) {
       const int32_t weight = batch.weights ? (*batch.weights)[row] : 1;
-      if (weight < 0) {
+      if (mode_ == Mode::kUpsert) {
+        MR_RETURN_IF_ERROR(AddChange(row, weight));
+        continue;
+      }
+      if (weight < 0 && mode_ == Mode::kAppend) {
         return Status(Code::kUnsupported, "table \"" + table_.name +
                                               "\" takes new rows only, but "
                                               "the query takes rows back")
             .WithDetail("a topic cannot forget a record")
             .WithHint(
-                "write updating results into a table with a PRIMARY KEY ('connector' = 'jdbc')");
+                "write updating results into a table with a PRIMARY KEY ('connector' = 'jdbc' or "
+                "'upsert-kafka'), or as changes ('format' = 'debezium-json')");
       }
-      for (int32_t copy = 0; copy < weight; copy++) AddRow(row);
+      for (int32_t copy = 0; copy < std::abs(weight); copy++) AddRow(row, weight > 0);
     }
     return Status::Ok();
   }
@@ -234,6 +181,7 @@ class LogTopicSink : public Sink {
       Clear();
       return Status::Ok();
     }
+    if (mode_ == Mode::kUpsert) AddFinalChanges();
     std::string header(8, '\0');
     for (int i = 0; i < 8; i++) {
       header[static_cast<size_t>(i)] =
@@ -243,9 +191,9 @@ class LogTopicSink : public Sink {
     for (size_t i = 0; i < entries_.size(); i++) {
       const Entry& entry = entries_[i];
       log::NewRecord& record = records[Partition(entry, epoch, i)].emplace_back();
-      if (entry.has_key) record.key = std::string_view(bytes_).substr(entry.begin, entry.key_bytes);
-      record.value =
-          std::string_view(bytes_).substr(entry.begin + entry.key_bytes, entry.value_bytes);
+      const std::string_view bytes = std::string_view(bytes_).substr(entry.begin);
+      if (entry.has_key && keys_->written()) record.key = bytes.substr(0, entry.key_bytes);
+      if (entry.has_value) record.value = bytes.substr(entry.key_bytes, entry.value_bytes);
       record.headers.emplace_back(kEpochHeader, header);
     }
     Progress next = progress_;
@@ -278,6 +226,7 @@ class LogTopicSink : public Sink {
     size_t key_bytes = 0;
     size_t value_bytes = 0;
     bool has_key = false;
+    bool has_value = true;  // false: a tombstone
   };
 
   // Keeps the notes apart when a table is pointed at another topic.
@@ -287,21 +236,53 @@ class LogTopicSink : public Sink {
     return hash;
   }
 
-  void AddRow(duckdb::idx_t row) {
+  void AddRow(duckdb::idx_t row, bool comes) {
     Entry entry;
     entry.begin = bytes_.size();
     entry.has_key = keys_->has_key() && keys_->Append(row, bytes_);
     entry.key_bytes = bytes_.size() - entry.begin;
-    encoder_->EncodeRow(value_chunk_, row, bytes_);
+    encoder_->EncodeChange(value_chunk_, row, comes, bytes_);
     entry.value_bytes = bytes_.size() - entry.begin - entry.key_bytes;
     entries_.push_back(entry);
+  }
+
+  Status AddChange(duckdb::idx_t row, int32_t weight) {
+    key_bytes_.clear();
+    value_bytes_.clear();
+    if (keys_->HasNull(row)) {
+      return Status(Code::kFailedPrecondition,
+                    "a column of the primary key of table \"" + table_.name + "\" is NULL")
+          .WithHint("leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)");
+    }
+    keys_->Append(row, key_bytes_);
+    encoder_->EncodeRow(value_chunk_, row, value_bytes_);
+    changes_.Add(key_bytes_, value_bytes_, 0, weight);
+    return Status::Ok();
+  }
+
+  // In the order of the keys: the same for every run of the epoch, whichever shard was first.
+  void AddFinalChanges() {
+    entries_.clear();  // of a commit that failed
+    bytes_.clear();
+    std::vector<NetChanges::Change> changes = changes_.Final();
+    std::sort(changes.begin(), changes.end(),
+              [](const auto& a, const auto& b) { return a.key < b.key; });
+    for (const NetChanges::Change& change : changes) {
+      Entry entry{bytes_.size(), change.key.size(), 0, true, change.upsert};
+      bytes_ += change.key;
+      if (change.upsert) {
+        bytes_ += change.row;
+        entry.value_bytes = change.row.size();
+      }
+      entries_.push_back(entry);
+    }
   }
 
   // Must depend on the record, the epoch and the record's number in it only.
   size_t Partition(const Entry& entry, model::Epoch epoch, size_t number) const {
     const auto n = static_cast<size_t>(progress_.partitions);
     if (partitioner_ == "fixed") return static_cast<size_t>(producer_id_) % n;
-    if (entry.has_key && partitioner_ == "default") {
+    if (entry.has_key && (mode_ == Mode::kUpsert || partitioner_ == "default")) {
       return static_cast<size_t>(log::PartitionForKey(
           std::string_view(bytes_).substr(entry.begin, entry.key_bytes), progress_.partitions));
     }
@@ -311,26 +292,31 @@ class LogTopicSink : public Sink {
   void Clear() {
     bytes_.clear();
     entries_.clear();
+    changes_.Clear();
   }
 
   const TableContext table_;
+  const Mode mode_;
   log::Log& log_;
   const std::string topic_;
   const std::string partitioner_;
   const int64_t producer_id_;
   Note note_;
-  std::unique_ptr<KeyEncoder> keys_;
+  std::unique_ptr<RecordKey> keys_;
   std::unique_ptr<format::Encoder> encoder_;
   std::vector<size_t> value_columns_;
   duckdb::DataChunk value_chunk_;
   Progress progress_;  // as the note on disk
   std::string bytes_;
   std::vector<Entry> entries_;
+  NetChanges changes_;  // of an upsert
+  std::string key_bytes_;
+  std::string value_bytes_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table) {
+Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table, bool upsert) {
   if (!table.services.log) {
     return Status(
                Code::kUnsupported,
@@ -338,8 +324,16 @@ Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table) {
         .WithHint("use the target \"dev\": there topics live in the embedded log");
   }
   const Options& options = table.options;
-  MR_ASSIGN_OR_RETURN(auto keys, KeyEncoder::New(table));
-  const bool except_key = options.GetString("value.fields-include") == "EXCEPT_KEY";
+  const std::string format =
+      options.Has("value.format") ? options.GetString("value.format") : options.GetString("format");
+  MR_ASSIGN_OR_RETURN(const format::FormatSpec* format_spec, format::FindFormat(format));
+  const bool changelog = format_spec->changelog != model::ChangelogKind::kAppend;
+  const auto mode = upsert      ? LogTopicSink::Mode::kUpsert
+                    : changelog ? LogTopicSink::Mode::kChangelog
+                                : LogTopicSink::Mode::kAppend;
+  MR_ASSIGN_OR_RETURN(auto keys, RecordKey::New(table, upsert, changelog));
+  const bool except_key =
+      keys->written() && options.GetString("value.fields-include") == "EXCEPT_KEY";
   std::vector<size_t> value_columns;
   model::Schema value_schema;
   for (size_t c = 0; c < table.schema.size(); c++) {
@@ -350,8 +344,6 @@ Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table) {
     value_columns.push_back(c);
     value_schema.columns.push_back(table.schema.columns[c]);
   }
-  const std::string format =
-      options.Has("value.format") ? options.GetString("value.format") : options.GetString("format");
   std::map<std::string, std::string> format_options;
   for (const auto& [name, value] : options.raw()) {
     if (name.starts_with(format + ".")) format_options[name] = value;
@@ -359,7 +351,7 @@ Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table) {
   }
   MR_ASSIGN_OR_RETURN(auto encoder, format::NewEncoder(format, value_schema, format_options));
   return std::unique_ptr<Sink>(
-      new LogTopicSink(table, std::move(keys), std::move(encoder), std::move(value_columns)));
+      new LogTopicSink(table, mode, std::move(keys), std::move(encoder), std::move(value_columns)));
 }
 
 }  // namespace millrace::connectors::kafka

@@ -83,7 +83,7 @@ class LogTopicSource : public Source {
     MR_ASSIGN_OR_RETURN(auto info, log_.DescribePartition(topic_, partition));
     // Records of a topic or partition that is younger than the table are all meant for it.
     if (created_by_table_ || partition >= first_partitions_) return info.start_offset;
-    if (mode_ == "earliest-offset") return info.start_offset;
+    if (mode_.empty() || mode_ == "earliest-offset") return info.start_offset;
     if (mode_ == "latest-offset") return info.stable_offset;
     if (mode_ == "timestamp") {
       return log_.OffsetForTime(topic_, partition,

@@ -1,0 +1,151 @@
+// 'connector' = 'upsert-kafka': a topic as a table with a PRIMARY KEY, which is the records' key.
+#include "connectors/kafka/upsert_kafka.h"
+
+#include "connectors/kafka/kafka.h"
+#include "format/format_options.h"
+
+namespace millrace::connectors::kafka {
+
+namespace {
+
+ConnectorSpec Spec() {
+  ConnectorSpec spec;
+  spec.name = "upsert-kafka";
+  spec.summary =
+      "A topic as a table with a PRIMARY KEY: a record is the new row of its key, one without "
+      "value "
+      "(a tombstone) takes the row away.";
+  spec.source = true;
+  spec.sink = true;
+  spec.source_bounded = true;
+  spec.guarantee = Guarantee::kExactlyOnce;
+  spec.guarantee_doc =
+      "As kafka. A sink writes one record per key and epoch; a source is read from its first "
+      "record "
+      "on, and a record that says nothing new changes nothing.";
+  spec.takes_format = true;
+  spec.sink_accepts_updates = true;
+  spec.upserts = true;
+  spec.options = {
+      {.name = "topic",
+       .doc = "Name of the topic; created when it does not exist.",
+       .required = true,
+       .example = "rates"},
+      {.name = "properties.bootstrap.servers",
+       .doc = "Brokers as host:port,…; not used by the embedded log.",
+       .example = "kafka:9092"},
+      {.name = "properties.num.partitions",
+       .type = OptionType::kInt,
+       .doc = "Partitions of a topic that the table creates.",
+       .default_value = "1"},
+      {.name = "properties.retention.ms",
+       .type = OptionType::kInt,
+       .doc = "How long a topic that the table creates keeps records, in ms; -1: for ever.",
+       .default_value = "-1"},
+      {.name = "properties.retention.bytes",
+       .type = OptionType::kInt,
+       .doc = "How many bytes per partition such a topic keeps; -1: no limit.",
+       .default_value = "-1"},
+      {.name = "properties.*",
+       .doc = "Any other setting of Kafka's clients; the embedded log needs none of them."},
+      {.name = "key.format",
+       .doc = "Format of the record's key, which holds the columns of the PRIMARY KEY; its options "
+              "begin with key.<format>.",
+       .required = true,
+       .example = "json"},
+      {.name = "key.fields-prefix",
+       .doc =
+           "What the columns of the PRIMARY KEY have before the names in the record's key; needs "
+           "'value.fields-include' = 'EXCEPT_KEY'."},
+      {.name = "value.fields-include",
+       .type = OptionType::kEnum,
+       .doc = "Whether the value holds the columns of the PRIMARY KEY, too.",
+       .default_value = "ALL",
+       .choices = {"ALL", "EXCEPT_KEY"}},
+      {.name = "scan.bounded.mode",
+       .type = OptionType::kEnum,
+       .doc = "Where the source ends; latest-offset: at the end the topic has when the job starts.",
+       .default_value = "unbounded",
+       .choices = {"unbounded", "latest-offset"}},
+      {.name = "scan.parallelism",
+       .type = OptionType::kInt,
+       .doc = "Accepted for Flink; parallelism.default says it."},
+      {.name = "sink.parallelism",
+       .type = OptionType::kInt,
+       .doc = "Accepted for Flink; one writer is enough."},
+      {.name = "sink.buffer-flush.max-rows",
+       .type = OptionType::kInt,
+       .doc = "Accepted for Flink; an epoch is one write."},
+      {.name = "sink.buffer-flush.interval",
+       .type = OptionType::kDuration,
+       .doc = "Accepted for Flink; an epoch is one write."},
+      {.name = "sink.delivery-guarantee",
+       .type = OptionType::kEnum,
+       .doc = "Accepted for Flink; the embedded log always gives exactly-once.",
+       .default_value = "exactly-once",
+       .choices = {"exactly-once", "at-least-once", "none"}},
+      {.name = "sink.transactional-id-prefix",
+       .doc = "Accepted for Flink; the embedded log knows a writer by job and table."},
+  };
+  spec.example =
+      "CREATE TABLE rates (\n  currency STRING,\n  rate DECIMAL(10, 4),\n  changed TIMESTAMP(3),\n"
+      "  WATERMARK FOR changed AS changed - INTERVAL '5' SECOND,\n"
+      "  PRIMARY KEY (currency) NOT ENFORCED\n) WITH (\n"
+      "  'connector' = 'upsert-kafka',\n  'topic' = 'rates',\n"
+      "  'properties.bootstrap.servers' = 'kafka:9092',\n"
+      "  'key.format' = 'json',\n  'value.format' = 'json'\n);";
+  return spec;
+}
+
+Status Check(const TableContext& table) {
+  if (table.primary_key.empty()) {
+    return Status(Code::kBadOption, "table \"" + table.name +
+                                        "\" needs a PRIMARY KEY: with connector \"upsert-kafka\" "
+                                        "it says which row a record is")
+        .WithHint("add PRIMARY KEY (…) NOT ENFORCED to CREATE TABLE");
+  }
+  const std::string prefix = table.options.GetString("key.fields-prefix");
+  if (!prefix.empty() && table.options.GetString("value.fields-include") != "EXCEPT_KEY") {
+    return Status(Code::kBadOption, "table \"" + table.name +
+                                        "\": 'key.fields-prefix' needs 'value.fields-include' = "
+                                        "'EXCEPT_KEY'")
+        .WithDetail("the value would have the prefixed names, the key the others");
+  }
+  for (const std::string& key : table.primary_key) {
+    if (key.starts_with(prefix)) continue;
+    return Status(Code::kBadOption, "column \"" + key + "\" of the primary key of table \"" +
+                                        table.name +
+                                        "\" does not begin with 'key.fields-prefix', "
+                                        "\"" +
+                                        prefix + "\"");
+  }
+  for (const char* option : {"key.format", "value.format", "format"}) {
+    const std::string format = table.options.GetString(option);
+    if (format.empty()) continue;
+    MR_ASSIGN_OR_RETURN(const format::FormatSpec* spec, format::FindFormat(format));
+    if (spec->changelog == model::ChangelogKind::kAppend) continue;
+    return Status(Code::kBadOption, "table \"" + table.name + "\": '" + option + "' cannot be '" +
+                                        format + "' with connector \"upsert-kafka\"")
+        .WithDetail("what a record means follows from its key, so its parts are plain rows")
+        .WithHint("use 'connector' = 'kafka'");
+  }
+  return Status::Ok();
+}
+
+Result<std::unique_ptr<Source>> NewSource(const TableContext& table) {
+  MR_RETURN_IF_ERROR(Check(table));
+  return NewLogTopicSource(table);
+}
+
+Result<std::unique_ptr<Sink>> NewSink(const TableContext& table) {
+  MR_RETURN_IF_ERROR(Check(table));
+  return NewLogTopicSink(table, true);
+}
+
+}  // namespace
+
+ConnectorEntry UpsertKafkaConnector() {
+  return {Spec(), NewSource, NewSink};
+}
+
+}  // namespace millrace::connectors::kafka
