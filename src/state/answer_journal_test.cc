@@ -1,4 +1,4 @@
-// The journal as the job uses it, on a disk that loses and tears what was not synced.
+// The journal as the job uses it, also after a crash that tore its last entry.
 #include "state/answer_journal.h"
 
 #include <fmt/format.h>
