@@ -162,14 +162,23 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
 
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const BoundTables& bound) {
+                const sql::Catalog& catalog, const Binder& binder, const BoundTables& bound) {
   std::map<std::string, stream::ScanTable> tables;
-  for (const auto& [name, table] : bound) tables[name] = table.scan;
+  for (const auto& [name, table] : bound) {
+    tables[name] = table.scan;
+    // What is wrong with a table matters (and is said) when it turns out to be read.
+    auto binding = binder(*catalog.FindTable(name));
+    if (!binding.ok()) continue;
+    auto settings = TakeTableSettings(binding->options);
+    if (!settings.ok() || !ResolveTableSettings(job.settings, name, *settings).ok()) continue;
+    tables[name].allowed_lateness_us = settings->allowed_lateness_us;
+  }
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   const auto shards = static_cast<size_t>(job.settings.shards);
   stream::JobPlanOptions options;
   options.state_ttl_us = job.settings.state_ttl_us;
+  options.emit = job.settings.Emit();
   options.shard.count = shards;
   auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables, options);
   if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
@@ -195,8 +204,10 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     auto settings = TakeTableSettings(source.binding.options);
     if (!settings.ok()) return std::move(settings).status().At(source.table->span);
     source.settings = *settings;
-    if (source.settings.idle_timeout_us < 0) {
-      source.settings.idle_timeout_us = job.settings.idle_timeout_us;
+    Status resolved = ResolveTableSettings(job.settings, use.table, source.settings);
+    // Without event time no row is late.
+    if (!resolved.ok() && source.bound.scan.time_column >= 0) {
+      return std::move(resolved).At(source.table->span);
     }
     const connectors::ConnectorEntry& connector = *source.binding.connector;
     if (!connector.new_source) {
@@ -276,7 +287,9 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   }
   MR_ASSIGN_OR_RETURN(job->sink_binding, binder(*job->sink));
   for (const auto& [key, option] : insert.options) job->sink_binding.options[key] = option.value;
-  MR_RETURN_IF_ERROR(TakeTableSettings(job->sink_binding.options).status());
+  MR_ASSIGN_OR_RETURN(const TableSettings sink_settings,
+                      TakeTableSettings(job->sink_binding.options));
+  job->settings.early_fire = sink_settings.early_fire.value_or(settings.early_fire);
   const connectors::ConnectorEntry& connector = *job->sink_binding.connector;
   if (!connector.new_sink) {
     return Status(Code::kUnsupported,
@@ -298,7 +311,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   }
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound));
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, catalog, binder, bound));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
@@ -318,7 +331,7 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   BoundTables bound;
   std::set<std::string> views;
   MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound, views).status());
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound));
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, catalog, binder, bound));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
   return job;
@@ -348,10 +361,13 @@ std::string CompiledJob::Explain() const {
     out += fmt::format("  source {}  \"{}\" by connector \"{}\": {}\n", i + 1, use.table,
                        source.binding.connector->spec.name, Join(columns, ", "));
     if (source.table->watermark) {
-      out += fmt::format("            watermark: {} - {} per partition; late rows: {}\n",
-                         source.table->watermark->column[0],
-                         FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
-                         source.settings.drop_late ? "dropped, counted" : "dead letters");
+      const int64_t lateness = source.settings.allowed_lateness_us;
+      out += fmt::format(
+          "            watermark: {} - {} per partition; {}: {}\n",
+          source.table->watermark->column[0],
+          FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
+          lateness > 0 ? "rows late by more than " + FormatDurationMicros(lateness) : "late rows",
+          source.settings.late == LateRowsPolicy::kDrop ? "dropped, counted" : "dead letters");
     }
   }
   for (const auto& op : plan.operators) {

@@ -14,8 +14,10 @@
 #include <numeric>
 
 #include "duck/door.h"
+#include "stream/expressions.h"
 #include "stream/group_aggregate.h"
 #include "stream/job_plan_builder.h"
+#include "stream/updating_window_aggregate.h"
 #include "stream/window_aggregate.h"
 
 namespace millrace::stream {
@@ -202,8 +204,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& 
     case LogicalOperatorType::LOGICAL_CTE_REF:
       return shared_.at(node.Cast<duckdb::LogicalCTERef>().cte_index);
     case LogicalOperatorType::LOGICAL_ORDER_BY:
-      return Refuse("ORDER BY", "needs all rows, and a stream has no last one",
-                    "leave it out, and sort when you query the table this job writes");
+      return VisitOrderBy(node);
     case LogicalOperatorType::LOGICAL_LIMIT:
     case LogicalOperatorType::LOGICAL_TOP_N:
       return VisitLimit(node);
@@ -298,7 +299,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
     made.name = scan.schema.columns[column].name;
     made.origin = ++last_origin_;
     if (static_cast<int>(column) == scan.time_column) {
-      made.frontier.terms.push_back({source, [](model::EventTime t) { return t; }});
+      made.frontier.terms.push_back(
+          {source, [](model::EventTime t) { return t; }, scan.allowed_lateness_us});
     }
     stream.columns.push_back(std::move(made));
   }
@@ -398,6 +400,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
   for (const duckdb::GroupingSet& set : node.grouping_sets) {
     Expressions own_groups;
     for (idx_t g : set) own_groups.push_back(groups[g]->Copy());
+    // The total is a group like the others, as in Flink: without rows it is not there.
+    if (set.empty()) own_groups.push_back(Constant(duckdb::Value::INTEGER(1)));
     std::vector<duckdb::unique_ptr<BoundAggregateExpression>> own_calls;
     for (const auto& call : calls) {
       auto copy = call->Copy();
@@ -407,7 +411,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
                         Aggregate(input, std::move(own_groups), std::move(own_calls)));
     // All groups, NULL where this set has none, then aggregates and GROUPING().
     Expressions columns;
-    idx_t next = 0;
+    idx_t next = set.empty() ? 1 : 0;
     for (idx_t g = 0; g < groups.size(); g++) {
       if (set.count(g)) {
         columns.push_back(
@@ -522,7 +526,15 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   if (pane >= 0 && !plan.input_retracts) {
     ColumnFrontier frontier = stream.columns[static_cast<size_t>(pane)].frontier;
     plan_.needs_ticks |= frontier.uses_clock();
-    made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
+    const auto pane_column = static_cast<size_t>(pane);
+    if (options_.emit.early || frontier.lateness_us() > 0) {
+      plan_.needs_ticks |= options_.emit.early_delay_us > 0 || options_.emit.late_delay_us > 0;
+      result.changelog = ChangelogKind::kRetract;
+      made = Add<UpdatingWindowAggregate>(std::move(plan), pane_column, std::move(frontier),
+                                          options_.emit);
+    } else {
+      made = Add<WindowAggregate>(std::move(plan), pane_column, std::move(frontier));
+    }
   } else {
     // Groups may change at any time, so no column of the result has a frontier.
     for (StreamColumn& column : result.columns) column.frontier = {};

@@ -15,13 +15,15 @@
 #include "model/wanted_fields.h"
 #include "stream/exchange.h"
 #include "stream/operator.h"
+#include "stream/window_emit.h"
 
 namespace millrace::stream {
 
 // What the builder needs to know of a table that a query scans.
 struct ScanTable {
-  model::Schema schema;  // as defined in the planner: all columns, in SELECT * order
-  int time_column = -1;  // that carries the watermark; -1: none
+  model::Schema schema;             // as defined in the planner: all columns, in SELECT * order
+  int time_column = -1;             // that carries the watermark; -1: none
+  int64_t allowed_lateness_us = 0;  // rows that are late by no more are still taken
 };
 
 // A table that the job reads, once, however often the query names it.
@@ -48,7 +50,8 @@ struct JobPlan {
   std::vector<std::string> names;
   std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
   ChangelogKind changelog = ChangelogKind::kAppend;
-  bool needs_ticks = false;  // windows of processing time close without input, too
+  bool needs_ticks = false;        // windows of processing time close without input, too
+  std::string differs_from_batch;  // why DuckDB's answer may be another one; "": it is not
 
   // For each operator how many exchanges lie at most between it and a source.
   std::vector<size_t> stages;
@@ -63,6 +66,7 @@ struct JobPlan {
 struct JobPlanOptions {
   Shard shard;
   int64_t state_ttl_us = 0;  // of rows in regular joins; 0: for ever
+  WindowEmit emit;
 };
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,
