@@ -142,8 +142,9 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                            "\"{}\" can only append",
                            spec.name, job.sink->name))
         .WithHint(
-            "group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
-            "a table with a PRIMARY KEY ('connector' = 'jdbc')")
+            "group by a window (TUMBLE, HOP, CUMULATE), whose results are final unless late rows "
+            "or early results are asked for, or write to a table with a PRIMARY KEY ('connector' = "
+            "'jdbc')")
         .At(at);
   }
   if (job.sink->primary_key.empty() && spec.updates_need_key) {
@@ -368,6 +369,12 @@ std::string CompiledJob::Explain() const {
           FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
           lateness > 0 ? "rows late by more than " + FormatDurationMicros(lateness) : "late rows",
           source.settings.late == LateRowsPolicy::kDrop ? "dropped, counted" : "dead letters");
+      if (lateness > 0) {
+        out += fmt::format(
+            "            results that rest on time wait {} for late rows, where they cannot be "
+            "corrected\n",
+            FormatDurationMicros(lateness));
+      }
     }
   }
   for (const auto& op : plan.operators) {

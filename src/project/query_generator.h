@@ -115,8 +115,9 @@ class QueryGenerator {
                                 "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
                                 "RANGE BETWEEN CURRENT ROW AND CURRENT ROW"});
     std::string over = fmt::format("OVER ({} ORDER BY event_time {})", partition, frame);
-    std::string place = rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)"})
-                             : Of<std::string>({"RANK()", "RANK()"});
+    std::string place =
+        rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)", "LAST_VALUE(id)"})
+             : Of<std::string>({"RANK()", "RANK()"});
     return {"over",
             "id BIGINT, c BIGINT, s BIGINT, lo DECIMAL(10, 2), d BIGINT, a DOUBLE, f TIMESTAMP(3), "
             "p BIGINT",
@@ -259,7 +260,19 @@ class QueryGenerator {
         "COUNT(DISTINCT g) AS d, SUM(n) AS s, MIN(id) AS m FROM TABLE({}){} GROUP BY window_start, "
         "window_end, COALESCE(k, '?')",
         window, Of<std::string>({"", " WHERE n <> 3 OR n IS NULL"}));
-    switch (Pick(5)) {
+    switch (Pick(6)) {
+      case 5:
+        return {
+            "window_top_n_early",
+            "id BIGINT, we TIMESTAMP(3), rn BIGINT, PRIMARY KEY (we, id) NOT ENFORCED",
+            fmt::format("SELECT id, window_end, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY "
+                        "window_start, window_end ORDER BY {}, id) AS rn FROM TABLE({})) WHERE "
+                        "rn <= 3",
+                        Order(), window),
+            "late_t",
+            true,
+            "",
+            settings};
       case 0:
         return {"sum_of_updating_windows",
                 "k STRING, w BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED",
@@ -302,11 +315,12 @@ class QueryGenerator {
 
   // OVER in any order, over rows or over groups that change.
   GeneratedQuery UpdatingOver() {
-    const bool of_groups = Pick(2) == 0;
-    const std::string rows =
-        of_groups ? "(SELECT k, g, MAX(n) AS n, COUNT(*) AS c, MIN(id) AS id, MAX(price) AS price, "
-                    "MAX(event_time) AS event_time FROM {t} GROUP BY k, g)"
-                  : "(SELECT *, id AS c FROM {t})";
+    const std::string rows = Of<std::string>(
+        {"(SELECT *, id AS c FROM {t})",
+         "(SELECT k, g, MAX(n) AS n, COUNT(*) AS c, MIN(id) AS id, MAX(price) AS price, "
+         "MAX(event_time) AS event_time FROM {t} GROUP BY k, g)",
+         "(SELECT *, rn AS c FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, g ORDER BY price "
+         "DESC, id) AS rn FROM {t}) WHERE rn <= 2)"});
     const std::string partition = Of<std::string>(
         {"", "PARTITION BY k", "PARTITION BY g", "PARTITION BY n", "PARTITION BY UPPER(k)"});
     const std::string unique = fmt::format("OVER ({} ORDER BY {}, id", partition, Order());
@@ -351,7 +365,8 @@ class QueryGenerator {
   // As SQL has it, and DuckDB has not: a NULL matters only where nothing else tells the rows apart.
   GeneratedQuery NotInSeveral() {
     const std::string inner = Of<std::string>(
-        {"id % 7 = 0", "id % 11 = 0 AND k IS NOT NULL", "n IS NULL AND id < 40", "id < 0"});
+        {"id % 7 = 0 AND (k IS NOT NULL OR n IS NOT NULL)", "id % 11 = 0 AND k IS NOT NULL",
+         "n IS NULL AND k IS NOT NULL AND id < 30", "id < 0"});
     return {
         "not_in_several",
         "id BIGINT, PRIMARY KEY (id) NOT ENFORCED",

@@ -131,12 +131,12 @@ tests:
             w:
               - {ws: "2026-03-01 10:00:00", k: a, c: 2, s: 6}
               - {ws: "2026-03-01 10:00:00", k: c, c: 1, s: 7}
-          changelogs:
+          changelog:
             w:
-              - {ws: "2026-03-01 10:00:00", k: a, c: 1, s: 1}
-              - {-: {ws: "2026-03-01 10:00:00", k: a, c: 1, s: 1}}
-              - {ws: "2026-03-01 10:00:00", k: a, c: 2, s: 6}
-              - {ws: "2026-03-01 10:00:00", k: c, c: 1, s: 7}
+              - {op: "+", ws: "2026-03-01 10:00:00", k: a, c: 1, s: 1}
+              - {op: "-", ws: "2026-03-01 10:00:00", k: a, c: 1, s: 1}
+              - {op: "+", ws: "2026-03-01 10:00:00", k: a, c: 2, s: 6}
+              - {op: "+", ws: "2026-03-01 10:00:00", k: c, c: 1, s: 7}
       - rows: {events: [{k: b, n: 2, ts: "2026-03-01 10:00:46"}]}
       - rows: {events: [{k: a, n: 9, ts: "2026-03-01 10:00:05"}]}
       - end
@@ -189,8 +189,8 @@ TEST(UpdatingResults, AreExplainedOrRefused) {
                             Sink("w", kWindowColumns) + kPerWindow,
                         &explain)
                   .ok());
-  EXPECT_THAT(explain, HasSubstr("windows closed for less than 1 h"));
-  EXPECT_THAT(explain, HasSubstr("rows late by more than 1 h: dead letters"));
+  EXPECT_THAT(explain, HasSubstr("windows closed for less than 1 h 0 min"));
+  EXPECT_THAT(explain, HasSubstr("rows late by more than 1 h 0 min: dead letters"));
   EXPECT_THAT(CompileOf(update + Sink("w", kWindowColumns) + kPerWindow).ToString(),
               HasSubstr("nothing says how long"));
   EXPECT_THAT(CompileOf(update + "SET 'millrace.allowed-lateness' = '1 h';\n" +

@@ -105,6 +105,9 @@ Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
     case ExpressionType::WINDOW_FIRST_VALUE:
       call.result = OverPlan::Result::kFirstValue;
       return FrameOf(window, time_column);
+    case ExpressionType::WINDOW_LAST_VALUE:
+      call.result = OverPlan::Result::kLastValue;
+      return FrameOf(window, time_column);
     case ExpressionType::WINDOW_LAG: {
       auto distance = window.offset_expr ? ConstantInt(*window.offset_expr) : 1;
       if (!distance || *distance < 0) return RefuseFrame("LAG needs a constant number of rows");

@@ -214,9 +214,9 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
   if (plan.pane >= 0) {
     plan.frontier = stream.columns[static_cast<size_t>(plan.pane)].frontier;
     plan_.needs_ticks |= plan.frontier.uses_clock();
-  } else {
-    result.changelog = ChangelogKind::kRetract;
+    plan.early = options_.emit.early;
   }
+  if (plan.pane < 0 || plan.early) result.changelog = ChangelogKind::kRetract;
   for (idx_t c = 0; c < result.columns.size(); c++) {
     // A window's rows come out when it closes: only its bounds are still ahead of the frontier.
     bool bound = plan.pane >= 0 && result.columns[c].window != WindowRole::kNone &&

@@ -221,9 +221,11 @@ size_t UpdatingOver::PlaceOf(const std::vector<Entry>& rows, std::string_view so
 void UpdatingOver::OnEpochEnd() {
   if (touched_.empty()) return;
   aggregates_ = plan_.aggregates.MakeAggregates();
-  for (auto& aggregate : aggregates_) aggregate->Resize(1);
-  for (uint32_t slot : touched_) {
+  for (auto& aggregate : aggregates_) aggregate->Resize(static_cast<uint32_t>(touched_.size()));
+  for (size_t i = 0; i < touched_.size(); i++) {
+    const uint32_t slot = touched_[i];
     Partition& partition = partitions_[slot];
+    aggregate_slot_ = static_cast<uint32_t>(i);
     Changed changed;
     if (Merge(partition, changed) && !partition.rows.empty()) {
       Range reach{partition.rows.size(), 0};
@@ -433,7 +435,6 @@ void UpdatingOver::LoadRows(const std::vector<Entry>& rows, Range range) {
 void UpdatingOver::FillAggregate(const Call& call, const std::vector<Range>& frames,
                                  duckdb::Vector& out) {
   Aggregate& aggregate = *aggregates_[call.aggregate];
-  aggregate.Reset(0);
   Range held{frames[0].begin, frames[0].begin};
   std::vector<uint32_t> rows, slots;
   std::vector<int32_t> weights;
@@ -443,12 +444,11 @@ void UpdatingOver::FillAggregate(const Call& call, const std::vector<Range>& fra
     for (size_t place = begin; place < end; place++) {
       rows.push_back(static_cast<uint32_t>(place - loaded_from_));
     }
-    slots.assign(rows.size(), 0);
+    slots.assign(rows.size(), aggregate_slot_);
     weights.assign(rows.size(), weight);
     aggregate.Update({&loaded_, rows.data(), slots.data(), weight < 0 ? weights.data() : nullptr,
                       static_cast<uint32_t>(rows.size())});
   };
-  const uint32_t slot = 0;
   for (size_t i = 0; i < frames.size(); i++) {
     const Range frame = frames[i];
     const bool same = i > 0 && frame.begin == held.begin && frame.end == held.end;
@@ -462,7 +462,7 @@ void UpdatingOver::FillAggregate(const Call& call, const std::vector<Range>& fra
       }
       held = frame;
       duckdb::Vector one(call.type, 1);
-      aggregate.Finish(&slot, 1, one);
+      aggregate.Finish(&aggregate_slot_, 1, one);
       duckdb::VectorOperations::Copy(one, out, 1, 0, i);
       continue;
     }

@@ -154,6 +154,7 @@ class UpdatingOver : public Operator {
   std::vector<duckdb::Vector> sort_keys_;  // of the batch: the order's, then the bounds'
   std::string record_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;  // of the running epoch
+  uint32_t aggregate_slot_ = 0;                         // of the partition in hand
   duckdb::DataChunk loaded_;                            // rows of a partition from loaded_from_ on
   size_t loaded_from_ = 0;
   size_t loaded_max_ = 0;
