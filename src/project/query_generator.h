@@ -329,14 +329,14 @@ class QueryGenerator {
          "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
          "ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING", "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
          "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"});
-    const std::string by_value = fmt::format(
-        "OVER ({} ORDER BY {})", partition,
-        Of<std::string>({"n", "price DESC",
-                         "event_time RANGE BETWEEN INTERVAL '3' SECOND PRECEDING AND "
-                         "INTERVAL '2' SECOND FOLLOWING",
-                         "n RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
-                         "c DESC RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
-                         "event_time RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"}));
+    const std::string order_by_value = Of<std::string>(
+        {"", "ORDER BY n", "ORDER BY price DESC",
+         "ORDER BY event_time RANGE BETWEEN INTERVAL '3' SECOND PRECEDING AND INTERVAL '2' SECOND "
+         "FOLLOWING",
+         "ORDER BY n RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+         "ORDER BY c DESC RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
+         "ORDER BY event_time RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"});
+    const std::string by_value = fmt::format("OVER ({} {})", partition, order_by_value);
     const std::string value =
         Of<std::string>({"LAG(id)", "LEAD(id)", "LEAD(id, 2, c)", "LAG(c, 3, id)",
                          "NTH_VALUE(id, 2)", "ROW_NUMBER()", "NTILE(3)"});

@@ -1,7 +1,5 @@
 // OVER in the order of event time: which window functions run so; the others update (see
 // job_plan_updating_over.cc).
-#include <fmt/format.h>
-
 #include <duckdb/planner/expression/bound_aggregate_expression.hpp>
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression/bound_window_expression.hpp>
@@ -32,22 +30,12 @@ struct OverFrame {
   bool operator==(const OverFrame&) const = default;
 };
 
-Status RefuseFrame(const std::string& why) {
-  return Refuse("OVER", why,
-                "write ROWS or RANGE BETWEEN … PRECEDING AND CURRENT ROW, in ascending order of "
-                "the column with the watermark");
-}
-
-// The frame of an aggregate or FIRST_VALUE, LAST_VALUE.
-Result<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column) {
+// The frame of an aggregate or FIRST_VALUE, LAST_VALUE; nothing when it is one that updates.
+std::optional<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column) {
   OverFrame frame;
-  if (window.exclude_clause != duckdb::WindowExcludeMode::NO_OTHER) {
-    return RefuseFrame("with EXCLUDE on a stream is not supported");
-  }
+  if (window.exclude_clause != duckdb::WindowExcludeMode::NO_OTHER) return std::nullopt;
   bool rows = window.end == Boundary::CURRENT_ROW_ROWS;
-  if (!rows && window.end != Boundary::CURRENT_ROW_RANGE) {
-    return RefuseFrame("with a frame that does not end at CURRENT ROW needs rows to come");
-  }
+  if (!rows && window.end != Boundary::CURRENT_ROW_RANGE) return std::nullopt;
   frame.peers_together = !rows;
   switch (window.start) {
     case Boundary::UNBOUNDED_PRECEDING:
@@ -60,7 +48,7 @@ Result<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column
       return frame;
     case Boundary::EXPR_PRECEDING_ROWS: {
       auto count = ConstantInt(*window.start_expr);
-      if (!count || *count < 0) return RefuseFrame("with ROWS needs a constant number");
+      if (!count || *count < 0) return std::nullopt;
       frame.frame = OverPlan::Frame::kRows;
       frame.preceding = *count;
       return frame;
@@ -69,28 +57,25 @@ Result<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column
       // DuckDB turns it into the frame's first time: the ordering column less the distance.
       auto shifted = AsShiftedColumn(*window.start_expr);
       if (!shifted || shifted->column != time_column || shifted->shift_us > 0) {
-        return RefuseFrame("with RANGE needs a constant INTERVAL without months");
+        return std::nullopt;
       }
       frame.frame = OverPlan::Frame::kRange;
       frame.preceding = -shifted->shift_us;
       return frame;
     }
     default:
-      return RefuseFrame("with this frame on a stream is not supported");
+      return std::nullopt;
   }
 }
 
 // Frame and kind of result of one window function. LAG is the first of the last rows; ROW_NUMBER
 // and RANK count the rows so far.
-Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
-                         OverPlan::Call& call) {
+std::optional<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
+                                OverPlan::Call& call) {
   OverFrame frame;
   call.type = window.return_type;
   call.text = window.ToString();
-  if (!window.arg_orders.empty()) {
-    return RefuseFrame("with ORDER BY inside the function's brackets is not supported");
-  }
-  if (window.ignore_nulls) return RefuseFrame("with IGNORE NULLS on a stream is not supported");
+  if (!window.arg_orders.empty() || window.ignore_nulls) return std::nullopt;
   switch (window.GetExpressionType()) {
     case ExpressionType::WINDOW_AGGREGATE:
       call.result = OverPlan::Result::kAggregate;
@@ -110,7 +95,7 @@ Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
       return FrameOf(window, time_column);
     case ExpressionType::WINDOW_LAG: {
       auto distance = window.offset_expr ? ConstantInt(*window.offset_expr) : 1;
-      if (!distance || *distance < 0) return RefuseFrame("LAG needs a constant number of rows");
+      if (!distance || *distance < 0) return std::nullopt;
       call.result = OverPlan::Result::kLag;
       call.distance = *distance;
       frame.frame = OverPlan::Frame::kRows;
@@ -119,7 +104,7 @@ Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
       return frame;
     }
     default:
-      return RefuseFrame(fmt::format("function {} on a stream is not supported", window.GetName()));
+      return std::nullopt;
   }
 }
 
@@ -145,7 +130,7 @@ bool JobPlanBuilder::RunsInTime(const Stream& stream, const BoundWindowExpressio
                 column ? order.Cast<BoundReferenceExpression>().index
                        : duckdb::DConstants::INVALID_INDEX,
                 call)
-      .ok();
+      .has_value();
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator& node) {
@@ -170,7 +155,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator
       if (in_time) {
         OverPlan::Call call;
         auto frame = CallOf(other, plan.time, call);
-        if (!frame.ok() || (shared && *shared != *frame)) continue;
+        if (!frame || (shared && *shared != *frame)) continue;
         shared = *frame;
         plan.calls.push_back(std::move(call));
       }
