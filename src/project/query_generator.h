@@ -330,10 +330,10 @@ class QueryGenerator {
          "ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING", "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
          "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"});
     const std::string order_by_value = Of<std::string>(
-        {"", "ORDER BY n", "ORDER BY price DESC",
+        {"", "ORDER BY n NULLS LAST", "ORDER BY price DESC",
          "ORDER BY event_time RANGE BETWEEN INTERVAL '3' SECOND PRECEDING AND INTERVAL '2' SECOND "
          "FOLLOWING",
-         "ORDER BY n RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+         "ORDER BY n NULLS FIRST RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
          "ORDER BY c DESC RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
          "ORDER BY event_time RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"});
     const std::string by_value = fmt::format("OVER ({} {})", partition, order_by_value);
@@ -342,7 +342,7 @@ class QueryGenerator {
                          "NTH_VALUE(id, 2)", "ROW_NUMBER()", "NTILE(3)"});
     const bool framed = value.starts_with("NTH");
     const std::string rank = fmt::format(
-        "CAST({} OVER ({} ORDER BY n) AS DOUBLE)",
+        "CAST({} OVER ({} ORDER BY n NULLS LAST) AS DOUBLE)",
         Of<std::string>({"RANK()", "DENSE_RANK()", "PERCENT_RANK()", "CUME_DIST()"}), partition);
     return {"updating_over",
             "id BIGINT, a BIGINT, s BIGINT, m DECIMAL(10, 2), f BIGINT, l BIGINT, v BIGINT, r "
