@@ -385,7 +385,7 @@ class QueryGenerator {
     const std::string text = fmt::format(
         "SELECT COALESCE(k, '?'), GROUPING(k), COUNT(*), SUM(c) FROM (SELECT k, g, COUNT(*) AS c "
         "FROM {{t}} GROUP BY k, g HAVING COUNT(*) < {}) GROUP BY GROUPING SETS ((k), ())",
-        Of<std::string>({"3", "9", "0"}));
+        Of<std::string>({"12", "25", "40"}));
     return {"total_of_updates",
             "k STRING, g BIGINT, n BIGINT, c BIGINT, PRIMARY KEY (k, g) NOT ENFORCED",
             text,
