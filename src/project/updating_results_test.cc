@@ -206,6 +206,20 @@ TEST(UpdatingResults, AreExplainedOrRefused) {
       HasSubstr("a stream has no last one"));
 }
 
+// DuckDB's answer is another one where values are NULL, so there is nothing to compare with.
+TEST(NotInOfSeveralColumns, IsNotVerified) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql",
+        kTables + Sink("o", "n INT, PRIMARY KEY (n) NOT ENFORCED") +
+            "INSERT INTO o SELECT n FROM events WHERE (k, n) NOT IN (SELECT k, n FROM events WHERE "
+            "n > 3);\n");
+  auto runtime = Open(directory.path(), false);
+  ASSERT_NE(runtime, nullptr);
+  auto report = VerifyJob(*runtime, "o", 20);
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.status().message(), HasSubstr("follows SQL where values are NULL"));
+}
+
 // The sink gets the rows in the order of time, whatever the order of arrival.
 TEST(TimeSort, KeepsTheOrderOfEventTime) {
   for (Way way : kEveryWay) {
