@@ -152,7 +152,9 @@ bool AllThroughWindows(const stream::JobPlan& plan) {
     for (const stream::Operator* op : use.consumers) bare[op] = true;
   }
   for (const auto& op : plan.operators) {
-    if (!bare[op.get()] || op->Describe().name == "WindowAggregate") continue;
+    const std::string name = op->Describe().name;
+    const bool window = name == "WindowAggregate" || name == "UpdatingWindowAggregate";
+    if (!bare[op.get()] || window) continue;
     if (op.get() == plan.output) return false;
     for (const stream::Operator* next : op->emitter().Targets()) bare[next] = true;
   }

@@ -5,9 +5,9 @@
 
 #include "base/strings.h"
 #include "base/units.h"
-#include "job/bind_lookups.h"
 #include "format/decoder.h"
 #include "format/format_options.h"
+#include "job/bind_lookups.h"
 #include "job/compiled_job.h"
 #include "job/scan_schema.h"
 #include "sql/functions.h"
@@ -155,8 +155,9 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
                            "\"{}\" can only append",
                            spec.name, job.sink->name))
         .WithHint(
-            "group by a window (TUMBLE, HOP, CUMULATE), whose results are final, or write to "
-            "a table with a PRIMARY KEY ('connector' = 'jdbc' or 'upsert-kafka'), or write the "
+            "group by a window (TUMBLE, HOP, CUMULATE), whose results are final unless late rows "
+            "or early results are asked for, or write to a table with a PRIMARY KEY ('connector' = "
+            "'jdbc' or 'upsert-kafka'), or write the "
             "changes themselves ('format' = 'debezium-json')")
         .At(at);
   }
@@ -181,12 +182,19 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   for (const auto& [name, table] : bound) {
     tables[name] = table.scan;
     MR_ASSIGN_OR_RETURN(tables[name].lookup, LookupPolicyOf(*catalog.FindTable(name), binder));
+    // What is wrong with a table matters (and is said) when it turns out to be read.
+    auto binding = binder(*catalog.FindTable(name));
+    if (!binding.ok()) continue;
+    auto settings = TakeTableSettings(binding->options);
+    if (!settings.ok() || !ResolveTableSettings(job.settings, name, *settings).ok()) continue;
+    tables[name].allowed_lateness_us = settings->allowed_lateness_us;
   }
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   const auto shards = static_cast<size_t>(job.settings.shards);
   stream::JobPlanOptions options;
   options.state_ttl_us = job.settings.state_ttl_us;
+  options.emit = job.settings.Emit();
   options.shard.count = shards;
   auto built = stream::BuildJobPlan(*plan, job.planner->context(), tables, options);
   if (!built.ok()) return LocateRefusal(built.status(), rewritten.original);
@@ -212,8 +220,10 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     auto settings = TakeTableSettings(source.binding.options);
     if (!settings.ok()) return std::move(settings).status().At(source.table->span);
     source.settings = *settings;
-    if (source.settings.idle_timeout_us < 0) {
-      source.settings.idle_timeout_us = job.settings.idle_timeout_us;
+    Status resolved = ResolveTableSettings(job.settings, use.table, source.settings);
+    // Without event time no row is late.
+    if (!resolved.ok() && source.bound.scan.time_column >= 0) {
+      return std::move(resolved).At(source.table->span);
     }
     const connectors::ConnectorEntry& connector = *source.binding.connector;
     if (!connector.new_source) {
@@ -298,7 +308,9 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   }
   MR_ASSIGN_OR_RETURN(job->sink_binding, binder(*job->sink));
   for (const auto& [key, option] : insert.options) job->sink_binding.options[key] = option.value;
-  MR_RETURN_IF_ERROR(TakeTableSettings(job->sink_binding.options).status());
+  MR_ASSIGN_OR_RETURN(const TableSettings sink_settings,
+                      TakeTableSettings(job->sink_binding.options));
+  job->settings.early_fire = sink_settings.early_fire.value_or(settings.early_fire);
   const connectors::ConnectorEntry& connector = *job->sink_binding.connector;
   if (!connector.new_sink) {
     return Status(Code::kUnsupported,
@@ -377,10 +389,19 @@ std::string CompiledJob::Explain() const {
                                 : "rows come, and are taken back as they came");
     }
     if (source.table->watermark) {
-      out += fmt::format("            watermark: {} - {} per partition; late rows: {}\n",
-                         source.table->watermark->column[0],
-                         FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
-                         source.settings.drop_late ? "dropped, counted" : "dead letters");
+      const int64_t lateness = source.settings.allowed_lateness_us;
+      out += fmt::format(
+          "            watermark: {} - {} per partition; {}: {}\n",
+          source.table->watermark->column[0],
+          FormatDurationMicros(source.table->watermark->delay_us.value_or(0)),
+          lateness > 0 ? "rows late by more than " + FormatDurationMicros(lateness) : "late rows",
+          source.settings.late == LateRowsPolicy::kDrop ? "dropped, counted" : "dead letters");
+      if (lateness > 0) {
+        out += fmt::format(
+            "            results that rest on time wait {} for late rows, where they cannot be "
+            "corrected\n",
+            FormatDurationMicros(lateness));
+      }
     }
   }
   for (const auto& [table, lookup] : lookups) {

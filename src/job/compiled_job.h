@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "stream/job_plan.h"
 
 namespace millrace::job {
+
+// What becomes of rows that are late, and later than the allowed lateness where there is one.
+enum class LateRowsPolicy { kDeadLetter, kDrop };
 
 // Settings of a script that a job obeys (SET 'key' = 'value').
 struct JobSettings {
@@ -27,20 +31,39 @@ struct JobSettings {
   // other by it, so messages may come twice and lack the row before. False: they are as they say.
   bool changelogs_by_key = true;
   std::string name;  // pipeline.name
+  // millrace.late-rows; `corrects_late`: it says "update", so it needs an allowed lateness.
+  LateRowsPolicy late = LateRowsPolicy::kDeadLetter;
+  bool corrects_late = false;
+  // millrace.allowed-lateness, table.exec.emit.allow-lateness: late rows correct windows so long.
+  int64_t allowed_lateness_us = 0;
+  bool early_fire = false;          // table.exec.emit.early-fire.enabled, millrace.emit = update
+  int64_t early_fire_delay_us = 0;  // table.exec.emit.early-fire.delay
+  bool late_fire = false;           // table.exec.emit.late-fire.enabled
+  int64_t late_fire_delay_us = 0;   // table.exec.emit.late-fire.delay
+
+  stream::WindowEmit Emit() const;
 };
 // Errors: kUnknownOption for millrace.* keys that do not exist, kBadOption. Flink keys that mean
 // nothing here are accepted.
 Status ApplySetting(const std::string& key, const std::string& value, JobSettings& settings);
 
 // Options of a table that the job handles, whatever the connector:
-//   scan.watermark.idle-timeout, millrace.late-rows, millrace.max-time-ahead
+//   scan.watermark.idle-timeout, millrace.late-rows, millrace.allowed-lateness,
+//   millrace.max-time-ahead; of a sink: emit
 struct TableSettings {
-  int64_t idle_timeout_us = -1;  // -1: the job's
-  bool drop_late = false;
+  int64_t idle_timeout_us = -1;        // -1: the job's
+  std::optional<LateRowsPolicy> late;  // none: the job's
+  bool corrects_late = false;
+  int64_t allowed_lateness_us = -1;  // -1: the job's
   int64_t max_time_ahead_us = 86'400LL * 1'000'000;
+  std::optional<bool> early_fire;  // none: the job's
 };
 // Takes those options out of `options`.
 Result<TableSettings> TakeTableSettings(std::map<std::string, std::string>& options);
+// Of a table that `job` reads: what the table leaves open is as the job's settings say. Error
+// kBadOption: late rows are to correct windows, but for how long is not said.
+Status ResolveTableSettings(const JobSettings& job, const std::string& table,
+                            TableSettings& settings);
 
 // How the target of the project carries out a table: which connector, with which options.
 struct Binding {

@@ -200,7 +200,7 @@ Status Job::OpenPlans() {
     contexts[s].dead_letters = letters_[s].get();
     contexts[s].job = compiled.name;
     for (const SourceTable& source : compiled.sources) {
-      contexts[s].drop_late.push_back(source.settings.drop_late);
+      contexts[s].drop_late.push_back(source.settings.late == LateRowsPolicy::kDrop);
     }
   }
   for (size_t i = 0; i < compiled.sources.size(); i++) {

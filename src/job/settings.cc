@@ -18,9 +18,69 @@ Result<int64_t> Duration(const std::string& key, const std::string& value) {
   return parsed;
 }
 
+Result<bool> Bool(const std::string& key, const std::string& value) {
+  const std::string lower = ToLower(value);
+  if (lower == "true" || lower == "false") return lower == "true";
+  return Status(Code::kBadOption, fmt::format("option \"{}\" is \"{}\"", key, value))
+      .WithHint("it is \"true\" or \"false\"");
+}
+
+Status LateRows(const std::string& value, LateRowsPolicy& policy, bool& corrects) {
+  if (value != "drop" && value != "dead-letter" && value != "update") {
+    return Status(Code::kBadOption, fmt::format("option \"millrace.late-rows\" is \"{}\"", value))
+        .WithHint(
+            "it is \"dead-letter\" (the default), \"drop\" (late rows are only counted) or "
+            "\"update\" (they correct closed windows)");
+  }
+  policy = value == "drop" ? LateRowsPolicy::kDrop : LateRowsPolicy::kDeadLetter;
+  corrects = value == "update";
+  return Status::Ok();
+}
+
+Result<bool> EmitsEarly(const std::string& key, const std::string& value) {
+  if (value == "update" || value == "final") return value == "update";
+  return Status(Code::kBadOption, fmt::format("option \"{}\" is \"{}\"", key, value))
+      .WithHint(
+          "it is \"final\" (the default: a window is shown when it is closed) or \"update\" "
+          "(open windows are shown, too)");
+}
+
+// The settings that say when windows are shown and corrected; false when `key` is none of them.
+Result<bool> ApplyWindowSetting(const std::string& key, const std::string& value,
+                                JobSettings& settings) {
+  if (key == "millrace.late-rows") {
+    MR_RETURN_IF_ERROR(LateRows(value, settings.late, settings.corrects_late));
+  } else if (key == "millrace.allowed-lateness" || key == "table.exec.emit.allow-lateness") {
+    MR_ASSIGN_OR_RETURN(settings.allowed_lateness_us, Duration(key, value));
+  } else if (key == "millrace.emit") {
+    MR_ASSIGN_OR_RETURN(settings.early_fire, EmitsEarly(key, value));
+  } else if (key == "table.exec.emit.early-fire.enabled") {
+    MR_ASSIGN_OR_RETURN(settings.early_fire, Bool(key, value));
+  } else if (key == "table.exec.emit.early-fire.delay") {
+    MR_ASSIGN_OR_RETURN(settings.early_fire_delay_us, Duration(key, value));
+  } else if (key == "table.exec.emit.late-fire.enabled") {
+    MR_ASSIGN_OR_RETURN(settings.late_fire, Bool(key, value));
+  } else if (key == "table.exec.emit.late-fire.delay") {
+    MR_ASSIGN_OR_RETURN(settings.late_fire_delay_us, Duration(key, value));
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
+stream::WindowEmit JobSettings::Emit() const {
+  stream::WindowEmit emit;
+  emit.early = early_fire;
+  if (early_fire) emit.early_delay_us = early_fire_delay_us;
+  if (late_fire) emit.late_delay_us = late_fire_delay_us;
+  return emit;
+}
+
 Status ApplySetting(const std::string& key, const std::string& value, JobSettings& settings) {
+  MR_ASSIGN_OR_RETURN(const bool of_windows, ApplyWindowSetting(key, value, settings));
+  if (of_windows) return Status::Ok();
   if (key == "execution.checkpointing.interval") {
     MR_ASSIGN_OR_RETURN(settings.checkpoint_interval_us, Duration(key, value));
   } else if (key == "table.exec.source.idle-timeout") {
@@ -52,7 +112,9 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     }
   } else if (key.rfind("millrace.", 0) == 0) {
     return Status(Code::kUnknownOption, fmt::format("there is no setting \"{}\"", key))
-        .WithHint(DidYouMean(key, {"millrace.epoch.interval", "millrace.epoch.bytes", "millrace.state.memory"}));
+        .WithHint(DidYouMean(
+            key, {"millrace.epoch.interval", "millrace.epoch.bytes", "millrace.late-rows",
+                  "millrace.allowed-lateness", "millrace.emit", "millrace.state.memory"}));
   }
   return Status::Ok();
 }
@@ -73,13 +135,36 @@ Result<TableSettings> TakeTableSettings(std::map<std::string, std::string>& opti
     MR_ASSIGN_OR_RETURN(settings.max_time_ahead_us, Duration("millrace.max-time-ahead", value));
   }
   if (std::string value = take("millrace.late-rows"); !value.empty()) {
-    if (value != "drop" && value != "dead-letter") {
-      return Status(Code::kBadOption, fmt::format("option \"millrace.late-rows\" is \"{}\"", value))
-          .WithHint("it is \"dead-letter\" (the default) or \"drop\" (late rows are only counted)");
-    }
-    settings.drop_late = value == "drop";
+    LateRowsPolicy late;
+    MR_RETURN_IF_ERROR(LateRows(value, late, settings.corrects_late));
+    settings.late = late;
+  }
+  if (std::string value = take("millrace.allowed-lateness"); !value.empty()) {
+    MR_ASSIGN_OR_RETURN(settings.allowed_lateness_us, Duration("millrace.allowed-lateness", value));
+  }
+  for (const char* key : {"emit", "millrace.emit"}) {
+    std::string value = take(key);
+    if (value.empty()) continue;
+    MR_ASSIGN_OR_RETURN(settings.early_fire, EmitsEarly(key, value));
   }
   return settings;
+}
+
+Status ResolveTableSettings(const JobSettings& job, const std::string& table,
+                            TableSettings& settings) {
+  if (settings.idle_timeout_us < 0) settings.idle_timeout_us = job.idle_timeout_us;
+  if (!settings.late) {
+    settings.late = job.late;
+    settings.corrects_late = job.corrects_late;
+  }
+  if (settings.allowed_lateness_us < 0) settings.allowed_lateness_us = job.allowed_lateness_us;
+  const bool needs_time = settings.corrects_late || job.late_fire;
+  if (!needs_time || settings.allowed_lateness_us > 0) return Status::Ok();
+  return Status(Code::kBadOption,
+                fmt::format("late rows of table \"{}\" are to correct closed windows, but nothing "
+                            "says how long these are kept",
+                            table))
+      .WithHint("SET 'millrace.allowed-lateness' = '1 h', or so");
 }
 
 }  // namespace millrace::job

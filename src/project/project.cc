@@ -225,12 +225,13 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
   }
   binding.connector = *found;
   if (name == "jdbc" && IsEmbedded("jdbc")) {
-    // The warehouse needs no address: only the table's name counts.
+    // The warehouse needs no address: the table's name counts, and what the job heeds.
     std::map<std::string, std::string> kept = {{"connector", "warehouse"}};
-    auto table_name = binding.options.find("table-name");
-    if (table_name != binding.options.end()) kept["table-name"] = table_name->second;
     for (const auto& [key, value] : binding.options) {
-      if (key.starts_with("lookup.")) kept[key] = value;
+      if (key == "table-name" || key == "emit" || key.starts_with("millrace.") ||
+          key.starts_with("lookup.")) {
+        kept[key] = value;
+      }
     }
     binding.options = std::move(kept);
   }

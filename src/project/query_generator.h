@@ -18,6 +18,7 @@ struct GeneratedQuery {
   std::string table = "late_t";
   bool refuses_late = false;  // the result is that of the rows that were not late
   std::string batch = {};     // DuckDB's text, with {t}, where it is not the same
+  std::string settings = {};  // SETs that go before its INSERT
 };
 
 class QueryGenerator {
@@ -114,8 +115,9 @@ class QueryGenerator {
                                 "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
                                 "RANGE BETWEEN CURRENT ROW AND CURRENT ROW"});
     std::string over = fmt::format("OVER ({} ORDER BY event_time {})", partition, frame);
-    std::string place = rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)"})
-                             : Of<std::string>({"RANK()", "RANK()"});
+    std::string place =
+        rows ? Of<std::string>({"ROW_NUMBER()", "LAG(n)", "LAG(n, 2, g)", "LAST_VALUE(id)"})
+             : Of<std::string>({"RANK()", "RANK()"});
     return {"over",
             "id BIGINT, c BIGINT, s BIGINT, lo DECIMAL(10, 2), d BIGINT, a DOUBLE, f TIMESTAMP(3), "
             "p BIGINT",
@@ -235,6 +237,161 @@ class QueryGenerator {
                 "g, COUNT(*) AS c, SUM(n) AS "
                 "s, MIN(id) AS m FROM {t} GROUP BY k, g) GROUP BY c"};
     }
+  }
+
+  // Windows that are shown early, or corrected by late rows; with an hour for these none is
+  // refused.
+  GeneratedQuery UpdatingWindows() {
+    const std::string lateness = Of<std::string>({"4 s", "12 s", "1 h", "1 h"});
+    std::string settings = fmt::format(
+        "SET 'millrace.late-rows' = 'update';\nSET '{}' = '{}';\n",
+        Of<std::string>({"millrace.allowed-lateness", "table.exec.emit.allow-lateness"}), lateness);
+    settings += Of<std::string>({"", "SET 'millrace.emit' = 'update';\n",
+                                 "SET 'table.exec.emit.early-fire.enabled' = 'true';\n"
+                                 "SET 'table.exec.emit.early-fire.delay' = '10 ms';\n",
+                                 "SET 'table.exec.emit.late-fire.enabled' = 'true';\n"
+                                 "SET 'table.exec.emit.late-fire.delay' = '5 ms';\n"});
+    // Of overlapping windows a row may be late for some only.
+    std::string window = lateness == "1 h"
+                             ? Window()
+                             : "TUMBLE(TABLE {t}, DESCRIPTOR(event_time), INTERVAL '10' SECOND)";
+    const std::string windows = fmt::format(
+        "SELECT window_start AS ws, window_end AS we, COALESCE(k, '?') AS key, COUNT(*) AS c, "
+        "COUNT(DISTINCT g) AS d, SUM(n) AS s, MIN(id) AS m FROM TABLE({}){} GROUP BY window_start, "
+        "window_end, COALESCE(k, '?')",
+        window, Of<std::string>({"", " WHERE n <> 3 OR n IS NULL"}));
+    switch (Pick(6)) {
+      case 5:
+        return {
+            "window_top_n_early",
+            "id BIGINT, we TIMESTAMP(3), rn BIGINT, PRIMARY KEY (we, id) NOT ENFORCED",
+            fmt::format("SELECT id, window_end, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY "
+                        "window_start, window_end ORDER BY {}, id) AS rn FROM TABLE({})) WHERE "
+                        "rn <= 3",
+                        Order(), window),
+            "late_t",
+            true,
+            "",
+            settings};
+      case 0:
+        return {"sum_of_updating_windows",
+                "k STRING, w BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED",
+                fmt::format("SELECT key, COUNT(*), SUM(c), MAX(s) FROM ({}) GROUP BY key", windows),
+                "late_t",
+                true,
+                "",
+                settings};
+      case 1:
+        return {"top_of_updating_windows",
+                "we TIMESTAMP(3), rn BIGINT, k STRING, c BIGINT, PRIMARY KEY (we, rn) NOT ENFORCED",
+                fmt::format("SELECT we, rn, key, c FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY "
+                            "ws, we ORDER BY c DESC, m) AS rn FROM ({})) WHERE rn <= 2",
+                            windows),
+                "late_t",
+                true,
+                "",
+                settings};
+      case 2:
+        return {"join_of_updating_windows",
+                "we TIMESTAMP(3), k STRING, c BIGINT, d BIGINT, PRIMARY KEY (we, k) NOT ENFORCED",
+                fmt::format("SELECT a.we, a.key, a.c, b.d FROM ({0}) a LEFT JOIN ({0}) b ON a.ws = "
+                            "b.ws AND a.we = b.we AND a.key = b.key AND b.c > 1",
+                            windows),
+                "late_t",
+                true,
+                "",
+                settings};
+      default:
+        return {"updating_windows",
+                "ws TIMESTAMP(3), we TIMESTAMP(3), k STRING, c BIGINT, d BIGINT, s BIGINT, m "
+                "BIGINT, PRIMARY KEY (we, ws, k) NOT ENFORCED",
+                windows,
+                "late_t",
+                true,
+                "",
+                settings};
+    }
+  }
+
+  // OVER in any order, over rows or over groups that change.
+  GeneratedQuery UpdatingOver() {
+    const std::string rows = Of<std::string>(
+        {"(SELECT *, id AS c FROM {t})",
+         "(SELECT k, g, MAX(n) AS n, COUNT(*) AS c, MIN(id) AS id, MAX(price) AS price, "
+         "MAX(event_time) AS event_time FROM {t} GROUP BY k, g)",
+         "(SELECT *, rn AS c FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, g ORDER BY price "
+         "DESC, id) AS rn FROM {t}) WHERE rn <= 2)"});
+    const std::string partition = Of<std::string>(
+        {"", "PARTITION BY k", "PARTITION BY g", "PARTITION BY n", "PARTITION BY UPPER(k)"});
+    const std::string unique = fmt::format("OVER ({} ORDER BY {}, id", partition, Order());
+    const std::string frame = Of<std::string>(
+        {"", "ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING",
+         "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+         "ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING", "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
+         "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"});
+    const std::string order_by_value = Of<std::string>(
+        {"", "ORDER BY n NULLS LAST", "ORDER BY price DESC",
+         "ORDER BY event_time RANGE BETWEEN INTERVAL '3' SECOND PRECEDING AND INTERVAL '2' SECOND "
+         "FOLLOWING",
+         "ORDER BY n NULLS FIRST RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+         "ORDER BY c DESC RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
+         "ORDER BY event_time RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"});
+    const std::string by_value = fmt::format("OVER ({} {})", partition, order_by_value);
+    const std::string value =
+        Of<std::string>({"LAG(id)", "LEAD(id)", "LEAD(id, 2, c)", "LAG(c, 3, id)",
+                         "NTH_VALUE(id, 2)", "ROW_NUMBER()", "NTILE(3)"});
+    const bool framed = value.starts_with("NTH");
+    const std::string rank = fmt::format(
+        "CAST({} OVER ({} ORDER BY n NULLS LAST) AS DOUBLE)",
+        Of<std::string>({"RANK()", "DENSE_RANK()", "PERCENT_RANK()", "CUME_DIST()"}), partition);
+    return {"updating_over",
+            "id BIGINT, a BIGINT, s BIGINT, m DECIMAL(10, 2), f BIGINT, l BIGINT, v BIGINT, r "
+            "DOUBLE, q BIGINT, x BIGINT, PRIMARY KEY (id) NOT ENFORCED",
+            fmt::format("SELECT id, COUNT(*) {0} {1}), SUM(n) {0} {1}), MIN(price) {0} {1}), "
+                        "FIRST_VALUE(id) {0} {1}), LAST_VALUE(id) {0} {1}), {2} {0}{3}), {4}, "
+                        "SUM(c) {5}, COUNT(DISTINCT g) {5} FROM {6}{7}",
+                        unique, frame, value, framed ? " " + frame : "", rank, by_value, rows,
+                        Of<std::string>({"", " WHERE n <> 3"}))};
+  }
+
+  GeneratedQuery TimeSort() {
+    return {"time_sort", "id BIGINT, k STRING, event_time TIMESTAMP(3)",
+            fmt::format("SELECT id, k, event_time FROM {{t}}{} ORDER BY event_time{}",
+                        Of<std::string>({"", " WHERE n <> 3"}),
+                        Of<std::string>({"", ", id", ", k DESC, n"})),
+            "late_t", true};
+  }
+
+  // As SQL has it, and DuckDB has not: a NULL matters only where nothing else tells the rows apart.
+  GeneratedQuery NotInSeveral() {
+    const std::string inner = Of<std::string>(
+        {"id % 7 = 0 AND (k IS NOT NULL OR n IS NOT NULL)", "id % 11 = 0 AND k IS NOT NULL",
+         "n IS NULL AND k IS NOT NULL AND id < 30", "id < 0"});
+    return {
+        "not_in_several",
+        "id BIGINT, PRIMARY KEY (id) NOT ENFORCED",
+        fmt::format("SELECT id FROM {{t}} WHERE (k, n) NOT IN (SELECT k, n FROM {{t}} WHERE {})",
+                    inner),
+        "late_t",
+        false,
+        fmt::format("SELECT id FROM {{t}} o WHERE NOT EXISTS (SELECT 1 FROM {{t}} i WHERE {} "
+                    "AND (i.k = o.k OR i.k IS NULL OR o.k IS NULL) AND (i.n = o.n OR i.n IS "
+                    "NULL OR o.n IS NULL))",
+                    inner)};
+  }
+
+  // The total goes away with its last row.
+  GeneratedQuery TotalOfUpdates() {
+    const std::string text = fmt::format(
+        "SELECT COALESCE(k, '?'), GROUPING(k), COUNT(*), SUM(c) FROM (SELECT k, g, COUNT(*) AS c "
+        "FROM {{t}} GROUP BY k, g HAVING COUNT(*) < {}) GROUP BY GROUPING SETS ((k), ())",
+        Of<std::string>({"12", "25", "40"}));
+    return {"total_of_updates",
+            "k STRING, g BIGINT, n BIGINT, c BIGINT, PRIMARY KEY (k, g) NOT ENFORCED",
+            text,
+            "late_t",
+            false,
+            text + " HAVING COUNT(*) > 0"};
   }
 
  private:

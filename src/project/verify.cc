@@ -207,7 +207,11 @@ class Verifier {
 
   Status CheckPlan() {
     const stream::JobPlan& plan = job_->plan;
-    for (const char* op : {"SessionAggregate", "TopN", "OverAggregate"}) {
+    if (!plan.differs_from_batch.empty()) {
+      return Refuse(name(), plan.differs_from_batch,
+                    "write NOT EXISTS with a condition for each column");
+    }
+    for (const char* op : {"SessionAggregate", "TopN", "OverAggregate", "UpdatingOver"}) {
       if (job::HasOperator(plan, op)) {
         return Refuse(name(), "it ranks rows, or joins them to sessions, by their arrival",
                       "verify what lies below it, with a job of its own");
@@ -221,7 +225,9 @@ class Verifier {
       return Refuse(name(), "FOR SYSTEM_TIME AS OF has no equal as a batch query here",
                     "verify what lies below it, with a job of its own");
     }
-    timed_ = job::HasOperator(plan, "WindowAggregate") || job::HasOperator(plan, "IntervalJoin");
+    timed_ = job::HasOperator(plan, "WindowAggregate") ||
+             job::HasOperator(plan, "UpdatingWindowAggregate") ||
+             job::HasOperator(plan, "IntervalJoin") || job::HasOperator(plan, "TimeSort");
     if (job_->settings.state_ttl_us > 0 && job::HasOperator(plan, "RegularJoin")) {
       return Refuse(name(),
                     "'table.exec.state.ttl' lets a join forget rows that a batch would join",
@@ -321,10 +327,11 @@ class Verifier {
     const auto column = static_cast<duckdb::idx_t>(source.bound.scan.time_column);
     duckdb::Value time = rows.rows->GetValue(column, row);
     const int64_t at = time.GetValue<duckdb::timestamp_t>().value;
-    const bool missed = std::any_of(windows_.begin(), windows_.end(), [&](const WindowCall& w) {
-      return w.Of(at) < w.Of(rows.reached[row]);
-    });
-    const bool joined = job::HasOperator(job_->plan, "IntervalJoin");
+    const model::EventTime closed = rows.reached[row] - source.settings.allowed_lateness_us;
+    const bool missed = std::any_of(windows_.begin(), windows_.end(),
+                                    [&](const WindowCall& w) { return w.Of(at) < w.Of(closed); });
+    const bool joined =
+        job::HasOperator(job_->plan, "IntervalJoin") || job::HasOperator(job_->plan, "TimeSort");
     if (!missed && !joined) return false;
     const bool simple =
         !joined && windows_.size() == 1 && windows_.begin()->kind == WindowCall::Kind::kTumble &&
@@ -425,10 +432,6 @@ class Verifier {
     const bool all_ended = std::all_of(position_.frontiers.begin(), sources_end,
                                        [](auto f) { return f >= model::kTimeMax; });
     if (!timed_ || all_ended) return std::string();
-    if (job_->plan.changelog == stream::ChangelogKind::kRetract) {
-      return Refuse(name(), "it updates results that rest on windows or timed joins",
-                    "verify the windows with a job of their own");
-    }
     for (size_t c = 0; c < job_->plan.frontiers.size(); c++) {
       const stream::ColumnFrontier& frontier = job_->plan.frontiers[c];
       const auto type = job_->sink->schema.columns[c].type.id();
@@ -442,6 +445,10 @@ class Verifier {
       report_.final_before = fmt::format("{} < {}", job_->sink->schema.columns[c].name,
                                          duckdb::Timestamp::ToString(duckdb::timestamp_t(at)));
       return fmt::format("{} < make_timestamp({})", column, at);
+    }
+    if (job_->plan.changelog == stream::ChangelogKind::kRetract) {
+      return Refuse(name(), "it updates results that rest on windows or timed joins",
+                    "verify the windows with a job of their own");
     }
     return Refuse(name(), "no column of its result tells when a row is final",
                   "add window_start or window_end to the result");

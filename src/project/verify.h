@@ -7,8 +7,9 @@
 //
 // Contract: reads only. Results and input are held in memory, beyond the warehouse's limit in its
 // temporary files. What has no equal as a batch is refused (kUnsupported) with the reason:
-// sessions, GROUP BY HOP(…), processing time, Top-N and OVER, LIMIT, aggregates that depend on the
-// order of rows, jobs that share their table with others, sinks that are no tables.
+// sessions, GROUP BY HOP(…), processing time, Top-N and OVER, LIMIT, NOT IN of several columns,
+// aggregates that depend on the order of rows, jobs that share their table with others, sinks that
+// are no tables.
 #pragma once
 
 #include <string>

@@ -22,4 +22,11 @@ inline std::vector<duckdb::idx_t> FirstColumns(size_t count) {
   return columns;
 }
 
+// 0, 1, … count - 1 without one of them.
+inline std::vector<duckdb::idx_t> ColumnsBut(size_t count, size_t left_out) {
+  std::vector<duckdb::idx_t> columns = FirstColumns(count);
+  columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(left_out));
+  return columns;
+}
+
 }  // namespace millrace::stream

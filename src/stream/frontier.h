@@ -4,6 +4,10 @@
 // (Flink's watermark W is the frontier W + 1 ms). A column that is a non-decreasing function f of
 // event time inherits the frontier f(F): so a group keyed by such a column is final once its key is
 // before f(F). Several sources (union, join): the lowest of their frontiers.
+//
+// A source may give late rows time (its allowed lateness L): its columns then have the frontier
+// F - L, so everything downstream waits for them; what can correct itself shows its results at
+// Prompt(), and corrects them until then.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +26,7 @@ constexpr int kClockSource = -1;
 struct FrontierTerm {
   int source = 0;
   std::function<model::EventTime(model::EventTime)> map;  // non-decreasing
+  int64_t lateness_us = 0;  // rows of this source may come so much later than its frontier says
 };
 
 // The frontier of one column; no terms: the column has none.
@@ -45,6 +50,19 @@ struct ColumnFrontier {
     return lowest;
   }
 
+  // The same as if no source were given time for late rows: when results are first complete.
+  ColumnFrontier Prompt() const {
+    ColumnFrontier result = *this;
+    for (FrontierTerm& term : result.terms) term.lateness_us = 0;
+    return result;
+  }
+  // The longest time that any source gives late rows.
+  int64_t lateness_us() const {
+    int64_t longest = 0;
+    for (const FrontierTerm& term : terms) longest = std::max(longest, term.lateness_us);
+    return longest;
+  }
+
   // The frontier as it was for one row of `source` that was read at `frontier`.
   model::EventTime ForRow(int source, model::EventTime frontier) const {
     model::EventTime lowest = model::kTimeMax;
@@ -58,8 +76,9 @@ struct ColumnFrontier {
   ColumnFrontier Then(const std::function<model::EventTime(model::EventTime)>& next) const {
     ColumnFrontier result;
     for (const FrontierTerm& term : terms) {
-      result.terms.push_back(
-          {term.source, [map = term.map, next](model::EventTime t) { return next(map(t)); }});
+      result.terms.push_back({term.source,
+                              [map = term.map, next](model::EventTime t) { return next(map(t)); },
+                              term.lateness_us});
     }
     return result;
   }
@@ -68,7 +87,7 @@ struct ColumnFrontier {
   // The ends of time stay what they are under every function.
   static model::EventTime Apply(const FrontierTerm& term, model::EventTime frontier) {
     if (frontier <= model::kTimeMin || frontier >= model::kTimeMax) return frontier;
-    return term.map(frontier);
+    return term.map(frontier - term.lateness_us);
   }
 };
 

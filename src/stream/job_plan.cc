@@ -15,8 +15,10 @@
 
 #include "duck/door.h"
 #include "stream/changelog_normalize.h"
+#include "stream/expressions.h"
 #include "stream/group_aggregate.h"
 #include "stream/job_plan_builder.h"
+#include "stream/updating_window_aggregate.h"
 #include "stream/window_aggregate.h"
 
 namespace millrace::stream {
@@ -216,8 +218,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& 
     case LogicalOperatorType::LOGICAL_CTE_REF:
       return shared_.at(node.Cast<duckdb::LogicalCTERef>().cte_index);
     case LogicalOperatorType::LOGICAL_ORDER_BY:
-      return Refuse("ORDER BY", "needs all rows, and a stream has no last one",
-                    "leave it out, and sort when you query the table this job writes");
+      return VisitOrderBy(node);
     case LogicalOperatorType::LOGICAL_LIMIT:
     case LogicalOperatorType::LOGICAL_TOP_N:
       return VisitLimit(node);
@@ -304,8 +305,8 @@ JobPlanBuilder::Stream JobPlanBuilder::ReadSource(size_t source) {
     made.name = scan.schema.columns[column].name;
     made.origin = ++last_origin_;
     if (static_cast<int>(column) == scan.time_column) {
-      made.frontier.terms.push_back(
-          {static_cast<int>(source), [](model::EventTime t) { return t; }});
+      made.frontier.terms.push_back({static_cast<int>(source), [](model::EventTime t) { return t; },
+                                     scan.allowed_lateness_us});
     }
     if (std::count(scan.clock_columns.begin(), scan.clock_columns.end(), column) > 0) {
       made.frontier.terms.push_back({kClockSource, [](model::EventTime t) { return t; }});
@@ -453,6 +454,8 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
   for (const duckdb::GroupingSet& set : node.grouping_sets) {
     Expressions own_groups;
     for (idx_t g : set) own_groups.push_back(groups[g]->Copy());
+    // The total is a group like the others, as in Flink: without rows it is not there.
+    if (set.empty()) own_groups.push_back(Constant(duckdb::Value::INTEGER(1)));
     std::vector<duckdb::unique_ptr<BoundAggregateExpression>> own_calls;
     for (const auto& call : calls) {
       auto copy = call->Copy();
@@ -462,7 +465,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddGroupingSets(
                         Aggregate(input, std::move(own_groups), std::move(own_calls)));
     // All groups, NULL where this set has none, then aggregates and GROUPING().
     Expressions columns;
-    idx_t next = 0;
+    idx_t next = set.empty() ? 1 : 0;
     for (idx_t g = 0; g < groups.size(); g++) {
       if (set.count(g)) {
         columns.push_back(
@@ -582,7 +585,21 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
                     "use a window of event time: a row that is taken back has to find its window");
     }
     plan_.needs_ticks |= frontier.uses_clock();
-    made = Add<WindowAggregate>(std::move(plan), static_cast<size_t>(pane), std::move(frontier));
+    const auto pane_column = static_cast<size_t>(pane);
+    if (options_.emit.early || frontier.lateness_us() > 0) {
+      if (plan.input_retracts) {
+        return Refuse("GROUP BY",
+                      "a window over rows that are taken back later, shown early or "
+                      "corrected by late rows",
+                      "leave \"millrace.emit\" and the allowed lateness out");
+      }
+      plan_.needs_ticks |= options_.emit.early_delay_us > 0 || options_.emit.late_delay_us > 0;
+      result.changelog = ChangelogKind::kRetract;
+      made = Add<UpdatingWindowAggregate>(std::move(plan), pane_column, std::move(frontier),
+                                          options_.emit);
+    } else {
+      made = Add<WindowAggregate>(std::move(plan), pane_column, std::move(frontier));
+    }
   } else {
     // Groups may change at any time, so no column of the result has a frontier.
     for (StreamColumn& column : result.columns) column.frontier = {};

@@ -18,6 +18,7 @@
 #include "stream/exchange.h"
 #include "stream/lookup_cache.h"
 #include "stream/operator.h"
+#include "stream/window_emit.h"
 
 namespace millrace::stream {
 
@@ -37,7 +38,8 @@ struct ScanTable {
   std::optional<LookupPolicy> lookup = {};  // nothing: it cannot be asked by key
   // How its rows change as they are read. kUpsert: by `key`.
   ChangelogKind changelog = ChangelogKind::kAppend;
-  std::vector<size_t> key = {};  // PRIMARY KEY columns, as indexes into schema; empty: none
+  std::vector<size_t> key = {};     // PRIMARY KEY columns, as indexes into schema; empty: none
+  int64_t allowed_lateness_us = 0;  // rows that are late by no more are still taken
 };
 
 // A table that the job reads, once, however often the query names it.
@@ -72,7 +74,8 @@ struct JobPlan {
   std::vector<std::string> names;
   std::vector<ColumnFrontier> frontiers;  // of the result's columns: what is before them is final
   ChangelogKind changelog = ChangelogKind::kAppend;  // never kUpsert
-  bool needs_ticks = false;  // windows of processing time close without input, too
+  bool needs_ticks = false;        // windows of processing time close without input, too
+  std::string differs_from_batch;  // why DuckDB's answer may be another one; "": it is not
 
   // For each operator how many exchanges lie at most between it and a source.
   std::vector<size_t> stages;
@@ -87,6 +90,7 @@ struct JobPlan {
 struct JobPlanOptions {
   Shard shard;
   int64_t state_ttl_us = 0;  // of rows in regular joins; 0: for ever
+  WindowEmit emit;
 };
 
 Result<JobPlan> BuildJobPlan(const duck::Plan& plan, duckdb::ClientContext& context,

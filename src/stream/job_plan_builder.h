@@ -87,11 +87,19 @@ class JobPlanBuilder {
   static bool IsRankFilter(const duckdb::LogicalOperator& filter);
   Result<Stream> VisitRankFilter(const duckdb::LogicalOperator& filter);
   Result<Stream> VisitLimit(const duckdb::LogicalOperator& node);
+  // job_plan_over.cc
   Result<Stream> VisitWindow(const duckdb::LogicalOperator& node);
+  bool RunsInTime(const Stream& stream, const duckdb::BoundWindowExpression& window) const;
+  OverPlan PlanInTime(Stream& stream, const duckdb::BoundWindowExpression& window);
   // One OverAggregate for `windows`, one call of `plan` each; the result has the input's columns
   // (and some that were computed), then the calls' results.
   Result<Stream> AddOver(Stream input, OverPlan plan,
                          const std::vector<const duckdb::BoundWindowExpression*>& windows);
+  // job_plan_updating_over.cc: one UpdatingOver for `windows`, which share partitions and order.
+  Result<Stream> AddUpdatingOver(Stream input,
+                                 const std::vector<const duckdb::BoundWindowExpression*>& windows);
+  // job_plan_time_sort.cc
+  Result<Stream> VisitOrderBy(const duckdb::LogicalOperator& node);
   // Fills in what `plan` says of the input; the result has the input's columns and the rank.
   Stream AddTopN(Stream input, TopNPlan plan,
                  const std::vector<const duckdb::Expression*>& partitions,
@@ -162,6 +170,8 @@ class JobPlanBuilder {
   static std::optional<JoinShape> WithoutDelim(const duckdb::LogicalComparisonJoin& join,
                                                const duckdb::LogicalOperator*& rows);
   Result<Stream> MarkStreams(JoinShape shape, Stream left, Stream right);
+  // job_plan_in_several.cc: the same for IN of several columns.
+  Result<Stream> MarkSeveral(JoinShape shape, Stream left, Stream right);
   // The input of an aggregation; nothing when `node` is an ordinary one.
   Result<std::optional<Stream>> VisitSubqueryInput(const duckdb::LogicalAggregate& node);
 
@@ -198,6 +208,8 @@ class JobPlanBuilder {
   std::map<const duckdb::LogicalOperator*, Stream> made_parts_;
 };
 
+// The value of an integer constant; nothing when the expression is something else.
+std::optional<int64_t> ConstantInt(const duckdb::Expression& expression);
 // A refusal: `clause` is the keyword to point at in the user's text.
 Status Refuse(const std::string& clause, const std::string& why, const std::string& instead);
 

@@ -89,6 +89,10 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::AddSession(Stream stream, Aggrega
     return Refuse("SESSION", "over a result that is updated is not supported",
                   "make the sessions first, and aggregate them");
   }
+  if (options_.emit.early) {
+    return Refuse("SESSION", "is shown when it is closed, not early",
+                  "leave out 'emit' = 'update' (table.exec.emit.early-fire.enabled)");
+  }
   SessionPlan plan;
   const PendingWindow* window = nullptr;
   for (size_t g = 0; g < group_count; g++) {

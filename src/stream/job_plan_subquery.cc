@@ -20,12 +20,12 @@
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/list.hpp>
 
+#include "stream/expressions.h"
 #include "stream/job_plan_builder.h"
 
 namespace millrace::stream {
 
 using duckdb::BoundAggregateExpression;
-using duckdb::BoundConstantExpression;
 using duckdb::Expression;
 using duckdb::ExpressionType;
 using duckdb::idx_t;
@@ -39,23 +39,6 @@ using duckdb::unique_ptr;
 using duckdb::Value;
 
 namespace {
-
-unique_ptr<Expression> Constant(Value value) {
-  return make_uniq<BoundConstantExpression>(std::move(value));
-}
-
-unique_ptr<Expression> IsNull(unique_ptr<Expression> e) {
-  auto test = make_uniq<duckdb::BoundOperatorExpression>(ExpressionType::OPERATOR_IS_NULL,
-                                                         LogicalType::BOOLEAN);
-  test->children.push_back(std::move(e));
-  return test;
-}
-
-unique_ptr<Expression> Case(unique_ptr<Expression> when, unique_ptr<Expression> then,
-                            unique_ptr<Expression> otherwise) {
-  return make_uniq<duckdb::BoundCaseExpression>(std::move(when), std::move(then),
-                                                std::move(otherwise));
-}
 
 unique_ptr<BoundAggregateExpression> BindMax(duckdb::ClientContext& context,
                                              unique_ptr<Expression> argument) {
@@ -300,10 +283,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::MarkStreams(JoinShape shape, Stre
   Expressions needed;
   for (const JoinCondition& condition : shape.conditions) {
     if (condition.comparison != ExpressionType::COMPARE_NOT_DISTINCT_FROM) {
-      if (comparison) {
-        return Refuse("IN", "of several columns, as a value or with NOT, is not supported",
-                      "use EXISTS, or NOT EXISTS, with a condition for each column");
-      }
+      if (comparison) return MarkSeveral(std::move(shape), std::move(left), std::move(right));
       comparison = &condition;
       continue;
     }

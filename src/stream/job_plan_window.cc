@@ -1,8 +1,7 @@
-// Window functions, ORDER BY and LIMIT: which run as a stream, and how.
+// Top-N, ORDER BY … LIMIT: which run as a stream, and how.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <duckdb/planner/expression/bound_aggregate_expression.hpp>
 #include <duckdb/planner/expression/bound_between_expression.hpp>
 #include <duckdb/planner/expression/bound_comparison_expression.hpp>
 #include <duckdb/planner/expression/bound_constant_expression.hpp>
@@ -13,7 +12,6 @@
 #include <limits>
 
 #include "stream/job_plan_builder.h"
-#include "stream/over_aggregate.h"
 #include "stream/top_n.h"
 
 namespace millrace::stream {
@@ -26,6 +24,13 @@ using duckdb::ExpressionType;
 using duckdb::idx_t;
 using duckdb::LogicalOperator;
 using duckdb::LogicalOperatorType;
+
+std::optional<int64_t> ConstantInt(const Expression& e) {
+  if (e.GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return std::nullopt;
+  const duckdb::Value& value = e.Cast<duckdb::BoundConstantExpression>().value;
+  if (value.IsNull() || !value.type().IsIntegral()) return std::nullopt;
+  return value.GetValue<int64_t>();
+}
 
 namespace {
 
@@ -43,13 +48,6 @@ struct RankRange {
 bool IsReference(const Expression& e, idx_t column) {
   return e.GetExpressionClass() == ExpressionClass::BOUND_REF &&
          e.Cast<BoundReferenceExpression>().index == column;
-}
-
-std::optional<int64_t> ConstantInt(const Expression& e) {
-  if (e.GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return std::nullopt;
-  const duckdb::Value& value = e.Cast<duckdb::BoundConstantExpression>().value;
-  if (value.IsNull() || !value.type().IsIntegral()) return std::nullopt;
-  return value.GetValue<int64_t>();
 }
 
 // Narrows `range` by a condition on column `rank`; false when the condition is another one.
@@ -216,9 +214,9 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
   if (plan.pane >= 0) {
     plan.frontier = stream.columns[static_cast<size_t>(plan.pane)].frontier;
     plan_.needs_ticks |= plan.frontier.uses_clock();
-  } else {
-    result.changelog = ChangelogKind::kRetract;
+    plan.early = options_.emit.early;
   }
+  if (plan.pane < 0 || plan.early) result.changelog = ChangelogKind::kRetract;
   for (idx_t c = 0; c < result.columns.size(); c++) {
     // A window's rows come out when it closes: only its bounds are still ahead of the frontier.
     bool bound = plan.pane >= 0 && result.columns[c].window != WindowRole::kNone &&
@@ -269,237 +267,6 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitLimit(const LogicalOperator&
   plan.first = offset + 1;
   plan.last = offset + limit;
   return AddTopN(std::move(stream), std::move(plan), {}, orders);
-}
-
-namespace {
-
-using Boundary = duckdb::WindowBoundary;
-
-// What window functions must share to be one OverAggregate.
-struct OverFrame {
-  OverPlan::Frame frame = OverPlan::Frame::kUnbounded;
-  int64_t preceding = 0;
-  bool peers_together = true;
-
-  bool operator==(const OverFrame&) const = default;
-};
-
-Status RefuseFrame(const std::string& why) {
-  return Refuse("OVER", why,
-                "write ROWS or RANGE BETWEEN … PRECEDING AND CURRENT ROW, in ascending order of "
-                "the column with the watermark");
-}
-
-// The frame of an aggregate or FIRST_VALUE, LAST_VALUE.
-Result<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column) {
-  OverFrame frame;
-  if (window.exclude_clause != duckdb::WindowExcludeMode::NO_OTHER) {
-    return RefuseFrame("with EXCLUDE on a stream is not supported");
-  }
-  bool rows = window.end == Boundary::CURRENT_ROW_ROWS;
-  if (!rows && window.end != Boundary::CURRENT_ROW_RANGE) {
-    return RefuseFrame("with a frame that does not end at CURRENT ROW needs rows to come");
-  }
-  frame.peers_together = !rows;
-  switch (window.start) {
-    case Boundary::UNBOUNDED_PRECEDING:
-      return frame;
-    case Boundary::CURRENT_ROW_ROWS:
-      frame.frame = OverPlan::Frame::kRows;
-      return frame;
-    case Boundary::CURRENT_ROW_RANGE:
-      frame.frame = OverPlan::Frame::kRange;
-      return frame;
-    case Boundary::EXPR_PRECEDING_ROWS: {
-      auto count = ConstantInt(*window.start_expr);
-      if (!count || *count < 0) return RefuseFrame("with ROWS needs a constant number");
-      frame.frame = OverPlan::Frame::kRows;
-      frame.preceding = *count;
-      return frame;
-    }
-    case Boundary::EXPR_PRECEDING_RANGE: {
-      // DuckDB turns it into the frame's first time: the ordering column less the distance.
-      auto shifted = AsShiftedColumn(*window.start_expr);
-      if (!shifted || shifted->column != time_column || shifted->shift_us > 0) {
-        return RefuseFrame("with RANGE needs a constant INTERVAL without months");
-      }
-      frame.frame = OverPlan::Frame::kRange;
-      frame.preceding = -shifted->shift_us;
-      return frame;
-    }
-    default:
-      return RefuseFrame("with this frame on a stream is not supported");
-  }
-}
-
-// Frame and kind of result of one window function. LAG is the first of the last rows; ROW_NUMBER
-// and RANK count the rows so far.
-Result<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
-                         OverPlan::Call& call) {
-  OverFrame frame;
-  call.type = window.return_type;
-  call.text = window.ToString();
-  if (!window.arg_orders.empty()) {
-    return RefuseFrame("with ORDER BY inside the function's brackets is not supported");
-  }
-  if (window.ignore_nulls) return RefuseFrame("with IGNORE NULLS on a stream is not supported");
-  switch (window.GetExpressionType()) {
-    case ExpressionType::WINDOW_AGGREGATE:
-      call.result = OverPlan::Result::kAggregate;
-      return FrameOf(window, time_column);
-    case ExpressionType::WINDOW_ROW_NUMBER:
-      call.result = OverPlan::Result::kRowNumber;
-      frame.peers_together = false;
-      return frame;
-    case ExpressionType::WINDOW_RANK:
-      call.result = OverPlan::Result::kRank;
-      return frame;
-    case ExpressionType::WINDOW_FIRST_VALUE:
-      call.result = OverPlan::Result::kFirstValue;
-      return FrameOf(window, time_column);
-    case ExpressionType::WINDOW_LAG: {
-      auto distance = window.offset_expr ? ConstantInt(*window.offset_expr) : 1;
-      if (!distance || *distance < 0) return RefuseFrame("LAG needs a constant number of rows");
-      call.result = OverPlan::Result::kLag;
-      call.distance = *distance;
-      frame.frame = OverPlan::Frame::kRows;
-      frame.preceding = *distance;
-      frame.peers_together = false;
-      return frame;
-    }
-    default:
-      return RefuseFrame(fmt::format("function {} on a stream is not supported", window.GetName()));
-  }
-}
-
-bool IsTime(const StreamColumn& column) {
-  return column.frontier.known() && (column.type.id() == duckdb::LogicalTypeId::TIMESTAMP ||
-                                     column.type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ);
-}
-
-}  // namespace
-
-Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator& node) {
-  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
-  const idx_t input_columns = stream.columns.size();
-  std::vector<bool> done(node.expressions.size(), false);
-  std::vector<idx_t> result_places(node.expressions.size());
-  for (size_t first = 0; first < node.expressions.size(); first++) {
-    if (done[first]) continue;
-    // All functions over the same partitions, order and frame are worked off together.
-    const auto& window = node.expressions[first]->Cast<BoundWindowExpression>();
-    std::vector<const Expression*> needed;
-    for (const auto& e : window.partitions) needed.push_back(e.get());
-    if (window.orders.size() != 1 || window.orders[0].type != duckdb::OrderType::ASCENDING) {
-      return RefuseFrame("on a stream must be in the order of event time, ascending, only");
-    }
-    needed.push_back(window.orders[0].expression.get());
-    std::vector<idx_t> places;
-    stream = WithColumns(std::move(stream), needed, places);
-    const idx_t time = places.back();
-    if (stream.changelog == ChangelogKind::kRetract) {
-      return RefuseFrame("over a result that is updated is not supported yet");
-    }
-    if (!IsTime(stream.columns[time])) {
-      return RefuseFrame(
-          fmt::format("in the order of \"{}\", which has no watermark, is not supported",
-                      stream.columns[time].name));
-    }
-    OverPlan plan;
-    plan.keys.assign(places.begin(), places.end() - 1);
-    plan.time = time;
-    plan.frontier = stream.columns[time].frontier;
-    plan_.needs_ticks |= plan.frontier.uses_clock();
-    std::optional<OverFrame> shared;
-    std::vector<const BoundWindowExpression*> members;
-    for (size_t i = first; i < node.expressions.size(); i++) {
-      const auto& other = node.expressions[i]->Cast<BoundWindowExpression>();
-      if (done[i] || !window.KeysAreCompatible(other)) continue;
-      OverPlan::Call call;
-      MR_ASSIGN_OR_RETURN(OverFrame frame, CallOf(other, time, call));
-      if (shared && *shared != frame) continue;
-      shared = frame;
-      done[i] = true;
-      result_places[i] = plan.calls.size();  // among this operator's results, for now
-      plan.calls.push_back(std::move(call));
-      members.push_back(&other);
-    }
-    plan.frame = shared->frame;
-    plan.preceding = shared->preceding;
-    plan.peers_together = shared->peers_together;
-    MR_ASSIGN_OR_RETURN(stream, AddOver(std::move(stream), std::move(plan), members));
-    idx_t results_begin = stream.columns.size() - members.size();
-    for (size_t i = 0; i < node.expressions.size(); i++) {
-      const auto* expression = node.expressions[i].get();
-      if (std::find(members.begin(), members.end(), expression) != members.end()) {
-        result_places[i] += results_begin;
-      }
-    }
-  }
-  duckdb::vector<idx_t> kept;
-  for (idx_t c = 0; c < input_columns; c++) kept.push_back(c);
-  for (idx_t place : result_places) kept.push_back(place);
-  return KeepColumns(std::move(stream), kept);
-}
-
-Result<JobPlanBuilder::Stream> JobPlanBuilder::AddOver(
-    Stream input, OverPlan plan, const std::vector<const BoundWindowExpression*>& windows) {
-  // Arguments and filters become columns too.
-  std::vector<const Expression*> needed;
-  for (const auto* window : windows) {
-    for (const auto& child : window->children) needed.push_back(child.get());
-    if (window->filter_expr) needed.push_back(window->filter_expr.get());
-    if (window->default_expr) needed.push_back(window->default_expr.get());
-  }
-  std::vector<idx_t> places;
-  Stream stream = WithColumns(std::move(input), needed, places);
-  auto next = places.begin();
-  plan.aggregates.input_retracts = plan.frame != OverPlan::Frame::kUnbounded;
-  for (size_t i = 0; i < windows.size(); i++) {
-    const BoundWindowExpression& window = *windows[i];
-    AggregateColumns columns;
-    Expressions arguments;
-    for (const auto& child : window.children) {
-      auto place = static_cast<int>(*next++);
-      if (columns.argument < 0) {
-        columns.argument = place;
-      } else {
-        columns.more.push_back(place);
-      }
-      arguments.push_back(child->Copy());
-    }
-    if (window.filter_expr) columns.filter = static_cast<int>(*next++);
-    if (window.default_expr) plan.calls[i].fallback = static_cast<int>(*next++);
-    plan.calls[i].argument = static_cast<idx_t>(std::max(columns.argument, 0));
-    if (plan.calls[i].result != OverPlan::Result::kAggregate) continue;
-    auto bound = duckdb::make_uniq<duckdb::BoundAggregateExpression>(
-        *window.aggregate, std::move(arguments),
-        window.filter_expr ? window.filter_expr->Copy() : nullptr,
-        window.bind_info ? window.bind_info->Copy() : nullptr,
-        window.distinct ? duckdb::AggregateType::DISTINCT : duckdb::AggregateType::NON_DISTINCT);
-    MR_RETURN_IF_ERROR(CheckAggregate(*bound));
-    plan.calls[i].aggregate = plan.aggregates.calls.size();
-    plan.aggregates.calls.push_back({std::move(bound), columns});
-  }
-  plan.types = stream.types();
-  for (const StreamColumn& column : stream.columns) plan.names.push_back(column.name);
-  Stream result;
-  result.columns = stream.columns;
-  for (idx_t c = 0; c < result.columns.size(); c++) {
-    // Rows were held back until their time: that of another column may have passed since.
-    if (c != plan.time) result.columns[c].frontier = {};
-  }
-  for (const OverPlan::Call& call : plan.calls) {
-    StreamColumn column;
-    column.type = call.type;
-    column.name = call.text;
-    result.columns.push_back(std::move(column));
-  }
-  stream = Partition(std::move(stream), plan.keys);
-  auto* made = Add<OverAggregate>(std::move(plan));
-  stream.from->emitter().Add(made, 0);
-  result.from = made;
-  return result;
 }
 
 }  // namespace millrace::stream

@@ -23,6 +23,7 @@ class LateRows {
   // Everything before this time is closed.
   model::EventTime closed_before() const { return closed_before_; }
   void Advance(const Frontiers& frontiers);
+  int64_t lateness_us() const { return frontier_.lateness_us(); }
   // The same for one row: also what its own split had closed when it was read.
   model::EventTime ClosedFor(const LateCandidate* candidate) const {
     if (!candidate) return closed_before_;

@@ -289,6 +289,9 @@ void OverAggregate::FillResults(const std::vector<Unit>& units, size_t begin, si
         } else if (call.result == OverPlan::Result::kRank) {
           auto peers = static_cast<int64_t>(unit.count);
           duckdb::FlatVector::GetData<int64_t>(out)[i] = rows - peers + 1;
+        } else if (call.result == OverPlan::Result::kLastValue) {
+          const uint32_t last = unit.first + unit.count - 1;
+          duckdb::VectorOperations::Copy(fresh_.data[call.argument], out, last + 1, last, i);
         } else if (call.result == OverPlan::Result::kLag && rows <= call.distance) {
           if (call.fallback < 0) {
             duckdb::FlatVector::SetNull(out, i, true);

@@ -27,11 +27,11 @@ namespace millrace::stream {
 struct OverPlan {
   enum class Frame { kUnbounded, kRows, kRange };  // … PRECEDING AND CURRENT ROW
   // What a result column is.
-  enum class Result { kAggregate, kRowNumber, kRank, kFirstValue, kLag };
+  enum class Result { kAggregate, kRowNumber, kRank, kFirstValue, kLastValue, kLag };
   struct Call {
     Result result = Result::kAggregate;
     size_t aggregate = 0;        // kAggregate: index in `aggregates`
-    duckdb::idx_t argument = 0;  // kFirstValue, kLag: input column
+    duckdb::idx_t argument = 0;  // kFirstValue, kLastValue, kLag: input column
     int64_t distance = 0;        // kLag: rows back
     int fallback = -1;           // kLag: input column that is the answer without such a row
     duckdb::LogicalType type;

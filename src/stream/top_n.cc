@@ -58,6 +58,7 @@ TopN::TopN(uint32_t id, TopNPlan plan)
     : Operator(id),
       plan_(std::move(plan)),
       windowed_(plan_.pane >= 0),
+      shows_once_(windowed_ && !plan_.early),
       row_columns_(ColumnsBut(plan_.types.size(), plan_.keys)),
       key_codec_(Pick(plan_.types, plan_.keys)),
       row_codec_(Pick(plan_.types, row_columns_)),
@@ -215,13 +216,13 @@ void TopN::Trim(uint32_t slot) {
   }
   while (partition.size() > kept) removed_rows_.push_back(partition.PopBack().row);
   // Nothing shows them any more; but what the epoch showed before is still to be compared.
-  if (!windowed_) return;
+  if (!shows_once_) return;
   for (uint32_t row : removed_rows_) rows_.Remove(row);
   removed_rows_.clear();
 }
 
 void TopN::Touch(uint32_t slot) {
-  if (windowed_) return;
+  if (shows_once_) return;
   if (slot >= is_touched_.size()) is_touched_.resize(slot * 2 + 16);
   if (is_touched_[slot]) return;
   is_touched_[slot] = 1;
@@ -286,7 +287,7 @@ void TopN::TakeAwayRetracted() {
 }
 
 void TopN::OnEpochEnd() {
-  if (windowed_) return;
+  if (shows_once_) return;
   TakeAwayRetracted();
   for (size_t i = 0; i < touched_.size(); i++) {
     size_t end = i + 1 < touched_.size() ? before_begin_[i + 1] : before_.size();
@@ -297,7 +298,7 @@ void TopN::OnEpochEnd() {
   Flush();
   for (uint32_t slot : touched_) {
     is_touched_[slot] = 0;
-    if (partitions_[slot].empty()) groups_.Erase(slot);
+    if (partitions_[slot].empty() && !windowed_) groups_.Erase(slot);
   }
   for (uint32_t row : removed_rows_) rows_.Remove(row);
   removed_rows_.clear();
@@ -344,7 +345,7 @@ void TopN::Flush() {
   output_.SetCardinality(weights_.size());
   Batch out;
   out.rows = &output_;
-  if (!windowed_) out.weights = weights_.data();
+  if (!shows_once_) out.weights = weights_.data();
   emitter_.Emit(out);
   weights_.clear();
   output_.Reset();
@@ -352,9 +353,11 @@ void TopN::Flush() {
 
 void TopN::OnWatermark(const Frontiers& frontiers) {
   if (!windowed_) return;
+  OnEpochEnd();  // what early windows are still to show
   late_.Advance(frontiers);
   while (!panes_.empty() && panes_.begin()->first < late_.closed_before()) {
     for (uint32_t slot : panes_.begin()->second) {
+      if (!shows_once_) break;
       after_.clear();
       AppendRanked(partitions_[slot], plan_.first, after_);
       for (const Ranked& ranked : after_) Add(ranked, 1);
@@ -411,7 +414,8 @@ OperatorDescription TopN::Describe() const {
   description.detail +=
       order.empty() ? " in order of arrival" : " in order of " + Join(order, ", ");
   if (plan_.last_wins) description.detail += ", the last of equal ones first";
-  description.changelog = windowed_ ? "append" : "retract";
+  if (plan_.early) description.detail += "; open windows shown every epoch";
+  description.changelog = shows_once_ ? "append" : "retract";
   if (windowed_) {
     description.state = "the best rows per open window and key";
     description.freed_by =

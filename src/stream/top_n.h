@@ -5,9 +5,10 @@
 //   append input      keeps the rows that are among the best N, and only those
 //   retracting input  keeps all rows: a better one may be taken away
 //   window            partitioned by a window's bound (append input): the result of a window is
-//                     emitted once, when the frontier has passed it, and freed with it
-// The first two update: at the end of an epoch they emit what changed, at most one row with weight
-// -1 and one with +1 per row shown.
+//                     emitted once, when the frontier has passed it, and freed with it; with
+//                     `early` it is shown from the first row on
+// The first two, and early windows, update: at the end of an epoch they emit what changed, at most
+// one row with weight -1 and one with +1 per row shown.
 //
 // Ties: on append input the row that came first has the better rank; with `last_wins` (keep the
 // last row by event time) the one that came last. On retracting input the row's bytes decide, as
@@ -47,6 +48,7 @@ struct TopNPlan {
   bool input_retracts = false;
   int pane = -1;                   // input column, one of `keys`, that bounds windows; -1: updating
   ColumnFrontier frontier;         // of `pane`
+  bool early = false;              // open windows are shown, too
   std::vector<std::string> names;  // of the input columns, for EXPLAIN
 };
 
@@ -94,6 +96,7 @@ class TopN : public Operator {
 
   TopNPlan plan_;
   bool windowed_;
+  bool shows_once_;                         // windows are shown when they are closed only
   std::vector<duckdb::idx_t> row_columns_;  // input columns that are no key
   RowCodec key_codec_;
   RowCodec row_codec_;

@@ -5,37 +5,11 @@
 #include <duckdb/common/types/timestamp.hpp>
 
 #include "stream/columns.h"
+#include "stream/pane_prefix.h"
 
 namespace millrace::stream {
 
 using duckdb::idx_t;
-
-namespace {
-
-constexpr char kPanePrefix = 'p';
-
-std::string PanePrefix(int64_t value) {
-  uint64_t ordered = static_cast<uint64_t>(value) ^ (1ULL << 63);
-  std::string prefix(9, kPanePrefix);
-  for (size_t i = 0; i < 8; i++) prefix[1 + i] = static_cast<char>(ordered >> (56 - 8 * i));
-  return prefix;
-}
-
-int64_t PaneOfPrefix(std::string_view key) {
-  uint64_t ordered = 0;
-  for (size_t i = 0; i < 8; i++) ordered = ordered << 8 | static_cast<unsigned char>(key[1 + i]);
-  return static_cast<int64_t>(ordered ^ (1ULL << 63));
-}
-
-std::vector<idx_t> AllBut(size_t count, size_t left_out) {
-  std::vector<idx_t> columns;
-  for (size_t i = 0; i < count; i++) {
-    if (i != left_out) columns.push_back(i);
-  }
-  return columns;
-}
-
-}  // namespace
 
 WindowAggregate::Pane::Pane(const AggregatePlan& plan, int64_t value)
     : groups(plan, PanePrefix(value)) {}
@@ -46,7 +20,7 @@ WindowAggregate::WindowAggregate(uint32_t id, AggregatePlan plan, size_t pane_co
       plan_(std::move(plan)),
       pane_column_(pane_column),
       late_(std::move(frontier), "window"),
-      key_columns_(AllBut(plan_.group_types.size(), pane_column)),
+      key_columns_(ColumnsBut(plan_.group_types.size(), pane_column)),
       codec_(Pick(plan_.group_types, key_columns_)) {}
 
 Status WindowAggregate::Open(const OperatorContext& context, const state::StateReader& state) {
@@ -54,7 +28,7 @@ Status WindowAggregate::Open(const OperatorContext& context, const state::StateR
   output_.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.OutputTypes());
   late_.Restore(state, id());
   std::vector<int64_t> values;
-  state.Scan(id(), {&kPanePrefix, 1}, [&](std::string_view key, std::string_view) {
+  state.Scan(id(), kPanesPrefix, [&](std::string_view key, std::string_view) {
     int64_t value = PaneOfPrefix(key);
     if (values.empty() || values.back() != value) values.push_back(value);
   });
