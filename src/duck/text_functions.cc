@@ -23,10 +23,16 @@ using duckdb::Vector;
 
 using Text = std::optional<std::string>;
 
-std::string_view View(const string_t& text) { return {text.GetData(), text.GetSize()}; }
+std::string_view View(const string_t& text) {
+  return {text.GetData(), text.GetSize()};
+}
 
-bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAsciiLetter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool IsAsciiDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 int HexDigit(char c) {
   if (IsAsciiDigit(c)) return c - '0';
@@ -251,7 +257,7 @@ Text JsonUnquote(std::string_view text) {
   bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
   if (!quoted) return std::string(text);
   std::string_view inner = text.substr(1, text.size() - 2);
-  static const std::map<char, char> escapes = {{'"', '"'},  {'\\', '\\'}, {'/', '/'}, {'b', '\b'},
+  static const std::map<char, char> escapes = {{'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'b', '\b'},
                                                {'f', '\f'}, {'n', '\n'},  {'r', '\r'}, {'t', '\t'}};
   std::string utf16;
   std::string result;
@@ -299,8 +305,8 @@ void BuildJson(DataChunk& args, ExpressionState&, Vector& result) {
   result.SetVectorType(duckdb::VectorType::FLAT_VECTOR);
   auto* made = duckdb::FlatVector::GetData<string_t>(result);
   for (duckdb::idx_t row = 0; row < count; row++) {
-    bool absent = duckdb::UnifiedVectorFormat::GetData<bool>(
-        columns[0])[columns[0].sel->get_index(row)];
+    bool absent =
+        duckdb::UnifiedVectorFormat::GetData<bool>(columns[0])[columns[0].sel->get_index(row)];
     std::string json(1, kObject ? '{' : '[');
     for (size_t c = 1; c < columns.size(); c += kObject ? 2 : 1) {
       size_t value = kObject ? c + 1 : c;
@@ -360,8 +366,8 @@ std::optional<Url> SplitUrl(std::string_view text) {
   }
   size_t bracket = url.host.rfind(']');  // of an IPv6 address
   size_t port = url.host.rfind(':');
-  bool has_port = port != std::string_view::npos &&
-                  (bracket == std::string_view::npos || bracket < port);
+  bool has_port =
+      port != std::string_view::npos && (bracket == std::string_view::npos || bracket < port);
   if (has_port) {
     for (char c : url.host.substr(port + 1)) {
       if (!IsAsciiDigit(c)) return std::nullopt;
@@ -371,7 +377,9 @@ std::optional<Url> SplitUrl(std::string_view text) {
   return url;
 }
 
-Text ParseUrl(std::string_view url, std::string_view part) { return UrlPart(url, part); }
+Text ParseUrl(std::string_view url, std::string_view part) {
+  return UrlPart(url, part);
+}
 
 Text ParseUrlKey(std::string_view url, std::string_view part, std::string_view key) {
   if (part != "QUERY") return std::nullopt;
