@@ -127,7 +127,11 @@ Status Catalog::AddFunction(const CreateFunction& definition) {
         .At(definition.name.span)
         .WithHint("an expression cannot be recursive");
   }
-  std::erase_if(functions_, [&](const auto& other) { return other.get() == before; });
+  for (auto& place : functions_) {
+    if (place.get() != before) continue;
+    place = std::move(function);  // where it was: others come after it and call it
+    return Status::Ok();
+  }
   functions_.push_back(std::move(function));
   return Status::Ok();
 }

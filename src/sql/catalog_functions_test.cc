@@ -48,7 +48,7 @@ TEST(Functions, ExpressionsAndStrings) {
   auto used = catalog.FunctionsIn({"both"});
   std::vector<std::string> names;
   for (const Function* function : used) names.push_back(function->name);
-  EXPECT_EQ(names, (std::vector<std::string>{"tag", "both", "twice"})) << "what both calls too";
+  EXPECT_EQ(names, (std::vector<std::string>{"tag", "twice", "both"})) << "what both calls too";
   EXPECT_TRUE(catalog.FunctionsIn({"neither"}).empty());
   EXPECT_TRUE(Load(catalog, "DROP FUNCTION answer; DROP FUNCTION IF EXISTS answer").ok());
   EXPECT_EQ(catalog.FindFunction("answer"), nullptr);

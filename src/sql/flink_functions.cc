@@ -81,6 +81,16 @@ void RegisterMacro(duckdb::ClientContext& context, duckdb::Catalog& catalog,
   parser.ParseQuery(std::string(statement));
   auto& create = parser.statements.at(0)->Cast<duckdb::CreateStatement>();
   auto& info = create.info->Cast<duckdb::CreateMacroInfo>();
+  // Below SQL nobody resolves the names of the parameters' types.
+  for (auto& macro : info.macros) {
+    for (LogicalType& type : macro->types) {
+      std::string name = type.ToString();
+      if (name.starts_with("\"")) name = name.substr(1, name.size() - 2);
+      if (type.id() != duckdb::LogicalTypeId::UNKNOWN) {
+        type = LogicalType(duckdb::TransformStringToLogicalTypeId(name));
+      }
+    }
+  }
   info.schema = DEFAULT_SCHEMA;
   info.internal = catalog.IsSystemCatalog();
   info.on_conflict = duckdb::OnCreateConflict::IGNORE_ON_CONFLICT;

@@ -110,6 +110,11 @@ void TextOf(DataChunk& args, ExpressionState&, Vector& result) {
 
 // Plain types need no function of ours.
 duckdb::unique_ptr<duckdb::Expression> BindText(duckdb::FunctionBindExpressionInput& input) {
+  if (input.children[0]->return_type.id() == LogicalTypeId::TIMESTAMP_TZ) {
+    // As the session's time zone has it, without naming it.
+    input.children[0] = duckdb::BoundCastExpression::AddCastToType(
+        input.context, std::move(input.children[0]), LogicalType::TIMESTAMP);
+  }
   if (!CastsAlike(input.children[0]->return_type)) return nullptr;
   return duckdb::BoundCastExpression::AddCastToType(input.context, std::move(input.children[0]),
                                                     LogicalType::VARCHAR);
