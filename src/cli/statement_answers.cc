@@ -171,7 +171,8 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
   if (show.what == "DATABASES") return NameList("database", {"default_database"});
   if (show.what == "CATALOGS") return NameList("catalog", {"default_catalog"});
   return Status(Code::kUnsupported, fmt::format("SHOW {} is not supported", show.what))
-      .WithHint("there is SHOW TABLES, VIEWS, FUNCTIONS, JOBS, COLUMNS FROM t, CREATE TABLE t, CREATE VIEW v");
+      .WithHint("there is SHOW TABLES, VIEWS, FUNCTIONS, JOBS, COLUMNS FROM t, CREATE TABLE t, "
+                "CREATE VIEW v");
 }
 
 Result<std::string> AnswerDescribe(const project::Project& project, const sql::Name& name) {

@@ -88,7 +88,9 @@ std::vector<const sql::Function*> FunctionsOf(const sql::Catalog& catalog,
   }
   for (const sql::Table* table : catalog.Tables()) {
     if (!bound.count(table->name)) continue;
-    for (const sql::ComputedColumn& column : table->computed) AddNames(column.expression.text, names);
+    for (const sql::ComputedColumn& column : table->computed) {
+      AddNames(column.expression.text, names);
+    }
     for (const sql::Check& check : table->checks) AddNames(check.expression.text, names);
     if (table->watermark) AddNames(table->watermark->expression.text, names);
   }

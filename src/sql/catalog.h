@@ -109,7 +109,8 @@ struct Function {
 
 class Catalog {
  public:
-  // Applies CREATE TABLE, VIEW and FUNCTION and DROP TABLE/VIEW/FUNCTION; every other statement is ignored.
+  // Applies CREATE TABLE, VIEW and FUNCTION and DROP TABLE/VIEW/FUNCTION; every other statement is
+  // ignored.
   Status Apply(const Statement& statement);
 
   // Checks a definition and adds it. kAlreadyExists for a name in use, unless IF NOT EXISTS (then

@@ -169,7 +169,8 @@ Status DefineFunctions(const Catalog& catalog, duck::Planner& planner) {
       if (!bound.ok()) {
         Status status = bound.status();
         int column = status.span().column - static_cast<int>(kSelect.size());
-        return std::move(status).At(function->body.Locate(static_cast<size_t>(std::max(column, 1) - 1)));
+        return std::move(status).At(
+            function->body.Locate(static_cast<size_t>(std::max(column, 1) - 1)));
       }
     }
     MR_RETURN_IF_ERROR(planner.Define(function->Statement()));

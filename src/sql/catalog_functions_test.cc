@@ -1,6 +1,6 @@
 // CREATE FUNCTION: parsed, resolved, and used in a planner.
-#include <duckdb.hpp>
 #include <gtest/gtest.h>
+#include <duckdb.hpp>
 
 #include "sql/catalog.h"
 #include "sql/parser.h"
@@ -32,7 +32,7 @@ TEST(Functions, ExpressionsAndStrings) {
         AS price / (1 + rate);
       CREATE TEMPORARY FUNCTION tag(s STRING, n INT) AS 'UPPER(s) || ''#'' || CAST(n AS STRING)';
       CREATE TEMPORARY SYSTEM FUNCTION twice(x) LANGUAGE SQL AS x + x;
-      CREATE FUNCTION both(s STRING) RETURNS STRING AS tag(s, twice(2)) LANGUAGE SQL;
+      CREATE FUNCTION pair(s STRING) RETURNS STRING AS tag(s, twice(2)) LANGUAGE SQL;
       CREATE FUNCTION answer() RETURNS INT AS 42;
       CREATE FUNCTION `s`(s ROW<s INT>) RETURNS INT AS s.s;
       CREATE FUNCTION IF NOT EXISTS answer() AS 7;
@@ -40,15 +40,15 @@ TEST(Functions, ExpressionsAndStrings) {
   ASSERT_TRUE(status.ok()) << status.ToString();
   EXPECT_EQ(Value(catalog, "net(119, 0.19)"), "100.00");
   EXPECT_EQ(Value(catalog, "NET(CAST(NULL AS INT), 0.19)"), "NULL");
-  EXPECT_EQ(Value(catalog, "tag('a', 1) || both('b')"), "A#1B#4");
+  EXPECT_EQ(Value(catalog, "tag('a', 1) || pair('b')"), "A#1B#4");
   EXPECT_EQ(Value(catalog, "answer() + twice(1.5)"), "45.0");
   EXPECT_EQ(Value(catalog, "s(CAST(ROW(3) AS ROW<s INT>))"), "3");
   EXPECT_EQ(catalog.FindFunction("Net")->Signature(),
             "net(price DECIMAL(10, 2), rate DECIMAL(4, 2)) RETURNS DECIMAL(10, 2)");
-  auto used = catalog.FunctionsIn({"both"});
+  auto used = catalog.FunctionsIn({"pair"});
   std::vector<std::string> names;
   for (const Function* function : used) names.push_back(function->name);
-  EXPECT_EQ(names, (std::vector<std::string>{"tag", "twice", "both"})) << "what both calls too";
+  EXPECT_EQ(names, (std::vector<std::string>{"tag", "twice", "pair"})) << "what pair calls too";
   EXPECT_TRUE(catalog.FunctionsIn({"neither"}).empty());
   EXPECT_TRUE(Load(catalog, "DROP FUNCTION answer; DROP FUNCTION IF EXISTS answer").ok());
   EXPECT_EQ(catalog.FindFunction("answer"), nullptr);
@@ -75,7 +75,8 @@ TEST(Functions, Errors) {
   has("CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE HTTP AS 'http://x'", "language \"HTTP\"");
   has("CREATE FUNCTION f AS 'com.example.F'", "a class is not supported");
   has("CREATE FUNCTION upper(a INT) AS a", "function UPPER is built in");
-  has("CREATE FUNCTION f(a INT) AS a; CREATE FUNCTION F(a INT) AS a", "its definition is at f.sql:1");
+  has("CREATE FUNCTION f(a INT) AS a; CREATE FUNCTION F(a INT) AS a",
+      "its definition is at f.sql:1");
   has("CREATE FUNCTION total(a INT) AS a; DROP FUNCTION totl", "did you mean \"total\"");
   has("CREATE FUNCTION f(a INT) AS RAND()", "function RAND is not supported");
 }

@@ -77,8 +77,12 @@ const std::vector<std::string_view>& MacroStatements() {
       "CREATE MACRO mr_floor_time(unit, t DATE) AS CAST(mr_trunc(unit, t) AS DATE), "
       "(unit, t TIME) AS CAST(mr_trunc(unit, DATE '2000-01-01' + t) AS TIME), "
       "(unit, t TIMESTAMPTZ) AS mr_trunc(unit, t), (unit, t TIMESTAMP) AS mr_trunc(unit, t)",
-      "CREATE MACRO mr_ceil_time(unit, t, step) AS CASE WHEN mr_floor_time(unit, t) = t "
+      "CREATE MACRO mr_ceil(unit, t, step) AS CASE WHEN mr_floor_time(unit, t) = t "
       "THEN t ELSE mr_floor_time(unit, mr_floor_time(unit, t) + step) END",
+      "CREATE MACRO mr_ceil_time(unit, t DATE, step) AS CAST(mr_ceil(unit, t, step) AS DATE), "
+      "(unit, t TIME, step) AS mr_ceil(unit, t, step), "
+      "(unit, t TIMESTAMPTZ, step) AS mr_ceil(unit, t, step), "
+      "(unit, t TIMESTAMP, step) AS mr_ceil(unit, t, step)",
       "CREATE MACRO mr_add_time(t DATE, i) AS CAST(t + i AS DATE), (t TIMESTAMPTZ, i) AS t + i, "
       "(t TIMESTAMP, i) AS t + i",
 

@@ -26,7 +26,7 @@ const std::vector<FunctionSpec>& JsonFunctions() {
        "any value as JSON",
        "JSON_STRING(ARRAY[1, 2])",
        {{1, 1, "CAST(to_json($1) AS VARCHAR)"}},
-       "a TIMESTAMP has a blank for the T; fields of a ROW without names are f0, f1"},
+       "a TIMESTAMP has a blank for the T, a DECIMAL no trailing zeros, an unnamed field no name"},
       {"JSON_OBJECT", "JSON_OBJECT([[KEY] key VALUE value] … [{NULL | ABSENT} ON NULL])",
        "a JSON object; other JSON functions inside are nested",
        "JSON_OBJECT('K1' VALUE 'V1', 'K2' VALUE 2)"},

@@ -20,7 +20,9 @@ std::string Cell(std::string_view text) {
   return result;
 }
 
-std::string Quoted(std::string_view text) { return "`" + Cell(text) + "`"; }
+std::string Quoted(std::string_view text) {
+  return "`" + Cell(text) + "`";
+}
 
 Result<std::string> Evaluate(duckdb::Connection& connection, std::string_view expression) {
   Fragment fragment;
@@ -54,7 +56,8 @@ const std::vector<TypeDescription>& TypeDescriptions() {
       {"BOOLEAN", "BOOLEAN", ""},
       {"TINYINT, SMALLINT, INT, BIGINT", "the same", "8, 16, 32, 64 bits with a sign"},
       {"FLOAT, DOUBLE", "the same", "IEEE 754"},
-      {"DECIMAL(p, s)", "DECIMAL", "p to 38 digits, s of them behind the point; (10, 0) if not given"},
+      {"DECIMAL(p, s)", "DECIMAL",
+       "p to 38 digits, s of them behind the point; (10, 0) if not given"},
       {"STRING, VARCHAR(n)", "VARCHAR", "UTF-8; a CAST cuts to n characters, nothing else does"},
       {"CHAR(n)", "VARCHAR", "a CAST cuts, or fills up with blanks"},
       {"BYTES, VARBINARY(n), BINARY(n)", "BLOB", "a CAST cuts, BINARY also fills up with zeros"},
@@ -81,7 +84,8 @@ Result<std::string> RenderReference() {
   MR_ASSIGN_OR_RETURN(auto planner, NewFlinkPlanner());
   std::string page = "## Types\n| Flink | here | |\n|---|---|---|\n";
   for (const TypeDescription& type : TypeDescriptions()) {
-    page += "| " + Quoted(type.name) + " | " + Cell(type.duckdb) + " | " + Cell(type.meaning) + " |\n";
+    page +=
+        "| " + Quoted(type.name) + " | " + Cell(type.duckdb) + " | " + Cell(type.meaning) + " |\n";
   }
   std::string differences;
   for (const FunctionGroup& group : FunctionGroups()) {

@@ -12,9 +12,9 @@
 namespace millrace::sql {
 
 struct TypeDescription {
-  std::string_view name;      // as in Flink
-  std::string_view duckdb;    // what it is here
-  std::string_view meaning;   // its range
+  std::string_view name;     // as in Flink
+  std::string_view duckdb;   // what it is here
+  std::string_view meaning;  // its range
 };
 const std::vector<TypeDescription>& TypeDescriptions();
 
@@ -27,8 +27,10 @@ Result<std::string> RenderReference();
 // For a terminal: one line per function; with a name only those that have it, with an example.
 Result<std::string> RenderFunctionList(const std::string& name);
 
-// The text of a page with what stands between the two marks replaced. kInvalidArgument without marks.
-inline constexpr std::string_view kGeneratedBegin = "<!-- generated: millrace functions --markdown -->\n";
+// The text of a page with what stands between the two marks replaced. kInvalidArgument without
+// marks.
+inline constexpr std::string_view kGeneratedBegin =
+    "<!-- generated: millrace functions --markdown -->\n";
 inline constexpr std::string_view kGeneratedEnd = "<!-- end of what is generated -->\n";
 Result<std::string> ReplaceGenerated(const std::string& page, const std::string& generated);
 
