@@ -54,6 +54,7 @@ struct AllOptions {
   VerifyOptions verify;
   ExplainOptions explain;
   ConnectorsOptions connectors;
+  FunctionsOptions functions;
 };
 
 using Command = std::function<int()>;
@@ -472,6 +473,11 @@ void CommandLine::AddLooking() {
                              [this] { return RunConnectors(options_.connectors); });
   connectors->add_option("name", options_.connectors.name, "One of them")->type_name("NAME");
   connectors->add_flag("--markdown", options_.connectors.markdown, "As a page of the reference");
+  CLI::App* functions = Add(kLook, "functions", "The functions of SQL, each with an example",
+                            "Examples:\n  millrace functions\n  millrace functions split_index",
+                            [this] { return RunFunctions(options_.functions); });
+  functions->add_option("name", options_.functions.name, "One of them")->type_name("NAME");
+  functions->add_flag("--markdown", options_.functions.markdown, "As part of the reference");
 }
 
 int CommandLine::Complain(const CLI::ParseError& error, int argc, const char* const* argv) {

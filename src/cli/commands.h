@@ -150,4 +150,10 @@ struct ConnectorsOptions {
 };
 int RunConnectors(const ConnectorsOptions& options);
 
+struct FunctionsOptions {
+  std::string name;
+  bool markdown = false;
+};
+int RunFunctions(const FunctionsOptions& options);
+
 }  // namespace millrace::cli

@@ -8,7 +8,8 @@
 #include "base/units.h"
 #include "cli/text_table.h"
 #include "job/scan_schema.h"
-#include "sql/functions.h"
+#include "sql/catalog.h"
+#include "sql/function_spec.h"
 #include "sql/types.h"
 
 namespace millrace::cli {
@@ -16,8 +17,8 @@ namespace millrace::cli {
 namespace {
 
 // All columns with their types, computed ones too, in SELECT * order.
-Result<model::Schema> ColumnsOf(const sql::Table& table) {
-  MR_ASSIGN_OR_RETURN(auto planner, sql::NewFlinkPlanner());
+Result<model::Schema> ColumnsOf(const sql::Catalog& catalog, const sql::Table& table) {
+  MR_ASSIGN_OR_RETURN(auto planner, sql::NewFlinkPlanner(catalog));
   MR_ASSIGN_OR_RETURN(job::BoundTable bound, job::BindTable(table, *planner));
   return bound.scan.schema;
 }
@@ -51,6 +52,20 @@ std::string NameList(const std::string& header, const std::vector<std::string>& 
   return table.Render(true);
 }
 
+// The project's own functions, then the built-in ones.
+std::string FunctionList(const sql::Catalog& catalog) {
+  TextTable table({{"function"}, {"signature"}, {"meaning"}});
+  for (const sql::Function* function : catalog.Functions()) {
+    table.Add({function->name, function->Signature(), function->flink.text});
+  }
+  for (const sql::FunctionGroup& group : sql::FunctionGroups()) {
+    for (const sql::FunctionSpec& spec : group.functions) {
+      table.Add({std::string(spec.name), std::string(spec.signature), std::string(spec.meaning)});
+    }
+  }
+  return table.Render(true);
+}
+
 std::string QuoteName(const std::string& name) {
   return "`" + name + "`";
 }
@@ -61,8 +76,8 @@ std::string QuoteNames(const std::vector<std::string>& names) {
   return Join(quoted, ", ");
 }
 
-Result<std::string> CreateTableText(const sql::Table& table) {
-  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(table));
+Result<std::string> CreateTableText(const sql::Catalog& catalog, const sql::Table& table) {
+  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(catalog, table));
   std::vector<std::string> lines;
   for (const model::Column& column : columns.columns) {
     std::string extras = ExtrasOf(table, column.name);
@@ -139,7 +154,7 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
   std::vector<std::string> names;
   if (show.what == "CREATE TABLE") {
     MR_ASSIGN_OR_RETURN(const sql::Table* table, project.catalog().GetTable(show.name));
-    return CreateTableText(*table);
+    return CreateTableText(project.catalog(), *table);
   }
   if (show.what == "CREATE VIEW") return CreateViewText(project, show.name);
   if (show.what == "COLUMNS") return AnswerDescribe(project, show.name);
@@ -148,6 +163,7 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
     for (const sql::View* view : project.catalog().Views()) names.push_back(view->name);
     return NameList("view", names);
   }
+  if (show.what == "FUNCTIONS") return FunctionList(project.catalog());
   if (show.what == "JOBS") {
     for (const project::JobStatement& job : project.jobs()) names.push_back(job.settings.name);
     return NameList("job", names);
@@ -155,12 +171,13 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
   if (show.what == "DATABASES") return NameList("database", {"default_database"});
   if (show.what == "CATALOGS") return NameList("catalog", {"default_catalog"});
   return Status(Code::kUnsupported, fmt::format("SHOW {} is not supported", show.what))
-      .WithHint("there is SHOW TABLES, VIEWS, JOBS, COLUMNS FROM t, CREATE TABLE t, CREATE VIEW v");
+      .WithHint("there is SHOW TABLES, VIEWS, FUNCTIONS, JOBS, COLUMNS FROM t, CREATE TABLE t, "
+                "CREATE VIEW v");
 }
 
 Result<std::string> AnswerDescribe(const project::Project& project, const sql::Name& name) {
   MR_ASSIGN_OR_RETURN(const sql::Table* table, project.catalog().GetTable(name));
-  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(*table));
+  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(project.catalog(), *table));
   TextTable text({{"name"}, {"type"}, {"null"}, {"key"}, {"extras"}, {"watermark"}});
   for (const model::Column& column : columns.columns) {
     bool timed = table->watermark && table->watermark->column.size() == 1 &&

@@ -10,6 +10,7 @@
 
 #include "duck/door.h"
 #include "duck/temporal_marks.h"
+#include "duck/text_functions.h"
 
 namespace millrace::duck {
 
@@ -157,7 +158,7 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   const LogicalType tz = LogicalType::TIMESTAMP_TZ;
   const LogicalType n = LogicalType::BIGINT;
   const LogicalType list = LogicalType::LIST(ts);
-  std::vector<duckdb::ScalarFunctionSet> sets;
+  std::vector<duckdb::ScalarFunctionSet> sets = TextFunctions();
   auto add = [&](const char* name, duckdb::vector<LogicalType> more, const LogicalType& returns,
                  duckdb::scalar_function_t function) {
     duckdb::ScalarFunctionSet set(name);

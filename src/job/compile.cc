@@ -80,6 +80,27 @@ Status DefineTables(const sql::Catalog& catalog, const std::string* query,
   return Status::Ok();
 }
 
+// The user-defined functions that a query, the views and the tables below it call.
+std::vector<const sql::Function*> FunctionsOf(const sql::Catalog& catalog,
+                                              const sql::Rewritten& query,
+                                              const std::set<std::string>& views,
+                                              const BoundTables& bound) {
+  std::set<std::string> names;
+  AddNames(query.text, names);
+  for (const sql::View* view : catalog.Views()) {
+    if (views.count(view->name)) AddNames(view->query.text, names);
+  }
+  for (const sql::Table* table : catalog.Tables()) {
+    if (!bound.count(table->name)) continue;
+    for (const sql::ComputedColumn& column : table->computed) {
+      AddNames(column.expression.text, names);
+    }
+    for (const sql::Check& check : table->checks) AddNames(check.expression.text, names);
+    if (table->watermark) AddNames(table->watermark->expression.text, names);
+  }
+  return catalog.FunctionsIn(names);
+}
+
 bool IsText(const LogicalType& type) {
   return type.id() == LogicalTypeId::VARCHAR || type.id() == LogicalTypeId::CHAR;
 }
@@ -266,6 +287,7 @@ std::string Fingerprint(const CompiledJob& job) {
   for (size_t i = 0; i < job.plan.names.size(); i++) {
     text += fmt::format("{} {},", job.plan.names[i], job.plan.types[i].ToString());
   }
+  for (const sql::Function* function : job.functions) text += "\n" + function->Statement();
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
@@ -322,7 +344,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   if (!options.ok()) return std::move(options).status().At(job->sink->span);
 
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(insert.query));
-  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
+  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner(catalog));
   BoundTables bound;
   std::set<std::string> views;
   MR_ASSIGN_OR_RETURN(model::Schema result,
@@ -330,6 +352,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   for (const sql::View* view : catalog.Views()) {
     if (views.count(view->name)) job->views.push_back(view);
   }
+  job->functions = FunctionsOf(catalog, rewritten, views, bound);
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
   MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, catalog, binder));
@@ -348,11 +371,12 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   job->sql = select.query.text;
   job->name = settings.name.empty() ? "select" : settings.name;
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(select.query));
-  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner());
+  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner(catalog));
   BoundTables bound;
   std::set<std::string> views;
   MR_RETURN_IF_ERROR(
       DefineAndDescribe(catalog, rewritten, settings, *job->planner, bound, views).status());
+  job->functions = FunctionsOf(catalog, rewritten, views, bound);
   MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);

@@ -101,6 +101,7 @@ struct CompiledJob {
   // views that it reads, in order of definition.
   std::string batch_query;
   std::vector<const sql::View*> views;
+  std::vector<const sql::Function*> functions;  // user-defined ones that it calls
   const sql::Table* sink = nullptr;  // null: SELECT, rows go to the caller
   Binding sink_binding;
   // Equal for two compilations exactly when one can go on with the other's state.

@@ -142,7 +142,8 @@ void Project::AddScript(const std::string& text, const std::string& path,
       for (const sql::Insert& one : statements->inserts) add_job(one);
     } else if (const auto* table = statement.As<sql::CreateTable>()) {
       AddTable(*table, faults);
-    } else if (statement.As<sql::CreateView>() || statement.As<sql::Drop>()) {
+    } else if (statement.As<sql::CreateView>() || statement.As<sql::CreateFunction>() ||
+               statement.As<sql::Drop>()) {
       Status applied = catalog_.Apply(statement);
       if (!applied.ok()) faults.push_back(std::move(applied));
     } else if (!statement.As<sql::Reset>()) {

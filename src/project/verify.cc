@@ -159,6 +159,7 @@ class Verifier {
                                                    "approx_count_distinct"};
     std::vector<std::string> texts = {job_->batch_query};
     for (const sql::View* view : job_->views) texts.push_back(view->query.text);
+    for (const sql::Function* function : job_->functions) texts.push_back(function->body.text);
     for (const std::string& text : texts) {
       const sql::Lexed lexed = sql::Lex(text, {});
       for (size_t i = 0; i + 1 < lexed.tokens.size(); i++) {
@@ -401,6 +402,9 @@ class Verifier {
   }
 
   Status ComputeBatch() {
+    for (const sql::Function* function : job_->functions) {
+      MR_RETURN_IF_ERROR(Execute(function->Statement()));
+    }
     for (const sql::View* view : job_->views) {
       std::vector<std::string> columns;
       for (const std::string& column : view->columns) columns.push_back(QuoteIdentifier(column));

@@ -38,7 +38,7 @@ struct Checks {
 
 Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project& project) {
   auto schemas = std::make_unique<TopicSchemas>();
-  MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner());
+  MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
     std::string topic = table->Option("topic");
     if (table->Option("connector") != "kafka" || topic.empty() || schemas->schemas_.count(topic))

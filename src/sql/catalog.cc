@@ -210,7 +210,9 @@ Status Catalog::Remove(const Drop& drop) {
 Status Catalog::Apply(const Statement& statement) {
   if (const auto* table = statement.As<CreateTable>()) return AddTable(*table);
   if (const auto* view = statement.As<CreateView>()) return AddView(*view);
+  if (const auto* function = statement.As<CreateFunction>()) return AddFunction(*function);
   const auto* drop = statement.As<Drop>();
+  if (drop && drop->kind == ObjectKind::kFunction) return RemoveFunction(*drop);
   if (drop && (drop->kind == ObjectKind::kTable || drop->kind == ObjectKind::kView)) {
     return Remove(*drop);
   }

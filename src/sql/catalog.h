@@ -9,11 +9,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "duck/planner.h"
 #include "model/schema.h"
 #include "sql/rewriter.h"
 #include "sql/statement.h"
@@ -89,20 +91,44 @@ struct View {
   SourceSpan span;
 };
 
+// A function that a script defines: a macro of DuckDB's.
+struct Function {
+  std::string name;
+  std::vector<FunctionParameter> parameters;
+  Fragment flink;   // the body, as written
+  Rewritten body;   // each parameter cast to its type
+  Fragment returns; // the type, or empty
+  std::vector<std::string> calls;  // what the body calls, in lower case
+  SourceSpan span;
+
+  // `f(a INT) RETURNS INT`.
+  std::string Signature() const;
+  // DuckDB's statement, e.g. CREATE OR REPLACE TEMP MACRO "f"("a") AS (…).
+  std::string Statement() const;
+};
+
 class Catalog {
  public:
-  // Applies CREATE TABLE, CREATE VIEW and DROP TABLE/VIEW; every other statement is ignored.
+  // Applies CREATE TABLE, VIEW and FUNCTION and DROP TABLE/VIEW/FUNCTION; every other statement is
+  // ignored.
   Status Apply(const Statement& statement);
 
   // Checks a definition and adds it. kAlreadyExists for a name in use, unless IF NOT EXISTS (then
   // nothing changes). LIKE is resolved against the tables already here.
   Status AddTable(const CreateTable& definition);
   Status AddView(const CreateView& definition);
+  // Also refuses names of built-in functions, and recursion.
+  Status AddFunction(const CreateFunction& definition);
   Status Remove(const Drop& drop);
 
   // Null when there is none. `name` may be qualified ("db.t"): the part after the last dot counts.
   const Table* FindTable(std::string_view name) const;
   const View* FindView(std::string_view name) const;
+  const Function* FindFunction(std::string_view name) const;
+  // In order of definition, so that a function comes after those that it calls.
+  std::vector<const Function*> Functions() const;
+  // Those among them that these words (names in a query, lower case) and their bodies call.
+  std::vector<const Function*> FunctionsIn(const std::set<std::string>& words) const;
   // As FindTable, but with kUnknownTable and did-you-mean at `name.span`.
   Result<const Table*> GetTable(const Name& name) const;
 
@@ -123,8 +149,18 @@ class Catalog {
   const Entry* Find(std::string_view name) const;
   Status CheckFree(const Name& name) const;
 
+  Status RemoveFunction(const Drop& drop);
+  bool Calls(const std::string& caller, const std::string& callee) const;
+
   std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<Function>> functions_;
 };
+
+// Makes the functions known to a connection, and checks the bodies whose parameters have types.
+// Errors point into the function's definition. Repeatable.
+Status DefineFunctions(const Catalog& catalog, duck::Planner& planner);
+// A planner for the Flink dialect that knows the catalog's functions.
+Result<std::unique_ptr<duck::Planner>> NewFlinkPlanner(const Catalog& catalog);
 
 // Checks a CREATE TABLE on its own (no LIKE) and resolves it. Errors: kType, kUnknownColumn, kBind,
 // each with its position and what to write instead.

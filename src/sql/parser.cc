@@ -3,6 +3,7 @@
 #include "sql/parser.h"
 
 #include "base/strings.h"
+#include "sql/create_function.h"
 #include "sql/create_table.h"
 #include "sql/cursor.h"
 #include "sql/refused_statements.h"
@@ -259,6 +260,15 @@ class ScriptParser {
       return Status::Ok();
     }
     if (cursor_.AcceptWord("VIEW")) return ParseView(body, or_replace, temporary);
+    cursor_.AcceptWord("SYSTEM");
+    if (cursor_.AcceptWord("FUNCTION")) {
+      CreateFunction function;
+      function.or_replace = or_replace;
+      function.temporary = temporary;
+      MR_RETURN_IF_ERROR(ParseFunctionBody(cursor_, function));
+      body = std::move(function);
+      return Status::Ok();
+    }
     bool catalog = cursor_.Peek().Is("CATALOG");
     if (!or_replace && !temporary && (catalog || cursor_.Peek().Is("DATABASE"))) {
       cursor_.Next();
@@ -274,7 +284,7 @@ class ScriptParser {
       body = std::move(database);
       return Status::Ok();
     }
-    return cursor_.Unexpected("TABLE, VIEW, DATABASE or CATALOG after \"CREATE\"");
+    return cursor_.Unexpected("TABLE, VIEW, FUNCTION, DATABASE or CATALOG after \"CREATE\"");
   }
 
   Status ParseView(Statement::Body& body, bool or_replace, bool temporary) {
@@ -306,16 +316,19 @@ class ScriptParser {
     cursor_.Next();
     Drop drop;
     drop.temporary = cursor_.AcceptWord("TEMPORARY");
+    cursor_.AcceptWord("SYSTEM");
     if (cursor_.AcceptWord("TABLE")) {
       drop.kind = ObjectKind::kTable;
     } else if (cursor_.AcceptWord("VIEW")) {
       drop.kind = ObjectKind::kView;
+    } else if (cursor_.AcceptWord("FUNCTION")) {
+      drop.kind = ObjectKind::kFunction;
     } else if (cursor_.AcceptWord("DATABASE")) {
       drop.kind = ObjectKind::kDatabase;
     } else if (cursor_.AcceptWord("CATALOG")) {
       drop.kind = ObjectKind::kCatalog;
     } else {
-      return cursor_.Unexpected("TABLE, VIEW, DATABASE or CATALOG after \"DROP\"");
+      return cursor_.Unexpected("TABLE, VIEW, FUNCTION, DATABASE or CATALOG after \"DROP\"");
     }
     drop.if_exists = cursor_.AcceptWords({"IF", "EXISTS"});
     MR_ASSIGN_OR_RETURN(drop.name, cursor_.ExpectName("a name"));
@@ -488,7 +501,7 @@ std::string Name::ToString() const { return Join(parts, "."); }
 
 const char* StatementName(const Statement& statement) {
   static constexpr const char* kNames[] = {
-      "CREATE TABLE", "CREATE VIEW", "INSERT", "STATEMENT SET", "SET",      "RESET", "EXPLAIN",
+      "CREATE TABLE", "CREATE VIEW", "CREATE FUNCTION", "INSERT", "STATEMENT SET", "SET",      "RESET", "EXPLAIN",
       "SELECT",       "DROP",        "SHOW",   "DESCRIBE",      "USE",      "CREATE DATABASE"};
   static_assert(std::size(kNames) == std::variant_size_v<Statement::Body>);
   return kNames[statement.body.index()];

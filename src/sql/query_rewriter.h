@@ -27,6 +27,8 @@ class QueryRewriter {
         cursor_(original_.text, tokens, original.span.file) {}
 
   Result<Rewritten> Run();
+  // As Run, with parameters in place of columns.
+  Result<Rewritten> RunFunction(const CreateFunction& function);
 
  private:
   // Tokens [begin, end) of an argument; `name` of a named one (NAME => …), upper case.
@@ -52,6 +54,7 @@ class QueryRewriter {
   void CopyToken(size_t i, Piece& out) const;
   void QuoteName(size_t i, Piece& out) const;
   bool MayBeName(size_t i) const;
+  bool Parameter(size_t i, Piece& out) const;
 
   // rewrite_functions.cc
   // The call whose name is at i; moves i past its ")".
@@ -70,8 +73,7 @@ class QueryRewriter {
   Status TimestampDiff(size_t i, const std::vector<Argument>& arguments, Piece& out);
   // DATE_FORMAT, TO_TIMESTAMP … with a literal pattern as the second argument.
   Result<bool> WithPattern(size_t i, const std::vector<Argument>& arguments, Piece& out);
-  Status RegexpReplace(size_t i, const std::vector<Argument>& arguments, Piece& out);
-  Status JsonValue(size_t i, size_t close, Piece& out);
+  Result<bool> SubstringFrom(size_t i, size_t close, Piece& out);
   Result<bool> FirstOrLast(size_t i, size_t close, const std::vector<Argument>& arguments,
                            Piece& out);
   std::vector<Argument> SplitArguments(size_t open, size_t close) const;
@@ -80,6 +82,22 @@ class QueryRewriter {
   Result<std::string> UnitOf(const Argument& argument) const;
   Status CheckCount(size_t i, const std::vector<Argument>& arguments, size_t low,
                     size_t high) const;
+
+  // rewrite_json.cc
+  struct OnNull {
+    size_t end;
+    bool absent;
+  };
+  // A JSON function whose name is at i; false if it is some other function.
+  Result<bool> Json(size_t i, size_t close, Piece& out);
+  OnNull TakeOnNull(size_t begin, size_t close, bool absent) const;
+  Status JsonItem(size_t begin, size_t end, Piece& out);
+  Status JsonConstructor(size_t i, size_t close, Piece& out);
+  Status JsonKey(size_t& begin, size_t end, Piece& out);
+  Status JsonAggregate(size_t i, size_t close, Piece& out);
+  Status JsonFallback(size_t i, size_t close, Piece& empty, Piece& wrong);
+  Status JsonAtPath(size_t i, size_t close, Piece& out);
+  bool IsJson(size_t& i, Piece& out) const;
 
   // rewrite_windows.cc
   // TUMBLE(…) and so on, in FROM or as a group window; false if it is some other function.
@@ -103,6 +121,7 @@ class QueryRewriter {
   const std::vector<Token>& tokens_;
   TokenCursor cursor_;
   int depth_ = 0;
+  const std::vector<FunctionParameter>* parameters_ = nullptr;  // of a function's body
 };
 
 }  // namespace millrace::sql

@@ -34,26 +34,6 @@ std::string ForParsing(const std::string& strftime) {
   return result;
 }
 
-// Java's "$1" and "\x" in a replacement text as RE2's "\1" and "\\".
-std::string ConvertReplacement(const std::string& java) {
-  std::string result;
-  for (size_t i = 0; i < java.size(); i++) {
-    bool more = i + 1 < java.size();
-    if (java[i] == '$' && more && java[i + 1] >= '0' && java[i + 1] <= '9') {
-      result += '\\';
-    } else if (java[i] == '\\' && more) {
-      i++;
-      if (java[i] == '\\') result += '\\';
-      result += java[i];
-    } else if (java[i] == '\\') {
-      result += "\\\\";
-    } else {
-      result += java[i];
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 std::vector<QueryRewriter::Argument> QueryRewriter::SplitArguments(size_t open,
@@ -117,10 +97,13 @@ Result<bool> QueryRewriter::Function(size_t& i, size_t end, Piece& out) {
   };
   if (name == "CAST" || name == "TRY_CAST") return done(Cast(i, close, out));
   if (name == "OVERLAY") return done(Overlay(i, close, out));
-  if (name == "JSON_VALUE" || name == "JSON_QUERY") return done(JsonValue(i, close, out));
-  Result<bool> handled = false;
+  Result<bool> handled = Json(i, close, out);
+  if (!handled.ok()) return handled;
+  if (*handled) return done(Status::Ok());
   if (name == "EXTRACT") {
     handled = Extract(i, close, out);
+  } else if (name == "SUBSTRING") {
+    handled = SubstringFrom(i, close, out);
   } else if (name == "FLOOR" || name == "CEIL" || name == "CEILING") {
     handled = FloorOrCeil(i, close, out);
   } else {
@@ -132,8 +115,8 @@ Result<bool> QueryRewriter::Function(size_t& i, size_t end, Piece& out) {
   std::vector<Argument> arguments;
   auto rules = FindFunctionRules(name);
   static const std::set<std::string, std::less<>> kOwn = {
-      "CONCAT",  "TIMESTAMPADD",  "TIMESTAMPDIFF",  "REGEXP_REPLACE", "FIRST_VALUE", "LAST_VALUE",
-      "TO_DATE", "DATE_FORMAT",   "TO_TIMESTAMP",   "FROM_UNIXTIME",  "UNIX_TIMESTAMP"};
+      "CONCAT",  "TIMESTAMPADD", "TIMESTAMPDIFF", "FIRST_VALUE",   "LAST_VALUE",
+      "TO_DATE", "DATE_FORMAT",  "TO_TIMESTAMP",  "FROM_UNIXTIME", "UNIX_TIMESTAMP"};
   if (rules.empty() && !kOwn.contains(name)) return false;
   arguments = SplitArguments(i + 1, close);
   for (const Argument& argument : arguments) {
@@ -144,7 +127,6 @@ Result<bool> QueryRewriter::Function(size_t& i, size_t end, Piece& out) {
   if (name == "CONCAT") return done(Concat(i, arguments, out));
   if (name == "TIMESTAMPADD") return done(TimestampAdd(i, arguments, out));
   if (name == "TIMESTAMPDIFF") return done(TimestampDiff(i, arguments, out));
-  if (name == "REGEXP_REPLACE") return done(RegexpReplace(i, arguments, out));
   if (name == "FIRST_VALUE" || name == "LAST_VALUE") {
     handled = FirstOrLast(i, close, arguments, out);
   } else {
@@ -166,8 +148,7 @@ Result<bool> QueryRewriter::ByRule(const std::vector<const FunctionRule*>& rules
     high = std::max(high, rule->arguments_max);
     if (count < rule->arguments_min || count > rule->arguments_max) continue;
     if (rule->result.empty()) {
-      return Unsupported(i, i + 1, "function " + std::string(rule->name),
-                         std::string(rule->hint));
+      return Unsupported(i, i + 1, "function " + std::string(rule->name), std::string(rule->hint));
     }
     MR_RETURN_IF_ERROR(Expand(rule->result, i, arguments, out));
     return true;
@@ -185,9 +166,11 @@ Status QueryRewriter::Expand(std::string_view pattern, size_t i,
     if (dollar == std::string_view::npos) break;
     char which = pattern[dollar + 1];
     for (size_t k = 0; k < arguments.size(); k++) {
-      bool wanted = which == '*' || static_cast<size_t>(which - '1') == k;
+      bool wanted =
+          which == '*' || (which == '+' && k > 0) || static_cast<size_t>(which - '1') == k;
       if (!wanted) continue;
-      if (which == '*' && k > 0) out.Make(", ", At(arguments[k].begin).offset);
+      if ((which == '*' && k > 0) || (which == '+' && k > 1))
+        out.Make(", ", At(arguments[k].begin).offset);
       MR_RETURN_IF_ERROR(Range(arguments[k].begin, arguments[k].end, out));
     }
     pattern.remove_prefix(dollar + 2);
@@ -212,16 +195,22 @@ Status QueryRewriter::Cast(size_t i, size_t close, Piece& out) {
 Status QueryRewriter::CastTo(const char* cast, const SqlType& type, size_t i, const Piece& value,
                              Piece& out) {
   size_t at = At(i).offset;
-  bool text = type.type.id() == duckdb::LogicalTypeId::VARCHAR && type.length > 0;
+  bool is_text = type.type.id() == duckdb::LogicalTypeId::VARCHAR;
+  bool is_bytes = type.type.id() == duckdb::LogicalTypeId::BLOB;
+  bool bounded = (is_text || is_bytes) && type.length > 0;
   bool integral = IsIntegral(type.type);
-  if (text) out.Make(type.fixed_length ? "rpad(" : "left(", at);
+  if (bounded && is_bytes) out.Make(type.fixed_length ? "mr_fill_bytes(" : "mr_cut_bytes(", at);
+  if (bounded && is_text) out.Make(type.fixed_length ? "rpad(" : "left(", at);
   out.Make(cast, at);
   if (integral) out.Make("mr_cut(", at);
+  if (is_text) out.Make("mr_text(", at);
+  if (is_bytes) out.Make("mr_bytes(", at);
   out.Append(value);
-  if (integral) out.Make(")", at);
+  if (integral || is_text || is_bytes) out.Make(")", at);
   out.Make(" AS " + type.type.ToString() + ")", at);
-  if (text) {
-    out.Make(", " + std::to_string(type.length) + (type.fixed_length ? ", ' ')" : ")"), at);
+  if (bounded) {
+    bool padded = is_text && type.fixed_length;
+    out.Make(", " + std::to_string(type.length) + (padded ? ", ' ')" : ")"), at);
   }
   return Status::Ok();
 }
@@ -247,15 +236,34 @@ Result<bool> QueryRewriter::FloorOrCeil(size_t i, size_t close, Piece& out) {
   if (to == i + 2 || to + 2 != close || unit.empty()) {
     return Wrong(to, close, "expected a unit of time after \"TO\"", "write FLOOR(ts TO HOUR)");
   }
-  if (unit == "WEEK") {
-    return Unsupported(to + 1, close, "rounding to a WEEK",
-                       "round to a DAY and subtract (DAYOFWEEK(ts) - 1) days");
-  }
   size_t at = At(i).offset;
   bool floor = At(i).Is("FLOOR");
-  out.Make(std::string(floor ? "date_trunc('" : "mr_ceil_time('") + ToLower(unit) + "', ", at);
+  out.Make(std::string(floor ? "mr_floor_time('" : "mr_ceil_time('") + ToLower(unit) + "', ", at);
   MR_RETURN_IF_ERROR(Range(i + 2, to, out));
-  out.Make(floor ? ")" : ", INTERVAL '1' " + unit + ")", at);
+  bool quarter = unit == "QUARTER";
+  out.Make(floor ? ")" : ", INTERVAL " + (quarter ? "3 MONTH)" : "1 " + unit + ")"), at);
+  return true;
+}
+
+// SUBSTRING(text FROM start [FOR length]); false: with commas.
+Result<bool> QueryRewriter::SubstringFrom(size_t i, size_t close, Piece& out) {
+  size_t from = FindWord("FROM", i + 2, close);
+  if (from == close) return false;
+  size_t count = FindWord("FOR", from, close);
+  bool counted = count != close;
+  if (from == i + 2 || count == from + 1 || (counted && count + 1 == close)) {
+    return Wrong(i, close + 1, "expected SUBSTRING(text FROM start [FOR length])", "");
+  }
+  size_t at = At(i).offset;
+  out.Make(counted ? "mr_substring(" : "mr_substring_from(", at);
+  MR_RETURN_IF_ERROR(Range(i + 2, from, out));
+  out.Make(", ", at);
+  MR_RETURN_IF_ERROR(Range(from + 1, count, out));
+  if (counted) {
+    out.Make(", ", at);
+    MR_RETURN_IF_ERROR(Range(count + 1, close, out));
+  }
+  out.Make(")", at);
   return true;
 }
 
@@ -265,13 +273,25 @@ Result<bool> QueryRewriter::Extract(size_t i, size_t close, Piece& out) {
     return Wrong(i, close + 1, "expected EXTRACT(unit FROM value)", "");
   }
   size_t at = At(i).offset;
-  bool day_of_week = At(i + 2).Is("DOW");
-  if (!day_of_week && !At(i + 2).Is("EPOCH")) return false;
-  // Sunday is 1 in Flink, 0 in DuckDB; seconds since 1970 are whole.
-  out.Make(day_of_week ? "(extract(dow FROM " : "mr_unix_timestamp(", at);
-  MR_RETURN_IF_ERROR(Range(from + 1, close, out));
-  out.Make(day_of_week ? ") + 1)" : ")", at);
-  return true;
+  struct Unit {
+    const char* name;
+    const char* before;
+    const char* after;
+  };
+  // Sunday is 1 in Flink, 0 in DuckDB; seconds since 1970 are whole; parts of a second leave the
+  // seconds out.
+  static constexpr Unit kUnits[] = {{"DOW", "(extract(dow FROM ", ") + 1)"},
+                                    {"EPOCH", "mr_unix_timestamp(", ")"},
+                                    {"MILLISECOND", "(extract(milliseconds FROM ", ") % 1000)"},
+                                    {"MICROSECOND", "(extract(microseconds FROM ", ") % 1000000)"}};
+  for (const Unit& unit : kUnits) {
+    if (!At(i + 2).Is(unit.name)) continue;
+    out.Make(unit.before, at);
+    MR_RETURN_IF_ERROR(Range(from + 1, close, out));
+    out.Make(unit.after, at);
+    return true;
+  }
+  return false;
 }
 
 Status QueryRewriter::Overlay(size_t i, size_t close, Piece& out) {
@@ -310,12 +330,12 @@ Result<std::string> QueryRewriter::UnitOf(const Argument& argument) const {
 Status QueryRewriter::TimestampAdd(size_t i, const std::vector<Argument>& arguments, Piece& out) {
   MR_RETURN_IF_ERROR(CheckCount(i, arguments, 3, 3));
   MR_ASSIGN_OR_RETURN(std::string unit, UnitOf(arguments[0]));
-  bool calendar = unit == "DAY" || unit == "WEEK" || unit == "MONTH" || unit == "QUARTER" ||
-                  unit == "YEAR";
+  bool calendar =
+      unit == "DAY" || unit == "WEEK" || unit == "MONTH" || unit == "QUARTER" || unit == "YEAR";
   size_t at = At(i).offset;
-  out.Make("((", at);
+  out.Make(calendar ? "mr_add_time((" : "((", at);
   MR_RETURN_IF_ERROR(Range(arguments[2].begin, arguments[2].end, out));
-  out.Make(") + to_" + ToLower(unit) + "s(CAST(", at);
+  out.Make(std::string(calendar ? "), to_" : ") + to_") + ToLower(unit) + "s(CAST(", at);
   MR_RETURN_IF_ERROR(Range(arguments[1].begin, arguments[1].end, out));
   out.Make(calendar ? " AS INTEGER)))" : " AS BIGINT)))", at);
   return Status::Ok();
@@ -343,26 +363,29 @@ Result<bool> QueryRewriter::WithPattern(size_t i, const std::vector<Argument>& a
     bool parses;
   };
   static const std::map<std::string, Form> forms = {
-      {"DATE_FORMAT", {"strftime(CAST(", " AS TIMESTAMP), ", ")", false}},
+      {"DATE_FORMAT", {"strftime(TRY_CAST(", " AS TIMESTAMP), ", ")", false}},
       {"FROM_UNIXTIME", {"mr_from_unixtime(", ", ", ")", false}},
       {"TO_TIMESTAMP", {"try_strptime(", ", ", ")", true}},
       {"TO_DATE", {"CAST(try_strptime(", ", ", ") AS DATE)", true}},
-      {"UNIX_TIMESTAMP", {"mr_unix_timestamp(try_strptime(", ", ", "))", true}}};
+      {"UNIX_TIMESTAMP", {"mr_unix_timestamp_by(", ", ", ")", true}},
+      {"TO_TIMESTAMP_LTZ", {"mr_to_timestamp_in(", ", ", "", true}}};
   auto form = forms.find(ToUpper(At(i).text));
   if (form == forms.end()) return false;
   if (form->first == "DATE_FORMAT") MR_RETURN_IF_ERROR(CheckCount(i, arguments, 2, 2));
-  if (arguments.size() != 2) return false;
+  bool zoned = form->first == "TO_TIMESTAMP_LTZ";
+  if (arguments.size() != 2 && !(zoned && arguments.size() == 3)) return false;
   const Argument& pattern = arguments[1];
+  if (zoned && At(pattern.begin).kind != TokenKind::kString) return false;  // a precision
   if (pattern.end != pattern.begin + 1 || At(pattern.begin).kind != TokenKind::kString) {
     return Unsupported(pattern.begin, pattern.end, "a date pattern that is not a literal",
                        "write the pattern as a string: 'yyyy-MM-dd HH:mm:ss'");
   }
   DatePattern converted = ConvertDatePattern(At(pattern.begin).value);
   if (!converted.fault.empty()) {
-    return Unsupported(pattern.begin, pattern.end,
-                       "date pattern " + At(pattern.begin).Describe() + ": " + converted.fault +
-                           "; it",
-                       "use yyyy MM dd HH mm ss SSS, with other letters in quotes");
+    return Unsupported(
+        pattern.begin, pattern.end,
+        "date pattern " + At(pattern.begin).Describe() + ": " + converted.fault + "; it",
+        "use yyyy MM dd HH mm ss SSS, with other letters in quotes");
   }
   size_t at = At(i).offset;
   out.Make(form->second.before, at);
@@ -371,64 +394,14 @@ Result<bool> QueryRewriter::WithPattern(size_t i, const std::vector<Argument>& a
   out.Make(QuoteLiteral(form->second.parses ? ForParsing(converted.strftime) : converted.strftime),
            At(pattern.begin).offset);
   out.Make(form->second.after, at);
+  if (!zoned) return true;
+  out.Make(", ", at);
+  if (arguments.size() == 2) out.Make("'UTC'", at);
+  if (arguments.size() == 3) {
+    MR_RETURN_IF_ERROR(Range(arguments[2].begin, arguments[2].end, out));
+  }
+  out.Make(")", at);
   return true;
-}
-
-Status QueryRewriter::RegexpReplace(size_t i, const std::vector<Argument>& arguments, Piece& out) {
-  MR_RETURN_IF_ERROR(CheckCount(i, arguments, 3, 3));
-  size_t at = At(i).offset;
-  out.Make("regexp_replace(", at);
-  for (size_t k = 0; k < 3; k++) {
-    const Argument& argument = arguments[k];
-    const Token& first = At(argument.begin);
-    if (k == 2 && argument.end == argument.begin + 1 && first.kind == TokenKind::kString) {
-      out.Make(QuoteLiteral(ConvertReplacement(first.value)), first.offset);
-    } else {
-      MR_RETURN_IF_ERROR(Range(argument.begin, argument.end, out));
-    }
-    out.Make(", ", at);
-  }
-  out.Make("'g')", at);
-  return Status::Ok();
-}
-
-Status QueryRewriter::JsonValue(size_t i, size_t close, Piece& out) {
-  std::vector<Argument> arguments = SplitArguments(i + 1, close);
-  MR_RETURN_IF_ERROR(CheckCount(i, arguments, 2, 2));
-  const Argument& value = arguments[0];
-  Argument path = arguments[1];
-  if (value.begin == value.end || At(path.begin).kind != TokenKind::kString) {
-    return Wrong(path.begin, path.end, "the path must be a string literal",
-                 "write JSON_VALUE(text, '$.field')");
-  }
-  std::string text = At(path.begin).value;
-  if (text.starts_with("lax ")) text = text.substr(4);
-  if (!text.starts_with("$")) {
-    return Unsupported(path.begin, path.begin + 1, "JSON path " + At(path.begin).Describe(),
-                       "write a path like '$.field' or '$.list[0]'");
-  }
-  cursor_.MoveTo(path.begin + 1);
-  std::optional<SqlType> returning;
-  if (At(i).Is("JSON_VALUE") && cursor_.AcceptWord("RETURNING")) {
-    MR_ASSIGN_OR_RETURN(returning, ParseType(cursor_));
-  }
-  while (cursor_.AcceptWords({"NULL", "ON", "EMPTY"}) ||
-         cursor_.AcceptWords({"NULL", "ON", "ERROR"})) {
-  }
-  if (cursor_.pos() != close) {
-    return Unsupported(cursor_.pos(), close, "this clause of " + ToUpper(At(i).text),
-                       "a missing or faulty value is NULL; use COALESCE for another one");
-  }
-  size_t at = At(i).offset;
-  Piece call;
-  call.Make(At(i).Is("JSON_VALUE") ? "mr_json_value(" : "mr_json_query(", at);
-  MR_RETURN_IF_ERROR(Range(value.begin, value.end, call));
-  call.Make(", ", at);
-  call.Make(QuoteLiteral(text), At(path.begin).offset);
-  call.Make(")", at);
-  if (returning) return CastTo("TRY_CAST(", *returning, i, call, out);
-  out.Append(call);
-  return Status::Ok();
 }
 
 // As aggregates both leave NULLs out; before OVER they are the standard's window functions.

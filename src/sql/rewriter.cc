@@ -22,6 +22,21 @@ bool NeedsQuotes(const Token& token) {
           words.contains(ToUpper(token.text.substr(0, 20))));
 }
 
+// The standard's pattern, in which % and _ are as in LIKE, as a regular expression.
+std::string SimilarPattern(const std::string& pattern) {
+  std::string result;
+  for (char c : pattern) {
+    if (c == '%') {
+      result += ".*";
+    } else if (c == '.' || c == '^' || c == '$' || c == '\\') {
+      result.append("\\").append(1, c);
+    } else {
+      result += c == '_' ? '.' : c;
+    }
+  }
+  return result;
+}
+
 bool IsPlanAdvice(std::string_view hint) {
   static const std::set<std::string, std::less<>> advice = {
       "BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP", "MULTI_JOIN"};
@@ -75,6 +90,35 @@ Result<Rewritten> QueryRewriter::Run() {
   }
   MR_RETURN_IF_ERROR(Range(0, tokens_.size() - 1, out));
   return std::move(out).Finish(original_);
+}
+
+Result<Rewritten> QueryRewriter::RunFunction(const CreateFunction& function) {
+  parameters_ = &function.parameters;
+  MR_ASSIGN_OR_RETURN(Rewritten body, Run());
+  if (function.returns.empty()) return body;
+  MR_ASSIGN_OR_RETURN(SqlType type, ParseTypeText(function.returns.text));
+  Piece value;
+  value.Make("(", 0);
+  MR_RETURN_IF_ERROR(Range(0, tokens_.size() - 1, value));
+  value.Make(")", 0);
+  Piece out;
+  MR_RETURN_IF_ERROR(CastTo("CAST(", type, 0, value, out));
+  return std::move(out).Finish(original_);
+}
+
+// A parameter of the function whose body this is.
+bool QueryRewriter::Parameter(size_t i, Piece& out) const {
+  const Token& token = At(i);
+  bool field = i > 0 && At(i - 1).IsOperator(".");
+  if (!parameters_ || !token.IsName() || field || At(i + 1).IsOperator("(")) return false;
+  for (const FunctionParameter& parameter : *parameters_) {
+    if (!EqualsIgnoreCase(parameter.name, token.NameText())) continue;
+    std::string name = QuoteIdentifier(parameter.name);
+    if (parameter.type) name = "CAST(" + name + " AS " + parameter.type->ToString() + ")";
+    out.Make(name, token.offset);
+    return true;
+  }
+  return false;
 }
 
 Status QueryRewriter::Unsupported(size_t begin, size_t end, std::string what,
@@ -142,6 +186,10 @@ Status QueryRewriter::Hint(size_t i) const {
 
 Result<bool> QueryRewriter::Special(size_t& i, size_t end, Piece& out) {
   const Token& token = At(i);
+  if (Parameter(i, out)) {
+    i++;
+    return true;
+  }
   switch (token.kind) {
     case TokenKind::kHint:
       MR_RETURN_IF_ERROR(Hint(i));
@@ -236,8 +284,15 @@ Result<bool> QueryRewriter::SpecialWord(size_t& i, size_t end, Piece& out) {
                        "step of the pattern");
   }
   if (token.Is("SIMILAR") && next.Is("TO")) {
-    return Unsupported(i, i + 2, "SIMILAR TO", "use LIKE, or REGEXP(text, 'pattern')");
+    if (At(i + 2).kind != TokenKind::kString || At(i + 3).Is("ESCAPE")) {
+      return Unsupported(i, i + 2, "SIMILAR TO something else than a literal (without ESCAPE)",
+                         "use LIKE, or REGEXP(text, 'pattern')");
+    }
+    out.Make("SIMILAR TO " + QuoteLiteral(SimilarPattern(At(i + 2).value)), token.offset);
+    i += 3;
+    return true;
   }
+  if (token.Is("IS") && IsJson(i, out)) return true;
   if (token.Is("BETWEEN") && next.Is("SYMMETRIC")) {
     return Unsupported(i, i + 2, "BETWEEN SYMMETRIC",
                        "write BETWEEN LEAST(a, b) AND GREATEST(a, b)");
@@ -311,6 +366,15 @@ Result<Rewritten> Rewrite(const Fragment& fragment, const char* what) {
 }  // namespace
 
 Result<Rewritten> RewriteQuery(const Fragment& query) { return Rewrite(query, "query"); }
+
+Result<Rewritten> RewriteFunctionBody(const CreateFunction& function) {
+  Lexed lexed = Lex(function.body.text, function.body.span);
+  MR_RETURN_IF_ERROR(lexed.status);
+  if (lexed.tokens.size() == 1) {
+    return Status(Code::kSyntax, "the function's expression is empty").At(function.body.span);
+  }
+  return QueryRewriter(function.body, lexed.tokens).RunFunction(function);
+}
 
 Result<Rewritten> RewriteExpression(const Fragment& expression) {
   return Rewrite(expression, "expression");

@@ -51,5 +51,7 @@ struct Rewritten {
 Result<Rewritten> RewriteQuery(const Fragment& query);
 // One scalar expression: computed column, watermark, CHECK.
 Result<Rewritten> RewriteExpression(const Fragment& expression);
+// The body of a function: each parameter cast to its type, the whole to the type it returns.
+Result<Rewritten> RewriteFunctionBody(const CreateFunction& function);
 
 }  // namespace millrace::sql

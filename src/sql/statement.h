@@ -123,6 +123,23 @@ struct CreateView {
   std::string comment;
 };
 
+struct FunctionParameter {
+  std::string name;
+  std::optional<duckdb::LogicalType> type;  // empty: any
+  SourceSpan span;
+};
+
+// CREATE FUNCTION f(a INT, b STRING) [RETURNS type] AS expression, or AS 'expression' LANGUAGE SQL.
+struct CreateFunction {
+  Name name;
+  std::vector<FunctionParameter> parameters;
+  Fragment returns;  // the type, or empty
+  Fragment body;     // Flink text of the expression
+  bool temporary = false;
+  bool if_not_exists = false;
+  bool or_replace = false;
+};
+
 struct Insert {
   Name target;
   std::vector<std::string> columns;  // INSERT INTO t (a, b); empty: all, by position
@@ -191,7 +208,7 @@ struct Explain {
 };
 
 struct Statement {
-  using Body = std::variant<CreateTable, CreateView, Insert, StatementSet, Set, Reset, Explain,
+  using Body = std::variant<CreateTable, CreateView, CreateFunction, Insert, StatementSet, Set, Reset, Explain,
                             Select, Drop, Show, Describe, Use, CreateDatabase>;
   Body body;
   Fragment text;  // the whole statement without its ';'

@@ -13,7 +13,7 @@ namespace {
 using duckdb::LogicalType;
 using duckdb::LogicalTypeId;
 
-enum class Form { kPlain, kLength, kDecimal, kTime, kTimestamp, kLtz, kInterval, kArray, kMap, kRow,
+enum class Form { kPlain, kLength, kDecimal, kTime, kTimestamp, kLtz, kInterval, kArray, kMap, kMultiset, kRow,
                   kDouble };
 
 struct TypeName {
@@ -49,6 +49,7 @@ const std::map<std::string, TypeName>& TypeNames() {
       {"INTERVAL", {Form::kInterval, LogicalTypeId::INTERVAL}},
       {"ARRAY", {Form::kArray, LogicalTypeId::LIST}},
       {"MAP", {Form::kMap, LogicalTypeId::MAP}},
+      {"MULTISET", {Form::kMultiset, LogicalTypeId::MAP}},
       {"ROW", {Form::kRow, LogicalTypeId::STRUCT}},
   };
   return names;
@@ -82,9 +83,10 @@ class TypeParser {
     }
     MR_ASSIGN_OR_RETURN(SqlType type, ParseBase(depth));
     while (cursor_.Peek().Is("ARRAY") || cursor_.Peek().Is("MULTISET")) {
-      if (cursor_.Peek().Is("MULTISET")) return RefuseMultiset();
-      cursor_.Next();
-      type = SqlType{.type = LogicalType::LIST(type.type), .text = {}};
+      bool counted = cursor_.Next().Is("MULTISET");
+      LogicalType made = counted ? LogicalType::MAP(type.type, LogicalType::INTEGER)
+                                 : LogicalType::LIST(type.type);
+      type = SqlType{.type = made, .text = {}};
       if (++depth > kNestingMax) {
         return Status(Code::kType, "type is nested too deeply").At(cursor_.Span());
       }
@@ -99,15 +101,8 @@ class TypeParser {
   }
 
  private:
-  Status RefuseMultiset() const {
-    return Status(Code::kUnsupported, "type MULTISET is not supported")
-        .At(cursor_.Span())
-        .WithHint("use ARRAY<TYPE>, or MAP<TYPE, INT> with the counts");
-  }
-
   Status UnknownType(const Token& token) const {
     std::string upper = ToUpper(token.NameText());
-    if (upper == "MULTISET") return RefuseMultiset();
     Status status(Code::kType, "type \"" + token.NameText() + "\" does not exist");
     status = std::move(status).At(token.Span(cursor_.file()));
     if (upper == "RAW" || upper == "VARIANT" || upper == "STRUCTURED" || upper == "DESCRIPTOR") {
@@ -218,6 +213,13 @@ class TypeParser {
         MR_ASSIGN_OR_RETURN(SqlType element, Parse(depth + 1));
         MR_RETURN_IF_ERROR(cursor_.ExpectOperator(">", "after the element type"));
         result.type = LogicalType::LIST(element.type);
+        return result;
+      }
+      case Form::kMultiset: {  // each element with its count
+        MR_RETURN_IF_ERROR(cursor_.ExpectOperator("<", "after \"MULTISET\""));
+        MR_ASSIGN_OR_RETURN(SqlType element, Parse(depth + 1));
+        MR_RETURN_IF_ERROR(cursor_.ExpectOperator(">", "after the element type"));
+        result.type = LogicalType::MAP(element.type, LogicalType::INTEGER);
         return result;
       }
       case Form::kMap: {

@@ -8,6 +8,7 @@
 //   TIMESTAMP_LTZ[(0-6)]                   TIMESTAMP WITH TIME ZONE
 //   INTERVAL DAY TO SECOND …               INTERVAL
 //   ARRAY<T>  MAP<K, V>  ROW<a T, …>       T[]  MAP(K, V)  STRUCT(a T, …)
+//   MULTISET<T>                            MAP(T, INTEGER): each element with its count
 #pragma once
 
 #include <duckdb.hpp>
@@ -29,7 +30,7 @@ struct SqlType {
 };
 
 // Reads a type at the cursor, with its NOT NULL. Errors: kType (no such type, bad precision),
-// kUnsupported (MULTISET, RAW, nanoseconds …), kSyntax.
+// kUnsupported (RAW, nanoseconds …), kSyntax.
 Result<SqlType> ParseType(TokenCursor& cursor);
 // A whole text, e.g. of a command line option.
 Result<SqlType> ParseTypeText(const std::string& text);

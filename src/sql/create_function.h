@@ -1,0 +1,15 @@
+// The part of CREATE FUNCTION from its name on.
+#pragma once
+
+#include "base/status.h"
+#include "sql/cursor.h"
+#include "sql/statement.h"
+
+namespace millrace::sql {
+
+// Reads [IF NOT EXISTS] name(parameters) [RETURNS type] [LANGUAGE SQL] AS body [LANGUAGE SQL], up
+// to the ';'. The body is an expression, or one in a string. Errors: kSyntax, kType, and
+// kUnsupported for other languages.
+Status ParseFunctionBody(TokenCursor& cursor, CreateFunction& function);
+
+}  // namespace millrace::sql
