@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/strings.h"
@@ -162,7 +163,7 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
 
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const BoundTables& bound) {
+                const BoundTables& bound, PlanTexts& texts) {
   std::map<std::string, stream::ScanTable> tables;
   for (const auto& [name, table] : bound) tables[name] = table.scan;
   auto plan = job.planner->PlanQuery(query);
@@ -180,6 +181,10 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
                         stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
     job.more_shards.push_back(std::move(copy));
   }
+  const auto& operators = job.plan.operators;
+  const bool stateful = std::any_of(operators.begin(), operators.end(),
+                                    [](const auto& op) { return !op->Describe().state.empty(); });
+  texts = DescribePlan(*plan, stateful);
   return Status::Ok();
 }
 
@@ -298,10 +303,12 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   }
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound));
+  PlanTexts texts;
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, texts));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
+  job->structure = StructureOf(*job, texts);
   return job;
 }
 
@@ -318,9 +325,11 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   BoundTables bound;
   std::set<std::string> views;
   MR_RETURN_IF_ERROR(DefineAndDescribe(catalog, rewritten, *job->planner, bound, views).status());
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound));
+  PlanTexts texts;
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, texts));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
+  job->structure = StructureOf(*job, texts);
   return job;
 }
 

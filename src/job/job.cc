@@ -7,6 +7,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/strings.h"
 #include "base/units.h"
 #include "connectors/kafka/kafka.h"
 #include "duck/door.h"
@@ -123,7 +124,6 @@ Result<std::unique_ptr<Job>> Job::Open(std::unique_ptr<CompiledJob> compiled, Jo
 }
 
 Status Job::Start() {
-  CompiledJob& compiled = *compiled_;
   if (options_.state_directory.empty()) {
     store_ = state::StateStore::InMemory();
   } else {
@@ -132,30 +132,56 @@ Status Job::Start() {
     MR_ASSIGN_OR_RETURN(store_, state::StateStore::Open(options_.state_directory + "/checkpoint"));
     MR_ASSIGN_OR_RETURN(decisions_, state::DecisionLog::Open(files, options_.state_directory));
   }
-  std::string stored;
-  store_->Scan(state::kJobEntries, kFingerprintKey,
-               [&](std::string_view, std::string_view value) { stored = value; });
-  if (!stored.empty() && stored != compiled.fingerprint) {
-    return Status(
-               Code::kFailedPrecondition,
-               fmt::format("job \"{}\" was running another query: its state does not fit this one",
-                           compiled.name))
-        .WithHint(
-            fmt::format("keep the old text, give the new query another name (SET "
-                        "'pipeline.name'), or start it over with an empty state by deleting {} "
-                        "and emptying table \"{}\"",
-                        options_.state_directory, status_.sink_table));
-  }
-
+  MR_RETURN_IF_ERROR(FitState());
   MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());
-  if (stored.empty() && sink_committed_ > 0) return ResultsWithoutState();
+  const bool fresh = fit_.kind == StateFit::Kind::kNew;
+  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
-  if (stored.empty() && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  // So must be by which query the state is kept from here on.
+  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
   return Status::Ok();
+}
+
+Status Job::FitState() {
+  fit_ = FitOf(*store_, *compiled_);
+  const StateFit& fit = fit_;
+  auto number = [&](const char* key, void* to) {
+    store_->Scan(state::kJobEntries, key, [&](std::string_view, std::string_view value) {
+      if (value.size() == 8) std::memcpy(to, value.data(), 8);
+    });
+  };
+  number(kTextSinceKey, &text_since_);
+  number(kRateKey, &saved_rate_);
+  if (fit.kind == StateFit::Kind::kKeeps) {
+    // Decisions of the old query that its checkpoint does not hold would be carried out by the new
+    // one, though their output may be in the sink already: then the rows would be of neither.
+    if (decisions_ && !decisions_->found().empty() &&
+        decisions_->found().back().epoch > store_->epoch()) {
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("job \"{}\" died while it ran another query, and has to recover "
+                                "with that one first",
+                                compiled_->name))
+          .WithDetail(Join(fit.reasons, "; "))
+          .WithHint("start and stop it once with its old text");
+    }
+    text_since_ = store_->epoch();
+    spdlog::warn("job keeps its state with a changed query job={} since_epoch={} changed=\"{}\"",
+                 compiled_->name, text_since_, Join(fit.reasons, "; "));
+  }
+  if (fit.kind != StateFit::Kind::kBackfill) return Status::Ok();
+  return Status(Code::kFailedPrecondition,
+                fmt::format("job \"{}\" was running another query: its state does not fit this one",
+                            compiled_->name))
+      .WithDetail(Join(fit.reasons, "; "))
+      .WithHint(
+          fmt::format("compute it anew beside the old one: millrace reprocess {}; or give the "
+                      "new query another name (SET 'pipeline.name')",
+                      compiled_->name));
 }
 
 // Epochs would count from 1 again, and the sink would take them for ones it has: rows would be
@@ -227,7 +253,7 @@ Status Job::OpenSink() {
   MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
   MR_ASSIGN_OR_RETURN(table.options,
                       connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
-  table.job = compiled_->name;
+  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
@@ -246,7 +272,8 @@ Status Job::OpenDeadLetters() {
                                          kafka->spec, {{"topic", kDeadLetterTopic},
                                                        {"properties.bootstrap.servers", "embedded"},
                                                        {"format", "raw"}}));
-  table.job = compiled_->name + "/dead-letters";
+  table.job =
+      (compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name) + "/dead-letters";
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
   MR_RETURN_IF_ERROR(letter_sink_->Open());
@@ -255,8 +282,23 @@ Status Job::OpenDeadLetters() {
 }
 
 Status Job::Run() {
+  {
+    std::lock_guard<std::mutex> lock(boundary_mutex_);
+    run_ended_ = false;
+  }
+  Status status = RunToEnd();
+  std::lock_guard<std::mutex> lock(boundary_mutex_);
+  run_ended_ = true;
+  boundary_done_.notify_all();
+  return status;
+}
+
+Status Job::RunToEnd() {
   Status status = Recover();
+  for (auto& source : sources_) rows_before_run_ += source->counters().rows_in;
   while (status.ok() && !stop_ && !AllEnded()) {
+    if (boundary_wanted_) status = ServeBoundary();
+    if (!status.ok()) break;
     int64_t now = clock_->MonotonicMicros();
     if (now - last_refresh_us_ >= kRefreshEvery) {
       last_refresh_us_ = now;
@@ -302,6 +344,7 @@ Status Job::Run() {
     status = RunEpoch(decision);
     if (status.ok()) status = CommitEpoch(decision.epoch, false);
     if (!status.ok()) break;
+    busy_us_ += clock_->MonotonicMicros() - started;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
     bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
@@ -467,6 +510,7 @@ Status Job::CommitLetters(model::Epoch epoch) {
     std::move(shard->pending.begin(), shard->pending.end(), std::back_inserter(letters));
     shard->pending.clear();
   }
+  if (options_.knows_letter) std::erase_if(letters, options_.knows_letter);
   if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
@@ -516,6 +560,10 @@ Status Job::Save() {
     }
     for (auto& source : sources_) source->Save(writer);
     writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
+    writer.Put(state::kJobEntries, kStructureKey, compiled_->structure.ToBytes());
+    writer.Put(state::kJobEntries, kTextSinceKey, {reinterpret_cast<const char*>(&text_since_), 8});
+    const double rate = Rate();
+    writer.Put(state::kJobEntries, kRateKey, {reinterpret_cast<const char*>(&rate), 8});
     writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
     writer.Put(state::kJobEntries, kClockKey,
                {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
@@ -599,7 +647,10 @@ void Job::Publish(JobState state) {
     status.dead_lettered = source->counters().dead_lettered;
     status.dropped = source->counters().dropped;
     status.warned = source->counters().warned;
-    for (const SplitState& split : source->splits()) status.lag_rows += split.behind;
+    for (const SplitState& split : source->splits()) {
+      status.lag_rows += split.behind;
+      status.splits.push_back({split.id, split.first, split.next});
+    }
     status.frontier = source->frontier();
     if (source->has_event_time()) {
       timed = true;
@@ -622,6 +673,7 @@ void Job::Publish(JobState state) {
     }
   }
   next.rows_out = RowsOut();
+  next.rows_per_second = Rate();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());
   if (!sorted.empty()) {
     std::sort(sorted.begin(), sorted.end());
