@@ -42,6 +42,7 @@ Result<JobVersions> JobVersions::Load(const Project& project, const std::string&
   number("serving", versions.serving);
   number("previous", versions.previous);
   number("staged", versions.staged);
+  number("retired", versions.retired);
   std::string_view from;
   damaged = damaged || json["from"].get_string().get(from);
   if (damaged) {
@@ -57,9 +58,17 @@ Status JobVersions::Save() const {
   MR_RETURN_IF_ERROR(files.CreateDirectories(directory_));
   return env::ReplaceFile(
       files, directory_ + "/versions.json",
-      fmt::format(R"({{"next": {}, "serving": {}, "previous": {}, "staged": {}, "from": {}}})"
+      fmt::format(R"({{"next": {}, "serving": {}, "previous": {}, "staged": {}, "retired": {}, )"
+                  R"("from": {}}})"
                   "\n",
-                  next_, serving, previous, staged, JsonQuote(from)));
+                  next_, serving, previous, staged, retired, JsonQuote(from)));
+}
+
+void JobVersions::Promote() {
+  if (previous != staged) retired = previous;
+  previous = serving;
+  serving = staged;
+  staged = 0;
 }
 
 std::string JobVersions::StateDirectory(int version) const {

@@ -5,7 +5,8 @@
 // were versions; numbers are never used again.
 //
 // Format, below <target directory>/versions/<job>/:
-//   versions.json      {"next": 3, "serving": 1, "previous": 0, "staged": 2, "from": "earliest"}
+//   versions.json      {"next": 3, "serving": 1, "previous": 0, "staged": 2, "retired": 0,
+//                       "from": "earliest"}
 //                      0: none; replaced in one step
 //   <number>/project/  millrace.yml and sql/*.sql as they were read
 //   <number>/state/    checkpoints and decisions, from number 2 on
@@ -28,10 +29,11 @@ class JobVersions {
   int serving = 1;
   int previous = 0;  // served before; kept until it is retired
   int staged = 0;    // being filled
+  int retired = 0;   // to be deleted; a crash may have come before that
   std::string from;  // where the staged one begins: "earliest", an offset or a time
 
-  // Any but version 1 was ever made.
-  bool any() const { return next_ > 2; }
+  // The staged version serves from now on; one version before it is kept.
+  void Promote();
   // A new number; durable with the next Save.
   int TakeNumber() { return next_++; }
   Status Save() const;

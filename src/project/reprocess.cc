@@ -33,6 +33,7 @@ const char* PhaseName(ReprocessProgress::Phase phase) {
 
 }  // namespace
 
+Reprocessor::Reprocessor(Runtime& runtime) : runtime_(runtime) {}
 Reprocessor::~Reprocessor() = default;
 
 Status Reprocessor::Start(const ReprocessRequest& request) {
@@ -55,7 +56,6 @@ Status Reprocessor::Start(const ReprocessRequest& request) {
   return Status::Ok();
 }
 
-// The table first: while the version is still listed the command can be run again.
 Status Reprocessor::Retire(const std::string& job) {
   MR_ASSIGN_OR_RETURN(JobVersions versions, JobVersions::Load(runtime_.project(), job));
   MR_RETURN_IF_ERROR(SettleVersions(runtime_, job, versions));
@@ -63,22 +63,14 @@ Status Reprocessor::Retire(const std::string& job) {
     return Status(Code::kFailedPrecondition,
                   fmt::format("job \"{}\" has no version but the one that serves", job));
   }
-  for (int version : {versions.previous, versions.staged}) {
-    if (version == 0) continue;
-    auto text = versions.LoadText(version, runtime_.project().config().target);
-    if (!text.ok() && text.status().code() != Code::kNotFound) return text.status();
-    std::unique_ptr<connectors::TableVersions> tables;
-    if (text.ok()) {
-      MR_ASSIGN_OR_RETURN(tables, OpenTables(runtime_, **text, job));
-    } else {
-      MR_ASSIGN_OR_RETURN(auto serving, runtime_.ServingText(job));
-      MR_ASSIGN_OR_RETURN(tables, OpenTables(runtime_, *serving, job));
-    }
-    if (tables) MR_RETURN_IF_ERROR(tables->Drop(version, versions.CommitName(version)));
-    MR_RETURN_IF_ERROR(versions.Remove(version));
+  if (versions.staged == versions.previous) versions.staged = 0;
+  for (int* version : {&versions.previous, &versions.staged}) {
+    if (*version == 0) continue;
+    MR_RETURN_IF_ERROR(DropVersion(runtime_, job, versions, *version));
+    *version = 0;
+    MR_RETURN_IF_ERROR(versions.Save());
   }
-  versions.previous = versions.staged = 0;
-  return versions.Save();
+  return Status::Ok();
 }
 
 Result<ReprocessProgress> Reprocessor::Progress(const std::string& job) const {

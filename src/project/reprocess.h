@@ -54,7 +54,7 @@ struct ReprocessProgress {
 
 class Reprocessor {
  public:
-  explicit Reprocessor(Runtime& runtime) : runtime_(runtime) {}
+  explicit Reprocessor(Runtime& runtime);
   ~Reprocessor();
 
   // Begins, or goes on with what was begun; retiring is done on return. Errors: what makes it

@@ -92,15 +92,11 @@ Status Reprocessor::Task::ChooseVersion() {
 
 Status Reprocessor::Task::DiscardStaged() {
   const int staged = versions_.staged;
-  versions_.staged = 0;
-  if (staged == 0 || staged == versions_.previous) return Status::Ok();
-  auto text = versions_.LoadText(staged, runtime_.project().config().target);
-  if (text.ok()) {
-    MR_ASSIGN_OR_RETURN(auto tables, OpenTables(runtime_, **text, request_.job));
-    if (tables) MR_RETURN_IF_ERROR(tables->Drop(staged, versions_.CommitName(staged)));
+  if (staged > 0 && staged != versions_.previous) {
+    MR_RETURN_IF_ERROR(DropVersion(runtime_, request_.job, versions_, staged));
   }
-  MR_RETURN_IF_ERROR(versions_.Save());
-  return versions_.Remove(staged);
+  versions_.staged = 0;
+  return Status::Ok();
 }
 
 Status Reprocessor::Task::OpenStaged() {
@@ -224,13 +220,12 @@ Status Reprocessor::Task::Change() {
   staged_.reset();
   MR_ASSIGN_OR_RETURN(auto tables, OpenTables(runtime_, *text_, request_.job));
   if (tables) MR_RETURN_IF_ERROR(tables->Swap(versions_.serving, versions_.staged));
-  versions_.previous = versions_.serving;
-  versions_.serving = versions_.staged;
-  versions_.staged = 0;
+  versions_.Promote();
   MR_RETURN_IF_ERROR(versions_.Save());
   spdlog::info("reprocessed job={} version={} instead_of={}", request_.job, versions_.serving,
                versions_.previous);
   MR_RETURN_IF_ERROR(runtime_.StartJob(request_.job));
+  MR_RETURN_IF_ERROR(SettleVersions(runtime_, request_.job, versions_));
   std::lock_guard<std::mutex> lock(mutex_);
   progress_.records_read = last.rows_in - rows_before_;
   progress_.records_left = 0;

@@ -33,17 +33,39 @@ Result<std::unique_ptr<connectors::TableVersions>> OpenTables(Runtime& runtime, 
   return connectors::OpenTableVersions(spec.name, table);
 }
 
-Status SettleVersions(Runtime& runtime, const std::string& job, JobVersions& versions) {
-  if (versions.staged == 0) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(auto text,
-                      versions.LoadText(versions.staged, runtime.project().config().target));
+Status DropVersion(Runtime& runtime, const std::string& job, const JobVersions& versions,
+                   int version) {
+  std::shared_ptr<const Project> text;
+  auto kept = versions.LoadText(version, runtime.project().config().target);
+  if (kept.ok()) {
+    text = std::move(*kept);
+  } else {
+    // From before there were texts, or half deleted: the table's name does not change with them.
+    MR_ASSIGN_OR_RETURN(text, runtime.ServingText(job));
+  }
+  // The table first: while the text is there, this can be done again.
   MR_ASSIGN_OR_RETURN(auto tables, OpenTables(runtime, *text, job));
-  if (!tables) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(const int serving, tables->Serving());
-  if (serving != versions.staged) return Status::Ok();
-  versions.previous = versions.serving;
-  versions.serving = serving;
-  versions.staged = 0;
+  if (tables) MR_RETURN_IF_ERROR(tables->Drop(version, versions.CommitName(version)));
+  return versions.Remove(version);
+}
+
+Status SettleVersions(Runtime& runtime, const std::string& job, JobVersions& versions) {
+  if (versions.staged > 0) {
+    MR_ASSIGN_OR_RETURN(auto text,
+                        versions.LoadText(versions.staged, runtime.project().config().target));
+    MR_ASSIGN_OR_RETURN(auto tables, OpenTables(runtime, *text, job));
+    int serving = versions.serving;
+    if (tables) {
+      MR_ASSIGN_OR_RETURN(serving, tables->Serving());
+    }
+    if (serving == versions.staged) {
+      versions.Promote();
+      MR_RETURN_IF_ERROR(versions.Save());
+    }
+  }
+  if (versions.retired == 0) return Status::Ok();
+  MR_RETURN_IF_ERROR(DropVersion(runtime, job, versions, versions.retired));
+  versions.retired = 0;
   return versions.Save();
 }
 

@@ -19,7 +19,12 @@ Result<std::unique_ptr<job::CompiledJob>> CompileJob(const Project& text, const 
 Result<std::unique_ptr<connectors::TableVersions>> OpenTables(Runtime& runtime, const Project& text,
                                                               const std::string& job);
 
-// The tables are exchanged first and versions.json follows: a crash in between is mended here.
+// Deletes table, state and text of a version that does not serve. May be repeated.
+Status DropVersion(Runtime& runtime, const std::string& job, const JobVersions& versions,
+                   int version);
+
+// The tables are exchanged first and versions.json follows, and what is retired is deleted last: a
+// crash in between is mended here.
 Status SettleVersions(Runtime& runtime, const std::string& job, JobVersions& versions);
 
 }  // namespace millrace::project
