@@ -260,6 +260,8 @@ StateFit Compare(const JobStructure& stored, const JobStructure& now) {
   fit.kind = StateFit::Kind::kSame;
   bool only_rest = true;
   for (const std::string& name : names) {
+    // Where nothing is kept by key, any number of shards goes on with it.
+    if (name == kShards && !now.stateful && !stored.stateful) continue;
     auto before = stored.parts.find(name);
     auto after = now.parts.find(name);
     if (before == stored.parts.end()) {
@@ -276,7 +278,7 @@ StateFit Compare(const JobStructure& stored, const JobStructure& now) {
     } else {
       fit.reasons.push_back(name + " changed");
     }
-    only_rest &= name == kRest || (name == kShards && !now.stateful && !stored.stateful);
+    only_rest &= name == kRest;
   }
   if (fit.reasons.empty()) return fit;
   fit.kind = StateFit::Kind::kBackfill;

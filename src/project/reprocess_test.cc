@@ -185,7 +185,7 @@ TEST(ReprocessWhile, EventsComeIn) {
     for (int i = 0; i < 3; i++) {
       auto report = VerifyJob(*runtime, job, 20);
       EXPECT_TRUE(report.ok()) << report.status().ToString();
-      if (report.ok()) EXPECT_TRUE(report->equal()) << report->ToText();
+      EXPECT_TRUE(report.ok() && report->equal()) << (report.ok() ? report->ToText() : "");
     }
   }
   enough = true;

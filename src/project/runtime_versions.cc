@@ -49,7 +49,13 @@ void BeginAt(const std::string& from, log::Log& log, job::SourceTable& source) {
 Result<std::unique_ptr<job::Job>> Runtime::OpenVersion(
     const Project& text, const std::string& job, const JobVersions& versions, int version,
     bool serving, std::function<bool(const model::DeadLetter&)> knows_letter) {
-  MR_ASSIGN_OR_RETURN(auto compiled, CompileJob(text, job));
+  // The job points into the text that it was made from: it takes one of its own along, unless it is
+  // that of the project itself, which lives as long as everything here.
+  std::shared_ptr<const Project> own;
+  if (&text != project_.get()) {
+    MR_ASSIGN_OR_RETURN(own, versions.LoadText(version, project_->config().target));
+  }
+  MR_ASSIGN_OR_RETURN(auto compiled, CompileJob(own ? *own : text, job));
   compiled->commit_name = versions.CommitName(version);
   auto& sink = compiled->sink_binding;
   const std::string& connector = sink.connector->spec.name;
@@ -69,7 +75,9 @@ Result<std::unique_ptr<job::Job>> Runtime::OpenVersion(
   options.services.clock = env::Clock::System();
   options.services.base_dir = project_->directory();
   options.knows_letter = std::move(knows_letter);
-  if (serving) options.on_commit = [this](const std::string& table) { Announce(table); };
+  options.on_commit = [this, own, serving](const std::string& table) {
+    if (serving) Announce(table);
+  };
   return job::Job::Open(std::move(compiled), std::move(options));
 }
 
