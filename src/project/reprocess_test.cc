@@ -144,13 +144,12 @@ TEST_P(ReprocessOf, AStoppedProject) {
 
   // And back: the old version reads what came meanwhile, and serves.
   for (const char* job : kJobs) Reprocess(*runtime, job, Action::kRollback);
-  EXPECT_EQ(Rows(*runtime, "SELECT max(s) FROM keyed__v2 WHERE c = 0").size(), 1u);
+  EXPECT_GT(Rows(*runtime, "FROM keyed__v2").size(), 0u);
   ExpectEqualToBatch(*runtime, true);
   for (const char* job : kJobs) Reprocess(*runtime, job, Action::kRetire);
-  EXPECT_EQ(Rows(*runtime,
-                 "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '%__v%' "
-                 "OR table_name LIKE '%\\_\\_v%' ESCAPE '\\'"),
-            std::vector<std::string>());
+  EXPECT_EQ(
+      Rows(*runtime, "SELECT count(*) FROM duckdb_tables() WHERE contains(table_name, '__v')"),
+      std::vector<std::string>{"0|"});
   ExpectEqualToBatch(*runtime, true);
   ExpectLettersOnce(*runtime);
 }
