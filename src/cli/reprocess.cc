@@ -64,10 +64,10 @@ Status Follow(Access& access, const std::string& job, const std::atomic<bool>& s
     std::fflush(stdout);
     if (ended && phase == "done") return Status::Ok();
     if (ended) {
-      std::string_view message = "it was stopped", detail = "", hint = "";
-      (void)error["message"].get(message);
-      (void)error["detail"].get(detail);
-      (void)error["hint"].get(hint);
+      std::string_view message, detail, hint;
+      if (error["message"].get(message)) message = "it was stopped; what was filled is kept";
+      if (error["detail"].get(detail)) detail = "";
+      if (error["hint"].get(hint)) hint = "run the command again";
       return Status(Code::kFailedPrecondition, std::string(message))
           .WithDetail(std::string(detail))
           .WithHint(std::string(hint));

@@ -103,7 +103,6 @@ Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
       letters_(1 + compiled_->more_shards.size()) {
   for (auto& letters : letters_) letters = std::make_unique<Letters>();
   options_.services.clock = clock_;
-  run_ended_ = false;
   status_.name = compiled_->name;
   if (compiled_->sink) status_.sink_table = compiled_->sink->name;
   status_.guarantee = explain_.find("delivery: exactly once") != std::string::npos

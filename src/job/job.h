@@ -225,7 +225,7 @@ class Job {
   const std::function<Status(const JobPosition&)>* boundary_body_ = nullptr;
   std::optional<Status> boundary_result_;
   std::atomic<bool> boundary_wanted_{false};
-  bool run_ended_ = true;  // until Run begins, and after it
+  bool run_ended_ = false;  // before Run its position is not that of the sink
   mutable std::mutex status_mutex_;
   JobStatus status_;
 };

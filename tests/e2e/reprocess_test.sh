@@ -106,7 +106,7 @@ changed=0
 for round in $(seq "$rounds"); do
   "$binary" reprocess spending "$project" > "$work/reprocess.log" 2>&1 &
   client=$!
-  sleep "$(python3 -c "import random; print(random.random() * 1.2)")"
+  sleep "$(python3 -c "import random; print(random.random() * 0.5)")"
   now=$(ask "$sum")
   [ "$now" = "$old" ] || [ "$now" = "$new" ] || fail "round $round: neither version: $now"
   kill_dev
