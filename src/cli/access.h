@@ -76,6 +76,13 @@ class Access {
   // What POST /api/dead-letters/actions takes and answers.
   virtual Result<std::string> ActOnDeadLetters(const std::string& request_json) = 0;
 
+  // GET /api/changes, GET and POST /api/jobs/{job}/reprocess, POST /api/jobs/{job}/verify.
+  virtual Result<std::string> Changes(const std::string& job) = 0;
+  virtual Result<std::string> StartReprocessing(const std::string& job,
+                                                const std::string& request_json) = 0;
+  virtual Result<std::string> Reprocessing(const std::string& job) = 0;
+  virtual Result<std::string> Verify(const std::string& job, int64_t lines_max) = 0;
+
   Result<TopicDescription> Topic(const std::string& topic);
 };
 

@@ -134,6 +134,27 @@ class LocalAccess : public Access {
     return backend_->ActOnDeadLetters(request_json);
   }
 
+  Result<std::string> Changes(const std::string& job) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->ChangesJson(job);
+  }
+
+  Result<std::string> StartReprocessing(const std::string& job,
+                                        const std::string& request_json) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->StartReprocessing(job, request_json);
+  }
+
+  Result<std::string> Reprocessing(const std::string& job) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->ReprocessingJson(job);
+  }
+
+  Result<std::string> Verify(const std::string& job, int64_t lines_max) override {
+    MR_RETURN_IF_ERROR(OpenBackend());
+    return backend_->VerifyJson(job, lines_max);
+  }
+
  private:
   log::Log& log() { return runtime_->log(); }
   Status OpenBackend() {

@@ -140,7 +140,29 @@ class RemoteAccess : public Access {
     return client_.Post("/api/dead-letters/actions", request_json);
   }
 
+  Result<std::string> Changes(const std::string& job) override {
+    return client_.Get("/api/changes?job=" + PercentEncode(job));
+  }
+
+  Result<std::string> StartReprocessing(const std::string& job,
+                                        const std::string& request_json) override {
+    return client_.Post("/api/jobs/" + PercentEncode(job) + "/reprocess", request_json);
+  }
+
+  Result<std::string> Reprocessing(const std::string& job) override {
+    return client_.Get("/api/jobs/" + PercentEncode(job) + "/reprocess");
+  }
+
+  Result<std::string> Verify(const std::string& job, int64_t lines_max) override {
+    HttpClient patient = client_;
+    patient.set_timeout_ms(kVerifyTimeoutMs);
+    return patient.Post("/api/jobs/" + PercentEncode(job) + "/verify",
+                        fmt::format("{{\"limit\":{}}}", lines_max));
+  }
+
  private:
+  static constexpr int64_t kVerifyTimeoutMs = 6LL * 3'600 * 1'000;  // it reads all of the input
+
   HttpClient client_;
   simdjson::dom::parser parser_;
 };

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/strings.h"
+#include "cli/app_changes.h"
 #include "cli/app_dlq.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -52,6 +53,8 @@ struct AllOptions {
   SchemaImportOptions schema_import;
   StatusOptions status;
   VerifyOptions verify;
+  ReprocessOptions reprocess;
+  PlanOptions plan;
   ExplainOptions explain;
   ConnectorsOptions connectors;
   FunctionsOptions functions;
@@ -74,6 +77,10 @@ class CommandLine {
     AddStart();
     AddRunning();
     AddDbtCommands();
+    auto add = [this](const char* name, const char* summary, const char* footer, Command command) {
+      return Add(kRunGroup, name, summary, footer, std::move(command));
+    };
+    AddChangeCommands(add, options_.plan, options_.reprocess);
     AddTopics();
     AddDlqCommands(
         app_.add_subcommand("dlq", "Dead letters: look, edit, replay, discard")->group(kLook),
@@ -435,8 +442,10 @@ void CommandLine::AddLooking() {
       kLook, "verify", "Compute a job's results again as a batch, and compare row by row",
       "Examples:\n  millrace verify page_view_counts\n"
       "  millrace verify revenue shop --json\n\n"
-      "For a job over topics into a 'jdbc' table, while `millrace dev` is stopped: what it has\n"
-      "read is computed once more by DuckDB over the stored input, and compared with the rows\n"
+      "For a job over topics into a 'jdbc' table, beside a running `millrace dev` or without: the\n"
+      "job is held up for a moment at the end of an epoch, and goes on. What it had read by then "
+      "is\n"
+      "computed once more by DuckDB over the stored input, and compared with the rows\n"
       "that the table holds, as far as they are final. Prints a receipt, or the rows that\n"
       "differ (\"expected\" is the batch, \"got\" the table) with exit code 1. Queries that have\n"
       "no equal as a batch are refused with the reason.",

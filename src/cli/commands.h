@@ -135,6 +135,24 @@ struct VerifyOptions {
 };
 int RunVerify(const VerifyOptions& options);
 
+struct ReprocessOptions {
+  std::string job;
+  std::string directory = ".";
+  std::string target;
+  std::string from = "earliest";
+  bool rollback = false;
+  bool retire = false;
+};
+int RunReprocess(const ReprocessOptions& options);
+
+struct PlanOptions {
+  std::string directory = ".";
+  std::string job;
+  std::string target;
+  bool json = false;
+};
+int RunPlan(const PlanOptions& options);
+
 struct ExplainOptions {
   // [DIR|FILE] [JOB]: a first argument that is no path is the job.
   std::string first;

@@ -65,6 +65,7 @@ void PrintWhatRuns(project::Runtime& runtime, const std::string& url,
   if (kafka != nullptr) fmt::print("  kafka   {}\n", kafka->address());
   fmt::print("  topics  {}\n", List(topics));
   fmt::print("  jobs    {}\n", List(jobs));
+  for (const std::string& note : runtime.notes()) fmt::print("note: {}\n", note);
   fmt::print("Ctrl-C stops it.\n");
   std::fflush(stdout);
 }

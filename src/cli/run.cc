@@ -61,6 +61,7 @@ int RunRun(const RunOptions& options) {
   }
   auto runtime = project::Runtime::Open(std::move(project), true);
   if (!runtime.ok()) return Fail(runtime.status());
+  for (const std::string& note : (*runtime)->notes()) fmt::print(stderr, "note: {}\n", note);
   auto kafka = StartKafkaPort(**runtime, options.kafka_listen);
   if (!kafka.ok()) return Fail(kafka.status());
   if (*kafka) fmt::print("kafka {}\n", (*kafka)->address());

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/strings.h"
 #include "env/files.h"
 #include "job/job_entries.h"
 #include "job/source_reader.h"
@@ -67,9 +68,15 @@ Result<JobPosition> ReadPosition(const CompiledJob& job, const std::string& stat
                 [&](std::string_view, std::string_view value) { found = value; });
     return found;
   };
-  if (entry(kFingerprintKey) != job.fingerprint) {
+  const StateFit fit = FitOf(*store, job);
+  if (fit.kind == StateFit::Kind::kNew) {
+    return Status(Code::kNotFound, fmt::format("job \"{}\" has not run yet", job.name))
+        .WithHint("run it with `millrace dev` or `millrace run`, and stop it");
+  }
+  if (fit.kind != StateFit::Kind::kSame) {
     return Status(Code::kFailedPrecondition,
                   fmt::format("job \"{}\" was running another query", job.name))
+        .WithDetail(Join(fit.reasons, "; "))
         .WithHint("verify it with the query that it ran");
   }
   MR_ASSIGN_OR_RETURN(auto decisions, state::DecisionLog::Open(&files, state_directory));
@@ -82,6 +89,9 @@ Result<JobPosition> ReadPosition(const CompiledJob& job, const std::string& stat
   }
   JobPosition position;
   position.epoch = store->epoch();
+  if (std::string since = entry(kTextSinceKey); since.size() == 8) {
+    std::memcpy(&position.text_since, since.data(), 8);
+  }
   for (size_t i = 0; i < job.sources.size(); i++) {
     std::vector<SplitPosition> splits;
     for (const SplitState& split : SourceReader::SavedSplits(*store, static_cast<int>(i))) {

@@ -11,21 +11,10 @@
 
 #include "connectors/connector.h"
 #include "job/compiled_job.h"
+#include "job/job.h"
 #include "model/dead_letter.h"
 
 namespace millrace::job {
-
-struct SplitPosition {
-  std::string split;
-  model::Offset from = -1;  // where the job began; -1: its state is too old to say
-  model::Offset to = 0;     // first offset not read
-};
-
-struct JobPosition {
-  model::Epoch epoch = 0;
-  std::vector<std::vector<SplitPosition>> sources;  // as CompiledJob::sources
-  std::vector<model::EventTime> frontiers;          // of the sources, then the clock
-};
 
 // What the checkpoint in `state_directory` says. Errors: kNotFound when the job never ran,
 // kFailedPrecondition when it is of another query, or was not stopped but died.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/strings.h"
@@ -198,7 +199,8 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
 
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const BoundTables& bound, const sql::Catalog& catalog, const Binder& binder) {
+                const BoundTables& bound, const sql::Catalog& catalog, const Binder& binder,
+                PlanTexts& texts) {
   std::map<std::string, stream::ScanTable> tables;
   for (const auto& [name, table] : bound) {
     tables[name] = table.scan;
@@ -226,7 +228,12 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
                         stream::BuildJobPlan(*plan, job.planner->context(), tables, options));
     job.more_shards.push_back(std::move(copy));
   }
-  return BindLookups(job, catalog, binder, bound);
+  MR_RETURN_IF_ERROR(BindLookups(job, catalog, binder, bound));
+  const auto& operators = job.plan.operators;
+  const bool stateful = std::any_of(operators.begin(), operators.end(),
+                                    [](const auto& op) { return !op->Describe().state.empty(); });
+  texts = DescribePlan(*plan, stateful);
+  return Status::Ok();
 }
 
 Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
@@ -355,10 +362,12 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   job->functions = FunctionsOf(catalog, rewritten, views, bound);
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, catalog, binder));
+  PlanTexts texts;
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, catalog, binder, texts));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
+  job->structure = StructureOf(*job, texts);
   return job;
 }
 
@@ -377,9 +386,11 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   MR_RETURN_IF_ERROR(
       DefineAndDescribe(catalog, rewritten, settings, *job->planner, bound, views).status());
   job->functions = FunctionsOf(catalog, rewritten, views, bound);
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder));
+  PlanTexts texts;
+  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder, texts));
   MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
   job->fingerprint = Fingerprint(*job);
+  job->structure = StructureOf(*job, texts);
   return job;
 }
 

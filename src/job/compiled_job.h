@@ -9,6 +9,7 @@
 
 #include "connectors/connector.h"
 #include "duck/planner.h"
+#include "job/job_structure.h"
 #include "job/scan_schema.h"
 #include "sql/catalog.h"
 #include "stream/job_plan.h"
@@ -102,10 +103,14 @@ struct CompiledJob {
   std::string batch_query;
   std::vector<const sql::View*> views;
   std::vector<const sql::Function*> functions;  // user-defined ones that it calls
-  const sql::Table* sink = nullptr;  // null: SELECT, rows go to the caller
+  const sql::Table* sink = nullptr;             // null: SELECT, rows go to the caller
   Binding sink_binding;
-  // Equal for two compilations exactly when one can go on with the other's state.
+  // Equal for two compilations when one can go on with the other's state.
   std::string fingerprint;
+  // Says more: what of it differs, and whether that matters to the state.
+  JobStructure structure;
+  // By which its sinks remember its epochs; "": its name. Versions of one job have one each.
+  std::string commit_name;
 
   // The plan as EXPLAIN shows it.
   std::string Explain() const;

@@ -128,7 +128,6 @@ Result<std::unique_ptr<Job>> Job::Open(std::unique_ptr<CompiledJob> compiled, Jo
 }
 
 Status Job::Start() {
-  CompiledJob& compiled = *compiled_;
   if (options_.state_directory.empty()) {
     store_ = state::StateStore::InMemory();
   } else {
@@ -136,54 +135,29 @@ Status Job::Start() {
     MR_RETURN_IF_ERROR(files->CreateDirectories(options_.state_directory));
     MR_ASSIGN_OR_RETURN(store_, state::StateStore::Open(options_.state_directory + "/checkpoint"));
     MR_ASSIGN_OR_RETURN(decisions_, state::DecisionLog::Open(files, options_.state_directory));
-    if (!compiled.plan.lookups.empty()) {
+    if (!compiled_->plan.lookups.empty()) {
       MR_ASSIGN_OR_RETURN(answers_, state::AnswerJournal::Open(files, options_.state_directory));
     }
   }
-  std::string stored;
-  store_->Scan(state::kJobEntries, kFingerprintKey,
-               [&](std::string_view, std::string_view value) { stored = value; });
-  if (!stored.empty() && stored != compiled.fingerprint) {
-    return Status(
-               Code::kFailedPrecondition,
-               fmt::format("job \"{}\" was running another query: its state does not fit this one",
-                           compiled.name))
-        .WithHint(
-            fmt::format("keep the old text, give the new query another name (SET "
-                        "'pipeline.name'), or start it over with an empty state by deleting {} "
-                        "and emptying table \"{}\"",
-                        options_.state_directory, status_.sink_table));
-  }
-
-  if (compiled.settings.state_memory > 0) {
+  MR_RETURN_IF_ERROR(FitState());
+  if (compiled_->settings.state_memory > 0) {
     MR_RETURN_IF_ERROR(env::LargeMemory::Process().AddLimit(
-        compiled.settings.state_memory, options_.state_directory.empty()
-                                            ? std::filesystem::temp_directory_path().string()
-                                            : options_.state_directory));
+        compiled_->settings.state_memory, options_.state_directory.empty()
+                                              ? std::filesystem::temp_directory_path().string()
+                                              : options_.state_directory));
   }
   MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());
-  if (stored.empty() && sink_committed_ > 0) return ResultsWithoutState();
+  const bool fresh = fit_.kind == StateFit::Kind::kNew;
+  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
-  if (stored.empty() && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  // So must be by which query the state is kept from here on.
+  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
   return Status::Ok();
-}
-
-// Epochs would count from 1 again, and the sink would take them for ones it has: rows would be
-// lost.
-Status Job::ResultsWithoutState() const {
-  return Status(
-             Code::kFailedPrecondition,
-             fmt::format("table \"{}\" holds results of job \"{}\" up to epoch {}, but the job's "
-                         "state is gone",
-                         status_.sink_table, compiled_->name, sink_committed_))
-      .WithHint(fmt::format("put {} back; or start over: empty the table and delete the job's row "
-                            "(job = '{}') from millrace_commits beside it; or give the job another "
-                            "name (SET 'pipeline.name')",
-                            options_.state_directory, compiled_->name));
 }
 
 Status Job::OpenPlans() {
@@ -260,7 +234,7 @@ Status Job::OpenSink() {
   MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
   MR_ASSIGN_OR_RETURN(table.options,
                       connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
-  table.job = compiled_->name;
+  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
@@ -279,7 +253,8 @@ Status Job::OpenDeadLetters() {
                                          kafka->spec, {{"topic", kDeadLetterTopic},
                                                        {"properties.bootstrap.servers", "embedded"},
                                                        {"format", "raw"}}));
-  table.job = compiled_->name + "/dead-letters";
+  table.job =
+      (compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name) + "/dead-letters";
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
   MR_RETURN_IF_ERROR(letter_sink_->Open());
@@ -288,8 +263,19 @@ Status Job::OpenDeadLetters() {
 }
 
 Status Job::Run() {
+  Status status = RunToEnd();
+  std::lock_guard<std::mutex> lock(boundary_mutex_);
+  run_ended_ = true;
+  boundary_done_.notify_all();
+  return status;
+}
+
+Status Job::RunToEnd() {
   Status status = Recover();
+  for (auto& source : sources_) rows_before_run_ += source->counters().rows_in;
   while (status.ok() && !stop_ && !AllEnded()) {
+    if (boundary_wanted_) status = ServeBoundary();
+    if (!status.ok()) break;
     int64_t now = clock_->MonotonicMicros();
     if (now - last_refresh_us_ >= kRefreshEvery) {
       last_refresh_us_ = now;
@@ -335,6 +321,7 @@ Status Job::Run() {
     status = RunEpoch(decision);
     if (status.ok()) status = CommitEpoch(decision.epoch, false);
     if (!status.ok()) break;
+    busy_us_ += clock_->MonotonicMicros() - started;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
     bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
@@ -515,6 +502,7 @@ Status Job::CommitLetters(model::Epoch epoch) {
     std::move(shard->pending.begin(), shard->pending.end(), std::back_inserter(letters));
     shard->pending.clear();
   }
+  if (options_.knows_letter) std::erase_if(letters, options_.knows_letter);
   if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
@@ -557,27 +545,6 @@ Status Job::Checkpoint() {
   rows_at_checkpoint_ = RowsRead();
   if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(epoch_));
   return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
-}
-
-int64_t Job::RowsRead() const {
-  int64_t rows = 0;
-  for (const auto& source : sources_) rows += source->counters().rows_in;
-  return rows;
-}
-
-Status Job::Save() {
-  const int64_t rows_out = RowsOut();
-  auto write = [&](state::StateWriter& writer) {
-    for (size_t s = 0; s < shards_->size(); s++) {
-      for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
-    }
-    for (auto& source : sources_) source->Save(writer);
-    writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
-    writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
-    writer.Put(state::kJobEntries, kClockKey,
-               {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
-  };
-  return WithRetry([&] { return store_->Checkpoint(epoch_, write); });
 }
 
 Status Job::Finish() {
@@ -655,7 +622,10 @@ void Job::Publish(JobState state) {
     status.dead_lettered = source->counters().dead_lettered;
     status.dropped = source->counters().dropped;
     status.warned = source->counters().warned;
-    for (const SplitState& split : source->splits()) status.lag_rows += split.behind;
+    for (const SplitState& split : source->splits()) {
+      status.lag_rows += split.behind;
+      status.splits.push_back({split.id, split.first, split.next});
+    }
     status.frontier = source->frontier();
     if (source->has_event_time()) {
       timed = true;
@@ -678,6 +648,7 @@ void Job::Publish(JobState state) {
     }
   }
   next.rows_out = RowsOut();
+  next.rows_per_second = Rate();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());
   if (!sorted.empty()) {
     std::sort(sorted.begin(), sorted.end());

@@ -17,11 +17,13 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,8 +50,24 @@ enum class JobState {
 };
 const char* JobStateName(JobState state);  // "running", "catching_up", ...
 
+// How far a split of a table was read.
+struct SplitPosition {
+  std::string split;
+  model::Offset from = -1;  // where the job began; -1: its state is too old to say
+  model::Offset to = 0;     // first offset not read
+};
+
+// All that a job has read when it is between two epochs.
+struct JobPosition {
+  model::Epoch epoch = 0;
+  model::Epoch text_since = 0;  // epochs up to this one were another query's; 0: none
+  std::vector<std::vector<SplitPosition>> sources;  // as CompiledJob::sources
+  std::vector<model::EventTime> frontiers;          // of the sources, then the clock
+};
+
 struct SourceStatus {
   std::string table;
+  std::vector<SplitPosition> splits;
   std::string topic;  // "" when it is none
   int64_t rows_in = 0;
   int64_t dead_lettered = 0;
@@ -76,6 +94,7 @@ struct JobStatus {
   int64_t state_bytes = 0;
   int64_t lag_rows = 0;
   model::EventTime frontier = model::kTimeMin;  // lowest over sources with event time
+  double rows_per_second = 0;                   // while it works; 0: not known
   double latency_p50_ms = 0;                    // of an epoch: from its decision to its commit
   double latency_p99_ms = 0;
   double checkpoint_ms = 0;  // the longest since the job started: how long it held the job up
@@ -92,6 +111,8 @@ struct JobOptions {
   connectors::Services services;
   // Gets the rows of a SELECT (a job without sink).
   std::function<void(duckdb::DataChunk& rows, const int32_t* weights)> on_rows;
+  // Dead letters that it knows were written before, by another version of the job; may be null.
+  std::function<bool(const model::DeadLetter& letter)> knows_letter;
   // Called after each commit that wrote rows, with the sink table's name.
   std::function<void(const std::string& table)> on_commit;
 };
@@ -120,6 +141,12 @@ class Job {
   Status Run();
   void RequestStop();
 
+  // From another thread: has the job's thread call `body` between two epochs, when all output is
+  // committed; it goes on when `body` returns. After the job has ended `body` runs on the caller's
+  // thread. Errors: those of `body`; kUnavailable when no epoch ends within 30 s (the sink is away,
+  // say); kFailedPrecondition when the job has failed.
+  Status AtBoundary(const std::function<Status(const JobPosition& position)>& body);
+
   // For who drives the job himself, in one thread, instead of Run: Recover once, then Step until it
   // says false, which means that there was nothing to do. The clock of the services then only
   // counts, nothing waits for it. Its destructor leaves behind what
@@ -130,6 +157,8 @@ class Job {
   Status Checkpoint();
 
   JobStatus status() const;
+  // Of the state that was found when it was opened: kNew, kSame or kKeeps.
+  const StateFit& fit() const { return fit_; }
   const CompiledJob& compiled() const { return *compiled_; }
   std::string explain() const { return explain_; }
 
@@ -161,6 +190,11 @@ class Job {
   void Sleep(int64_t micros);
   void WaitForInput(uint64_t seen_commits);
   bool AllEnded() const;
+  Status RunToEnd();
+  JobPosition Position() const;
+  double Rate() const;          // records per second of work
+  Status ServeBoundary();       // calls the waiting body, if any
+  Status FitState();            // whether the state found is this query's
   int64_t RowsWritten() const;  // to the sink, since the last commit
   int64_t RowsOut() const;      // since the job began
 
@@ -190,9 +224,22 @@ class Job {
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;
+  StateFit fit_;
+  model::Epoch text_since_ = 0;
+  int64_t busy_us_ = 0;          // in epochs of this run
+  int64_t rows_before_run_ = 0;  // read before it
+  double saved_rate_ = 0;        // rows per second of the run before
   std::string idle_signature_;
   std::deque<double> latencies_ms_;
   std::atomic<bool> stop_{false};
+  // One caller of AtBoundary at a time hands over its body.
+  std::mutex callers_mutex_;
+  std::mutex boundary_mutex_;
+  std::condition_variable boundary_done_;
+  const std::function<Status(const JobPosition&)>* boundary_body_ = nullptr;
+  std::optional<Status> boundary_result_;
+  std::atomic<bool> boundary_wanted_{false};
+  bool run_ended_ = false;  // before Run its position is not that of the sink
   mutable std::mutex status_mutex_;
   JobStatus status_;
 };

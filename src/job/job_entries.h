@@ -8,6 +8,9 @@
 namespace millrace::job {
 
 constexpr const char* kFingerprintKey = "fingerprint";
+constexpr const char* kStructureKey = "structure";   // JobStructure::ToBytes
+constexpr const char* kTextSinceKey = "text_since";  // epoch (8 bytes) from which this query ran
+constexpr const char* kRateKey = "rate";             // records per second when busy (double)
 constexpr const char* kCountersKey = "counters";
 constexpr const char* kClockKey = "clock";
 

@@ -327,7 +327,7 @@ std::string Explain(const std::string& script) {
                     "'format' = 'json'") +
             script);
   auto runtime = Open(directory.path(), true);
-  job::Job* job = runtime ? runtime->FindJob("out") : nullptr;
+  std::shared_ptr<job::Job> job = runtime ? runtime->FindJob("out") : nullptr;
   return job ? job->explain() : "";
 }
 

@@ -101,6 +101,8 @@ void Project::LoadConfig(const std::string& target, std::vector<Status>& faults)
   config_.name = directory_;
   if (env::FileSystem::Real()->Size(path).ok()) {
     Status read = ReadConfigFile(path, config_, faults);
+    auto text = env::ReadWholeFile(*env::FileSystem::Real(), path);
+    if (text.ok()) files_["millrace.yml"] = std::move(*text);
     if (!read.ok()) faults.push_back(std::move(read));
   }
   config_.targets.try_emplace("dev", Target{{"kafka", "jdbc"}, {}});
@@ -121,6 +123,7 @@ void Project::LoadScript(const std::string& path, std::vector<Status>& faults) {
     faults.push_back(text.status());
     return;
   }
+  files_["sql/" + path.substr(path.rfind('/') + 1)] = *text;
   AddScript(*text, path, faults);
 }
 

@@ -106,6 +106,8 @@ class Project {
     return others_;
   }  // SELECT, EXPLAIN, SHOW, DESCRIBE
   const std::string& directory() const { return directory_; }
+  // The files that it was read from, by path below a project's directory, with their text.
+  const std::map<std::string, std::string>& files() const { return files_; }
   // Where log, state and warehouse live: $MILLRACE_DATA_DIR, else `.millrace` in the project.
   std::string data_directory() const;
   // Where state and warehouse live: each target but "dev" has its own; the log is shared.
@@ -120,6 +122,7 @@ class Project {
   void AddTable(sql::CreateTable definition, std::vector<Status>& faults);
 
   std::string directory_;
+  std::map<std::string, std::string> files_;
   ProjectConfig config_;
   sql::Catalog catalog_;
   job::JobSettings settings_;

@@ -81,29 +81,19 @@ Status Runtime::CreateTopics() {
   return Status::Ok();
 }
 
-Result<std::unique_ptr<job::Job>> Runtime::OpenJob(const JobStatement& statement) {
-  MR_ASSIGN_OR_RETURN(auto compiled, project_->Compile(statement));
-  job::JobOptions options;
-  options.state_directory = project_->target_directory() + "/state/" + compiled->name;
-  options.services.log = log_.get();
-  options.services.warehouse = warehouse_.get();
-  options.services.clock = env::Clock::System();
-  options.services.base_dir = project_->directory();
-  options.on_commit = [this](const std::string& table) { Announce(table); };
-  return job::Job::Open(std::move(compiled), std::move(options));
-}
-
 // Side by side: opening a job is mostly waiting for the disk.
 Status Runtime::OpenJobs() {
   const std::vector<JobStatement>& statements = project_->jobs();
   std::vector<Status> faults(statements.size());
+  std::vector<std::string> notes(statements.size());
   jobs_.resize(statements.size());
   std::atomic<size_t> next{0};
   auto open_some = [&] {
     for (size_t i = next++; i < statements.size(); i = next++) {
-      auto opened = OpenJob(statements[i]);
+      jobs_[i].name = statements[i].settings.name;
+      auto opened = OpenServing(jobs_[i].name, notes[i]);
       if (opened.ok()) {
-        jobs_[i] = std::move(*opened);
+        jobs_[i].job = std::move(*opened);
       } else {
         faults[i] = opened.status();
       }
@@ -115,6 +105,9 @@ Status Runtime::OpenJobs() {
   }
   open_some();
   for (std::thread& worker : workers) worker.join();
+  for (std::string& note : notes) {
+    if (!note.empty()) notes_.push_back(std::move(note));
+  }
   for (Status& fault : faults) {
     if (fault.ok()) continue;
     jobs_.clear();  // some are not there
@@ -123,18 +116,29 @@ Status Runtime::OpenJobs() {
   return Status::Ok();
 }
 
+void Runtime::Run(Place& place) {
+  // The job remembers how it ended; JobStatuses shows it.
+  place.thread = std::thread([job = place.job] { (void)job->Run(); });
+}
+
 void Runtime::Start() {
-  for (auto& job : jobs_) {
-    // The job remembers how it ended; JobStatuses shows it.
-    threads_.emplace_back([&job] { (void)job->Run(); });
-  }
+  std::lock_guard<std::mutex> lock(jobs_mutex_);
+  started_ = true;
+  for (Place& place : jobs_) Run(place);
 }
 
 void Runtime::Stop() {
-  for (auto& job : jobs_) job->RequestStop();
+  std::vector<std::thread> threads;
+  {
+    std::lock_guard<std::mutex> lock(jobs_mutex_);
+    stopping_ = true;
+    for (Place& place : jobs_) {
+      if (place.job) place.job->RequestStop();
+      if (place.thread.joinable()) threads.push_back(std::move(place.thread));
+    }
+  }
   if (log_) log_->WakeWaiters();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  for (std::thread& thread : threads) thread.join();
 }
 
 Status Runtime::WaitForJobs(const std::function<void()>& every_100ms,
@@ -157,14 +161,18 @@ Status Runtime::WaitForJobs(const std::function<void()>& every_100ms,
 }
 
 std::vector<job::JobStatus> Runtime::JobStatuses() const {
+  std::lock_guard<std::mutex> lock(jobs_mutex_);
   std::vector<job::JobStatus> statuses;
-  for (const auto& job : jobs_) statuses.push_back(job->status());
+  for (const Place& place : jobs_) {
+    statuses.push_back(place.job ? place.job->status() : place.last);
+  }
   return statuses;
 }
 
-job::Job* Runtime::FindJob(const std::string& name) const {
-  for (const auto& job : jobs_) {
-    if (job->compiled().name == name) return job.get();
+std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
+  std::lock_guard<std::mutex> lock(jobs_mutex_);
+  for (const Place& place : jobs_) {
+    if (place.name == name) return place.job;
   }
   return nullptr;
 }

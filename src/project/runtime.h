@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "job/job.h"
 #include "log/log.h"
 #include "project/dead_letter_book.h"
+#include "project/job_versions.h"
 #include "project/project.h"
 
 namespace millrace::project {
@@ -42,7 +44,26 @@ class Runtime {
   duck::Warehouse& warehouse() { return *warehouse_; }
   DeadLetterBook& dead_letters() { return *dead_letters_; }
   std::vector<job::JobStatus> JobStatuses() const;
-  job::Job* FindJob(const std::string& name) const;  // null when there is none
+  // Null when there is none, or when it is between two versions.
+  std::shared_ptr<job::Job> FindJob(const std::string& name) const;
+  // What whoever starts the project should know: queries that changed since their state was made.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  // ---- versions of a job: see project/job_versions.h and project/reprocess.h ----
+
+  // The job of a version, opened. `serving`: its table has its own name, not that of a version.
+  // `knows_letter`: as JobOptions.
+  Result<std::unique_ptr<job::Job>> OpenVersion(
+      const Project& text, const std::string& job, const JobVersions& versions, int version,
+      bool serving, std::function<bool(const model::DeadLetter&)> knows_letter = nullptr);
+  // The text by which the job that serves was made; the project's own where none was kept.
+  Result<std::shared_ptr<const Project>> ServingText(const std::string& job) const;
+  // Ends a running job: commit, checkpoint. Its last status; none when it does not run here.
+  std::optional<job::JobStatus> StopJob(const std::string& name);
+  // Opens the version that serves and runs it, where jobs run here; nothing to do otherwise.
+  Status StartJob(const std::string& name);
+  // Jobs are being ended, and none is to be started any more.
+  bool stopping() const { return stopping_; }
   int64_t started_ms() const { return started_ms_; }
 
   // Registers a callback for committed results (table name); returns a number for Unsubscribe.
@@ -53,17 +74,31 @@ class Runtime {
   Runtime() = default;
   Status OpenStores(bool serving);
   Status CreateTopics();
-  Result<std::unique_ptr<job::Job>> OpenJob(const JobStatement& statement);
+  // A job's place: the version that serves, and what is known of it while none runs.
+  struct Place {
+    std::string name;
+    std::shared_ptr<job::Job> job;
+    std::thread thread;
+    job::JobStatus last;
+  };
+  Result<std::unique_ptr<job::Job>> OpenServing(const std::string& name, std::string& note);
+  Result<std::unique_ptr<job::Job>> OpenOldText(const std::string& name,
+                                                const JobVersions& versions, Status refused,
+                                                std::string& note);
+  void Run(Place& place);
   Status OpenJobs();
   Status RegisterSystemTables();
   void Announce(const std::string& table);
 
-  std::unique_ptr<Project> project_;
+  std::shared_ptr<Project> project_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<DeadLetterBook> dead_letters_;
   std::unique_ptr<duck::Warehouse> warehouse_;
-  std::vector<std::unique_ptr<job::Job>> jobs_;
-  std::vector<std::thread> threads_;
+  mutable std::mutex jobs_mutex_;
+  std::vector<Place> jobs_;
+  std::vector<std::string> notes_;
+  bool started_ = false;
+  std::atomic<bool> stopping_{false};
   int64_t started_ms_ = 0;
   std::mutex subscribers_mutex_;
   std::map<int, std::function<void(const std::string&)>> subscribers_;

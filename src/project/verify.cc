@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "base/units.h"
 #include "duck/door.h"
 #include "duck/functions.h"
 #include "env/clock.h"
@@ -67,8 +68,7 @@ class Verifier {
     MR_RETURN_IF_ERROR(Compile(name));
     MR_RETURN_IF_ERROR(CheckText());
     MR_RETURN_IF_ERROR(CheckPlan());
-    MR_ASSIGN_OR_RETURN(position_, job::ReadPosition(*job_, runtime_.project().target_directory() +
-                                                                "/state/" + job_->name));
+    MR_RETURN_IF_ERROR(TakePoint());
     report_.epoch = position_.epoch;
     MR_RETURN_IF_ERROR(OpenScratch());
     for (size_t i = 0; i < job_->sources.size(); i++) MR_RETURN_IF_ERROR(LoadInput(i));
@@ -86,7 +86,8 @@ class Verifier {
   // ---- what can be compared -------------------------------------------------------------------
 
   Status Compile(const std::string& wanted) {
-    const Project& project = runtime_.project();
+    MR_ASSIGN_OR_RETURN(text_, runtime_.ServingText(wanted));
+    const Project& project = *text_;
     std::vector<std::string> names;
     const JobStatement* found = nullptr;
     for (const JobStatement& statement : project.jobs()) {
@@ -376,8 +377,38 @@ class Verifier {
 
   // ---- both sides, and their difference -------------------------------------------------------
 
-  Status LoadSink() {
-    MR_RETURN_IF_ERROR(CreateTable("mr_found", job_->sink->schema));
+  // What was read and what the sink holds, as of one epoch. A running job is held up at the end of
+  // an epoch: for as long as it takes to begin a transaction on the warehouse, or, where the table
+  // is in PostgreSQL, to fetch its rows.
+  Status TakePoint() {
+    auto running = runtime_.FindJob(name());
+    if (!running) {
+      MR_ASSIGN_OR_RETURN(JobVersions versions, JobVersions::Load(runtime_.project(), name()));
+      MR_ASSIGN_OR_RETURN(position_,
+                          job::ReadPosition(*job_, versions.StateDirectory(versions.serving)));
+      MR_RETURN_IF_ERROR(CheckOneText());
+      return PinSink();
+    }
+    return running->AtBoundary([&](const job::JobPosition& position) -> Status {
+      const int64_t began_us = env::Clock::System()->MonotonicMicros();
+      position_ = position;
+      MR_RETURN_IF_ERROR(CheckOneText());
+      MR_RETURN_IF_ERROR(PinSink());
+      report_.paused_us = env::Clock::System()->MonotonicMicros() - began_us;
+      return Status::Ok();
+    });
+  }
+
+  Status CheckOneText() const {
+    if (position_.text_since == 0) return Status::Ok();
+    return Refuse(name(),
+                  fmt::format("its query changed at epoch {} and it kept its state: rows of epochs "
+                              "before are the old query's",
+                              position_.text_since),
+                  fmt::format("make all of them anew: millrace reprocess {}", name()));
+  }
+
+  std::string SelectSink() const {
     const bool embedded = job_->sink_binding.connector->spec.name == "warehouse";
     std::string stored = job_->sink->name;
     if (embedded) {
@@ -390,15 +421,35 @@ class Verifier {
       columns.push_back(
           fmt::format("CAST({} AS {})", QuoteIdentifier(column.name), column.type.ToString()));
     }
-    MR_ASSIGN_OR_RETURN(
-        auto rows, runtime_.warehouse().Query(fmt::format("SELECT {} FROM {}", Join(columns, ", "),
-                                                          QuoteIdentifier(stored))));
-    return duck::AtTheDoor([&]() -> Status {
+    return fmt::format("SELECT {} FROM {}", Join(columns, ", "), QuoteIdentifier(stored));
+  }
+
+  Status PinSink() {
+    snapshot_ = runtime_.warehouse().Connect();
+    const std::string select = SelectSink();
+    if (job_->sink_binding.connector->spec.name == "warehouse") {
+      MR_RETURN_IF_ERROR(duck::Warehouse::Execute(*snapshot_, "BEGIN TRANSACTION READ ONLY"));
+      // DuckDB takes its snapshot when the transaction first touches the database.
+      return duck::Warehouse::QueryOn(*snapshot_, select + " LIMIT 0").status();
+    }
+    MR_ASSIGN_OR_RETURN(found_, duck::Warehouse::QueryOn(*snapshot_, select));
+    return Status::Ok();
+  }
+
+  Status LoadSink() {
+    MR_RETURN_IF_ERROR(CreateTable("mr_found", job_->sink->schema));
+    if (!found_) {
+      MR_ASSIGN_OR_RETURN(found_, duck::Warehouse::QueryOn(*snapshot_, SelectSink()));
+    }
+    Status loaded = duck::AtTheDoor([&]() -> Status {
       duckdb::Appender appender(scratch(), "mr_found");
-      for (auto& chunk : rows.rows->Chunks()) appender.AppendDataChunk(chunk);
+      for (auto& chunk : found_->rows->Chunks()) appender.AppendDataChunk(chunk);
       appender.Close();
       return Status::Ok();
     });
+    found_.reset();
+    snapshot_.reset();  // and its transaction
+    return loaded;
   }
 
   Status ComputeBatch() {
@@ -533,8 +584,11 @@ class Verifier {
 
   Runtime& runtime_;
   const size_t lines_max_;
+  std::shared_ptr<const Project> text_;  // by which the job was made
   std::unique_ptr<job::CompiledJob> job_;
   job::JobPosition position_;
+  std::unique_ptr<duckdb::Connection> snapshot_;  // of the sink, at that position
+  std::optional<duck::QueryResult> found_;        // its rows, where they were fetched at once
   std::set<WindowCall> windows_;
   bool timed_ = false;
   std::unique_ptr<duck::Warehouse> scratch_;
@@ -550,6 +604,10 @@ Result<VerifyReport> VerifyJob(Runtime& runtime, const std::string& job, size_t 
 
 std::string VerifyReport::ToText() const {
   std::string out = fmt::format("job \"{}\", table \"{}\", as of epoch {}\n", job, sink, epoch);
+  if (paused_us >= 0) {
+    out += fmt::format("  point   taken while it runs, held up for {}\n",
+                       FormatDurationMicros(paused_us));
+  }
   for (const VerifiedTable& input : inputs) {
     out += fmt::format("  input   {}: {} records ({} refused, {} dropped, {} late) of {}\n",
                        input.name, input.records, input.refused, input.dropped, input.late,
@@ -579,12 +637,12 @@ std::string VerifyReport::ToJson() const {
   }
   for (const std::string& line : lines) texts.push_back(JsonQuote(line));
   return fmt::format(
-      R"({{"job":{},"sink":{},"epoch":{},"equal":{},"inputs":[{}],"final_before":{},)"
+      R"({{"job":{},"sink":{},"epoch":{},"paused_us":{},"equal":{},"inputs":[{}],"final_before":{},)"
       R"("rows_expected":{},"rows_found":{},"rows_not_final":{},"checksum_expected":{},)"
       R"("checksum_found":{},"differences":{},"lines":[{}]}})",
-      JsonQuote(job), JsonQuote(sink), epoch, equal(), Join(tables, ","), JsonQuote(final_before),
-      rows_expected, rows_found, rows_not_final, JsonQuote(checksum_expected),
-      JsonQuote(checksum_found), differences, Join(texts, ","));
+      JsonQuote(job), JsonQuote(sink), epoch, paused_us, equal(), Join(tables, ","),
+      JsonQuote(final_before), rows_expected, rows_found, rows_not_final,
+      JsonQuote(checksum_expected), JsonQuote(checksum_found), differences, Join(texts, ","));
 }
 
 }  // namespace millrace::project

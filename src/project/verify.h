@@ -2,8 +2,9 @@
 // stream, and compares it row by row with what its sink holds.
 //
 // What is shared with the job: decoding, CHECKs, computed columns and the parsing of SQL. What is
-// not: operators, state, recovery, delivery, and the sink. A job is compared as of the epoch of its
-// checkpoint, at which it was stopped; of windows and joins only what was final then.
+// not: operators, state, recovery, delivery, and the sink. A job that was stopped is compared as of
+// its checkpoint, a running one as of the epoch after which it was held up for a moment; of windows
+// and joins only what was final then.
 //
 // Contract: reads only. Results and input are held in memory, beyond the warehouse's limit in its
 // temporary files. What has no equal as a batch is refused (kUnsupported) with the reason:
@@ -34,6 +35,7 @@ struct VerifyReport {
   std::string job;
   std::string sink;
   int64_t epoch = 0;
+  int64_t paused_us = -1;  // how long the running job was held up; -1: it does not run
   std::vector<VerifiedTable> inputs;
   std::string final_before;  // "window_end < 2026-03-01 10:02:00"; "" when all rows count
   int64_t rows_expected = 0;
@@ -49,7 +51,7 @@ struct VerifyReport {
   std::string ToJson() const;
 };
 
-// `runtime` must have been opened without jobs. At most about `lines_max` lines of differences.
+// Whether the job runs or not. At most about `lines_max` lines of differences.
 Result<VerifyReport> VerifyJob(Runtime& runtime, const std::string& job, size_t lines_max);
 
 }  // namespace millrace::project

@@ -76,6 +76,12 @@ class Backend {
   virtual Result<std::string> DeadLetterJson(const std::string& id) = 0;
   // `request_json`: see serve/desk_request.h.
   virtual Result<std::string> ActOnDeadLetters(std::string_view request_json) = 0;
+  // See project/change_plan.h, project/reprocess.h, project/verify.h.
+  virtual Result<std::string> ChangesJson(const std::string& job) = 0;
+  virtual Result<std::string> StartReprocessing(const std::string& job, std::string_view json) = 0;
+  virtual Result<std::string> ReprocessingJson(const std::string& job) = 0;
+  // {"text", "equal", "report"}; at most about `lines_max` lines of differences.
+  virtual Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) = 0;
 
   // Ok once the jobs run; otherwise the reason.
   virtual Status Ready() = 0;

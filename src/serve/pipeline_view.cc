@@ -216,7 +216,7 @@ std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, in
 
 Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
                             const std::string& name) {
-  job::Job* job = runtime.FindJob(name);
+  std::shared_ptr<job::Job> job = runtime.FindJob(name);
   if (!job) {
     std::vector<std::string> names;
     for (const job::JobStatus& status : runtime.JobStatuses()) names.push_back(status.name);

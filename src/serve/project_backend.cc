@@ -10,7 +10,10 @@
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "project/change_plan.h"
 #include "project/dashboard.h"
+#include "project/reprocess.h"
+#include "project/verify.h"
 #include "serve/dead_letter_desk.h"
 #include "serve/job_metrics.h"
 #include "serve/pipeline_view.h"
@@ -100,6 +103,30 @@ class ProjectBackend : public Backend {
     return desk_->Act(request_json);
   }
 
+  Result<std::string> ChangesJson(const std::string& job) override {
+    MR_ASSIGN_OR_RETURN(auto text, project::ReadTextNow(runtime_));
+    MR_ASSIGN_OR_RETURN(auto changes, project::PlanChanges(runtime_, *text, job));
+    return project::ChangesJson(changes);
+  }
+  Result<std::string> StartReprocessing(const std::string& job, std::string_view json) override {
+    MR_ASSIGN_OR_RETURN(auto request, project::ParseReprocessRequest(job, json));
+    MR_RETURN_IF_ERROR(reprocessor_.Start(request));
+    if (request.action == project::ReprocessRequest::Action::kRetire) {
+      return std::string(R"({"retired":true})");
+    }
+    return ReprocessingJson(job);
+  }
+  Result<std::string> ReprocessingJson(const std::string& job) override {
+    MR_ASSIGN_OR_RETURN(project::ReprocessProgress progress, reprocessor_.Progress(job));
+    return progress.ToJson();
+  }
+  Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) override {
+    MR_ASSIGN_OR_RETURN(project::VerifyReport report,
+                        project::VerifyJob(runtime_, job, static_cast<size_t>(lines_max)));
+    return fmt::format(R"({{"text":{},"equal":{},"report":{}}})", JsonQuote(report.ToText()),
+                       report.equal(), report.ToJson());
+  }
+
   Status Ready() override {
     for (const job::JobStatus& job : runtime_.JobStatuses()) {
       if (job.state == job::JobState::kStarting) {
@@ -147,6 +174,7 @@ class ProjectBackend : public Backend {
   }
 
   project::Runtime& runtime_;
+  project::Reprocessor reprocessor_{runtime_};
   std::unique_ptr<TopicSchemas> schemas_;
   std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<project::Dashboard> dashboards_;

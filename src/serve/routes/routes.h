@@ -22,6 +22,8 @@ Response JsonResponse(Result<std::string> json);
 void AddViewRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/dead-letters
 void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /api/changes, /api/jobs/{name}/reprocess, /api/jobs/{name}/verify
+void AddChangeRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/topics
 void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics

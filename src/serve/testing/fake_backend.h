@@ -56,6 +56,18 @@ class FakeBackend final : public Backend {
   Result<std::string> ActOnDeadLetters(std::string_view request_json) override {
     return std::string(request_json);
   }
+  Result<std::string> ChangesJson(const std::string& job) override {
+    return "{\"changes_of\":\"" + job + "\"}";
+  }
+  Result<std::string> StartReprocessing(const std::string& job, std::string_view json) override {
+    return "{\"" + job + "\":" + std::string(json) + "}";
+  }
+  Result<std::string> ReprocessingJson(const std::string& job) override {
+    return "{\"job\":\"" + job + "\"}";
+  }
+  Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) override {
+    return "{\"" + job + "\":" + std::to_string(lines_max) + "}";
+  }
   Status Ready() override { return ready; }
   std::function<void()> Subscribe(std::function<void(const Change&)> on_change) override {
     std::lock_guard lock(mutex_);

@@ -1,0 +1,89 @@
+// What a job finds of itself when it is opened, and what it writes of itself; job.cc has the loop.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+
+#include "base/strings.h"
+#include "job/job.h"
+#include "job/job_entries.h"
+
+namespace millrace::job {
+
+Status Job::FitState() {
+  fit_ = FitOf(*store_, *compiled_);
+  const StateFit& fit = fit_;
+  auto number = [&](const char* key, void* to) {
+    store_->Scan(state::kJobEntries, key, [&](std::string_view, std::string_view value) {
+      if (value.size() == 8) std::memcpy(to, value.data(), 8);
+    });
+  };
+  number(kTextSinceKey, &text_since_);
+  number(kRateKey, &saved_rate_);
+  if (fit.kind == StateFit::Kind::kKeeps) {
+    // Decisions of the old query that its checkpoint does not hold would be carried out by the new
+    // one, though their output may be in the sink already: then the rows would be of neither.
+    if (decisions_ && !decisions_->found().empty() &&
+        decisions_->found().back().epoch > store_->epoch()) {
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("job \"{}\" died while it ran another query, and has to recover "
+                                "with that one first",
+                                compiled_->name))
+          .WithDetail(Join(fit.reasons, "; "))
+          .WithHint("start and stop it once with its old text");
+    }
+    text_since_ = store_->epoch();
+    spdlog::warn("job keeps its state with a changed query job={} since_epoch={} changed=\"{}\"",
+                 compiled_->name, text_since_, Join(fit.reasons, "; "));
+  }
+  if (fit.kind != StateFit::Kind::kBackfill) return Status::Ok();
+  return Status(Code::kFailedPrecondition,
+                fmt::format("job \"{}\" was running another query: its state does not fit this one",
+                            compiled_->name))
+      .WithDetail(Join(fit.reasons, "; "))
+      .WithHint(
+          fmt::format("compute it anew beside the old one: millrace reprocess {}; or give the "
+                      "new query another name (SET 'pipeline.name')",
+                      compiled_->name));
+}
+
+// Epochs would count from 1 again, and the sink would take them for ones it has: rows would be
+// lost.
+Status Job::ResultsWithoutState() const {
+  return Status(
+             Code::kFailedPrecondition,
+             fmt::format("table \"{}\" holds results of job \"{}\" up to epoch {}, but the job's "
+                         "state is gone",
+                         status_.sink_table, compiled_->name, sink_committed_))
+      .WithHint(fmt::format("put {} back; or start over: empty the table and delete the job's row "
+                            "(job = '{}') from millrace_commits beside it; or give the job another "
+                            "name (SET 'pipeline.name')",
+                            options_.state_directory, compiled_->name));
+}
+
+int64_t Job::RowsRead() const {
+  int64_t rows = 0;
+  for (const auto& source : sources_) rows += source->counters().rows_in;
+  return rows;
+}
+
+Status Job::Save() {
+  const int64_t rows_out = RowsOut();
+  auto write = [&](state::StateWriter& writer) {
+    for (size_t s = 0; s < shards_->size(); s++) {
+      for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
+    }
+    for (auto& source : sources_) source->Save(writer);
+    writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
+    writer.Put(state::kJobEntries, kStructureKey, compiled_->structure.ToBytes());
+    writer.Put(state::kJobEntries, kTextSinceKey, {reinterpret_cast<const char*>(&text_since_), 8});
+    const double rate = Rate();
+    writer.Put(state::kJobEntries, kRateKey, {reinterpret_cast<const char*>(&rate), 8});
+    writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
+    writer.Put(state::kJobEntries, kClockKey,
+               {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
+  };
+  return WithRetry([&] { return store_->Checkpoint(epoch_, write); });
+}
+
+}  // namespace millrace::job
