@@ -89,6 +89,12 @@ class BenchBackend final : public serve::Backend {
   Result<std::string> DeadLettersJson(int64_t) override { return std::string("[]"); }
   Result<std::string> DeadLetterJson(const std::string&) override { return std::string("{}"); }
   Result<std::string> ActOnDeadLetters(std::string_view) override { return std::string("{}"); }
+  Result<std::string> ChangesJson(const std::string&) override { return std::string("{}"); }
+  Result<std::string> StartReprocessing(const std::string&, std::string_view) override {
+    return std::string("{}");
+  }
+  Result<std::string> ReprocessingJson(const std::string&) override { return std::string("{}"); }
+  Result<std::string> VerifyJson(const std::string&, int64_t) override { return std::string("{}"); }
   Status Ready() override { return {}; }
   std::function<void()> Subscribe(std::function<void(const serve::Change&)>) override {
     return [] {};

@@ -64,30 +64,27 @@ class Job::Letters : public stream::DeadLetterSink {
   int64_t clock_ms = 0;
 };
 
-// The last operator of a shard: hands rows to the connector's sink, which all shards share, unless
-// the sink has this epoch already.
+// The last operator of a shard: hands rows to the connector's sink, unless the sink has this epoch
+// already. Several shards share the sink: what they make waits until all are done and is handed
+// over shard by shard, for a sink may number its rows, and an epoch must give the same ones again.
 class Job::SinkEnd : public stream::Operator {
  public:
   SinkEnd(uint32_t id, Job& job) : Operator(id), job_(job) {}
   void Process(int, const stream::Batch& batch) override {
-    auto rows = static_cast<int64_t>(batch.size());
-    rows_out += rows;
-    if (!job_.sink_) {
-      std::lock_guard<std::mutex> lock(job_.sink_mutex_);
-      if (job_.options_.on_rows) job_.options_.on_rows(*batch.rows, batch.weights);
-      return;
+    rows_out += static_cast<int64_t>(batch.size());
+    if (job_.sink_ && (replayed || !failure.ok())) return;
+    if (job_.shards_->size() == 1) {
+      HandOver(*batch.rows, batch.weights);
+    } else {
+      Keep(batch);
     }
-    if (replayed || !failure.ok()) return;
-    std::lock_guard<std::mutex> lock(job_.sink_mutex_);
-    written += rows;
-    std::vector<int32_t> weights;
-    connectors::SinkBatch out;
-    out.rows = batch.rows;
-    if (batch.weights) {
-      weights.assign(batch.weights, batch.weights + batch.size());
-      out.weights = &weights;
+  }
+  // In the order of the shards, when all of them have run the epoch.
+  void Deliver() {
+    for (Kept& kept : kept_) {
+      HandOver(*kept.rows, kept.weights.empty() ? nullptr : kept.weights.data());
     }
-    failure = duck::AtTheDoor([&] { return job_.sink_->Write(out); });
+    kept_.clear();
   }
   stream::OperatorDescription Describe() const override { return {}; }
 
@@ -97,7 +94,39 @@ class Job::SinkEnd : public stream::Operator {
   Status failure;
 
  private:
+  struct Kept {
+    std::unique_ptr<duckdb::DataChunk> rows;
+    std::vector<int32_t> weights;  // empty: all +1
+  };
+
+  void Keep(const stream::Batch& batch) {
+    Kept kept;
+    kept.rows = std::make_unique<duckdb::DataChunk>();
+    kept.rows->Initialize(duckdb::Allocator::DefaultAllocator(), batch.rows->GetTypes());
+    batch.rows->Copy(*kept.rows);
+    if (batch.weights) kept.weights.assign(batch.weights, batch.weights + batch.size());
+    kept_.push_back(std::move(kept));
+  }
+
+  void HandOver(duckdb::DataChunk& rows, const int32_t* weights) {
+    if (!job_.sink_) {
+      if (job_.options_.on_rows) job_.options_.on_rows(rows, weights);
+      return;
+    }
+    if (!failure.ok()) return;
+    written += static_cast<int64_t>(rows.size());
+    std::vector<int32_t> copied;
+    connectors::SinkBatch out;
+    out.rows = &rows;
+    if (weights) {
+      copied.assign(weights, weights + rows.size());
+      out.weights = &copied;
+    }
+    failure = duck::AtTheDoor([&] { return job_.sink_->Write(out); });
+  }
+
   Job& job_;
+  std::vector<Kept> kept_;
 };
 
 Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
@@ -443,6 +472,7 @@ Status Job::RunEpoch(const state::Decision& decision) {
     MR_RETURN_IF_ERROR(WithRetry([&] { return desk_->Sync(); }));
   }
   epoch_ = decision.epoch;
+  for (auto& end : sink_ends_) end->Deliver();
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
   return Status::Ok();
 }

@@ -210,7 +210,6 @@ class Job {
   std::vector<std::unique_ptr<SourceReader>> sources_;
   std::unique_ptr<connectors::Sink> sink_;
   std::unique_ptr<connectors::Sink> letter_sink_;
-  std::mutex sink_mutex_;                            // shards write to the one sink
   std::vector<std::unique_ptr<SinkEnd>> sink_ends_;  // by shard
   std::unique_ptr<ShardRunner> shards_;              // its threads end before what they use
   stream::Frontiers frontiers_;  // of the sources, then the clock of the last epoch
