@@ -35,7 +35,7 @@ scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"
 binary=$PWD/build/release/millrace
 
 for program in build/release/*_test; do
-  suite "unit $(basename "$program" _test)" timeout 900 "$program" --gtest_brief=1
+  suite "unit $(basename "$program" _test)" timeout 1500 "$program" --gtest_brief=1
 done
 suite "tidy" python3 tools/tidy
 for test in tests/e2e/*_test.sh; do

@@ -201,7 +201,8 @@ class QueryMaker {
       default:
         value = Subquery("MAX(r.s)");
     }
-    return Finish("SELECT", {"l.id", "l.k", "v"},
+    // As text a BOOLEAN is TRUE in Flink and true in DuckDB.
+    return Finish("SELECT", {"l.id", "l.k", "UPPER(CAST(v AS STRING))"},
                   fmt::format("FROM (SELECT l.id, l.k, {} AS v FROM {} l) l", value, Input()));
   }
 

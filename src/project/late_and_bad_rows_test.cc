@@ -272,7 +272,7 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
   const Refusal refusals[] = {
       {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":",
        "needs a key"},
-      {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY ts;", ":10:1", "ORDER BY"},
+      {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY quantity;", ":10:1", "ORDER BY"},
       {"INSERT INTO per_window SELECT ts, 1,\n(SELECT quantity FROM orders b WHERE b.id = a.id) "
        "FROM orders a;",
        ":9:", "several rows"},
