@@ -9,6 +9,7 @@
 #include <duckdb/parser/parsed_data/create_scalar_function_info.hpp>
 
 #include "duck/door.h"
+#include "duck/regexp_extract.h"
 #include "duck/temporal_marks.h"
 #include "duck/text_functions.h"
 
@@ -159,6 +160,7 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   const LogicalType n = LogicalType::BIGINT;
   const LogicalType list = LogicalType::LIST(ts);
   std::vector<duckdb::ScalarFunctionSet> sets = TextFunctions();
+  sets.push_back(RegexpExtractFunction());
   auto add = [&](const char* name, duckdb::vector<LogicalType> more, const LogicalType& returns,
                  duckdb::scalar_function_t function) {
     duckdb::ScalarFunctionSet set(name);

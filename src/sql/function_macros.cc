@@ -21,8 +21,6 @@ const std::vector<std::string_view>& MacroStatements() {
       // Counts from 0; a negative index or one past the end is NULL.
       "CREATE MACRO mr_split_index(s, d, i) AS "
       "CASE WHEN i >= 0 AND s <> '' AND d <> '' THEN list_extract(string_split(s, d), i + 1) END",
-      "CREATE MACRO mr_regexp_extract(s, r, g) AS "
-      "CASE WHEN regexp_matches(s, r) THEN regexp_extract(s, r, g) END",
       "CREATE MACRO mr_regexp_replace(s, r, t) AS "
       "regexp_replace(s, r, replace(t, '\\', '\\\\'), 'g')",
       "CREATE MACRO mr_regexp_instr(s, r) AS "
