@@ -41,6 +41,11 @@ struct Transform::Rows {
     from.push_back(source.from.empty() ? row : source.from[row]);
     if (!source.counts.empty()) counts.push_back(source.counts[row]);
   }
+  // For how many rows `rows` of them stand.
+  int64_t Stands(idx_t rows) const {
+    if (counts.empty()) return static_cast<int64_t>(rows);
+    return std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  }
 };
 
 namespace {
@@ -195,20 +200,20 @@ void Transform::Run(size_t index, DataChunk& in, const Rows& rows) {
       return;
     case Step::Kind::kFilter: {
       const idx_t kept = step.executor->SelectExpression(in, step.selection);
-      stats_.rows_filtered += static_cast<int64_t>(in.size() - kept);
-      if (kept == 0) return;
       if (kept == in.size()) {
         Run(index + 1, in, rows);
         return;
       }
-      step.output.Slice(in, step.selection, kept);
-      step.output.SetCardinality(kept);
       Rows next;
       if (map_rows_ || !rows.counts.empty()) {
         for (idx_t k = 0; k < kept; k++) {
           next.Add(rows, static_cast<uint32_t>(step.selection.get_index(k)));
         }
       }
+      stats_.rows_filtered += rows.Stands(in.size()) - next.Stands(kept);
+      if (kept == 0) return;
+      step.output.Slice(in, step.selection, kept);
+      step.output.SetCardinality(kept);
       Run(index + 1, step.output, next);
       return;
     }
