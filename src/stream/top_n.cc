@@ -142,9 +142,15 @@ void TopN::Process(int port, const Batch& batch) {
   }
   key_codec_.Bind(in, plan_.keys);
   row_codec_.Bind(in, row_columns_);
+  rows_in_hand_.clear();
   for (uint32_t row = 0; row < batch.size(); row++) {
-    if (is_late_[row]) continue;
-    auto [slot, added] = groups_.FindOrAdd(key_codec_.Encode(row));
+    if (!is_late_[row]) rows_in_hand_.push_back(row);
+  }
+  key_codec_.EncodeRows(rows_in_hand_.data(), rows_in_hand_.size(), keys_);
+  groups_.FindOrAdd(keys_, found_);
+  for (size_t i = 0; i < rows_in_hand_.size(); i++) {
+    const uint32_t row = rows_in_hand_[i];
+    const auto [slot, added] = found_[i];
     PartitionOf(slot);
     int32_t weight = batch.weights ? batch.weights[row] : 1;
     if (!plan_.input_retracts) {

@@ -111,6 +111,9 @@ class TopN : public Operator {
   std::unique_ptr<duckdb::Vector> sort_keys_;
   std::vector<uint8_t> is_late_;
   std::string record_;
+  std::vector<uint32_t> rows_in_hand_;  // those that are not late
+  EncodedKeys keys_;                    // of them, and where they were found
+  std::vector<KeyTable::Found> found_;
 
   // Of the running epoch: partitions that changed, what they showed before, rows that are out.
   std::vector<uint32_t> touched_;
