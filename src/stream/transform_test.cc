@@ -145,7 +145,7 @@ TEST_P(MergedTransform, GivesEveryRowAsOften) {
   }
   EXPECT_EQ(merged.rows, expected.rows);
   EXPECT_EQ(merging.stats().rows_filtered, plain.stats().rows_filtered);
-  if (seed > 0) EXPECT_LT(merged.came, expected.came) << "nothing was merged";
+  EXPECT_EQ(merged.came<expected.came, seed> 0) << "whether any were merged";
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MergedTransform,
