@@ -65,6 +65,11 @@ Status LargeMemory::AddLimit(int64_t bytes, const std::string& directory) {
   return Status::Ok();
 }
 
+void LargeMemory::RemoveLimit(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  limit_ -= bytes;
+}
+
 void* LargeMemory::Allocate(size_t size) {
   std::lock_guard<std::mutex> lock(mutex_);
   return file_ < 0 ? MapAnonymous(size) : AllocateInFile(size);

@@ -29,6 +29,8 @@ class LargeMemory {
   // Adds `bytes` to what state may take in memory; from now on blocks lie in a file in `directory`
   // (of the first call). Error kIo.
   Status AddLimit(int64_t bytes, const std::string& directory);
+  // Takes back what AddLimit was given, when who asked for it ends.
+  void RemoveLimit(int64_t bytes);
   // Sends blocks to disk while more than the limit is in memory. Cheap when there is nothing to do;
   // call it from time to time.
   void KeepLimit();

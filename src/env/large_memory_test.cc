@@ -45,6 +45,9 @@ TEST(LargeMemory, KeepsBytesInMemoryAndOnDisk) {
   for (size_t n = 0; n < kBlocks; n++) EXPECT_TRUE(IsFilled(blocks[n], n)) << n;
   EXPECT_TRUE(IsFilled(early, 99));
 
+  EXPECT_EQ(memory.usage().limit, static_cast<int64_t>(kBlock));
+  memory.RemoveLimit(static_cast<int64_t>(kBlock));
+  EXPECT_EQ(memory.usage().limit, 0);
   memory.Free(early, kBlock);
   for (uint64_t* block : blocks) memory.Free(block, kBlock);
   EXPECT_EQ(memory.usage().in_file, 0);

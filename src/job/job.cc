@@ -148,8 +148,6 @@ Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
   }
 }
 
-Job::~Job() = default;
-
 Result<std::unique_ptr<Job>> Job::Open(std::unique_ptr<CompiledJob> compiled, JobOptions options) {
   std::unique_ptr<Job> job(new Job(std::move(compiled), std::move(options)));
   MR_RETURN_IF_ERROR(job->Start());
@@ -174,6 +172,7 @@ Status Job::Start() {
         compiled_->settings.state_memory, options_.state_directory.empty()
                                               ? std::filesystem::temp_directory_path().string()
                                               : options_.state_directory));
+    state_limit_ = compiled_->settings.state_memory;
   }
   MR_RETURN_IF_ERROR(OpenPlans());
   MR_RETURN_IF_ERROR(OpenSink());

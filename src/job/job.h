@@ -223,6 +223,7 @@ class Job {
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;
+  int64_t state_limit_ = 0;  // bytes that this job gave the process's state; 0: no limit
   StateFit fit_;
   model::Epoch text_since_ = 0;
   int64_t busy_us_ = 0;          // in epochs of this run

@@ -5,10 +5,15 @@
 #include <cstring>
 
 #include "base/strings.h"
+#include "env/large_memory.h"
 #include "job/job.h"
 #include "job/job_entries.h"
 
 namespace millrace::job {
+
+Job::~Job() {
+  if (state_limit_ > 0) env::LargeMemory::Process().RemoveLimit(state_limit_);
+}
 
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);

@@ -27,6 +27,7 @@ void EqualRows::Find(duckdb::DataChunk& chunk, duckdb::DataChunk& lists,
     duckdb::UnifiedVectorFormat format;
     const char* values;
     size_t width;
+    const duckdb::ValidityMask* valid;  // of the values
   };
   std::vector<List> formats(lists.ColumnCount());
   for (size_t i = 0; i < formats.size(); i++) {
@@ -35,6 +36,7 @@ void EqualRows::Find(duckdb::DataChunk& chunk, duckdb::DataChunk& lists,
     child.Flatten(duckdb::ListVector::GetListSize(lists.data[i]));
     formats[i].values = reinterpret_cast<const char*>(duckdb::FlatVector::GetData(child));
     formats[i].width = duckdb::GetTypeIdSize(child.GetType().InternalType());
+    formats[i].valid = &duckdb::FlatVector::Validity(child);
   }
   auto next_alone = alone.begin();
   for (uint32_t row = 0; row < chunk.size(); row++) {
@@ -49,9 +51,20 @@ void EqualRows::Find(duckdb::DataChunk& chunk, duckdb::DataChunk& lists,
     key_ = codec_.Encode(row);
     for (const List& list : formats) {
       idx_t at = list.format.sel->get_index(row);
-      if (!list.format.validity.RowIsValid(at)) continue;
-      auto entry = reinterpret_cast<const duckdb::list_entry_t*>(list.format.data)[at];
-      key_.append(list.values + entry.offset * list.width, entry.length * list.width);
+      duckdb::list_entry_t entry{0, 0};  // NULL gives no rows either
+      if (list.format.validity.RowIsValid(at)) {
+        entry = reinterpret_cast<const duckdb::list_entry_t*>(list.format.data)[at];
+      }
+      key_.append(reinterpret_cast<const char*>(&entry.length), sizeof entry.length);
+      if (list.valid->AllValid()) {
+        key_.append(list.values + entry.offset * list.width, entry.length * list.width);
+        continue;
+      }
+      for (idx_t e = entry.offset; e < entry.offset + entry.length; e++) {
+        const bool valid = list.valid->RowIsValid(e);
+        key_.push_back(valid ? '\1' : '\0');
+        if (valid) key_.append(list.values + e * list.width, list.width);
+      }
     }
     const auto hash = static_cast<uint32_t>(XXH3_64bits(key_.data(), key_.size()));
     size_t bucket = hash % kBuckets;

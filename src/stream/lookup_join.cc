@@ -117,6 +117,8 @@ void LookupJoin::OnWatermark(const Frontiers& frontiers) {
 
 void LookupJoin::OnEpochEnd() {
   Flush();
+  asked_ = KeyTable();
+  asked_answers_.clear();
   cache_.Trim(duck::EpochClockMicros(*context_.client));
   stats_.state_rows = static_cast<int64_t>(cache_.size());
   stats_.state_bytes = static_cast<int64_t>(cache_.bytes());
@@ -160,8 +162,11 @@ bool LookupJoin::FindAnswers() {
   std::vector<uint32_t> asked;
   for (uint32_t k = 0; k < count; k++) {
     const std::string* cached = plan_.cache.on ? cache_.Find(epoch_keys_.Key(k), now_us) : nullptr;
+    const int64_t before = cached ? -1 : asked_.Find(epoch_keys_.Key(k));
     if (cached) {
       answers[k] = *cached;
+    } else if (before >= 0) {
+      answers[k] = asked_answers_[static_cast<size_t>(before)];
     } else {
       requests.Add(epoch_keys_.Key(k));
       asked.push_back(k);
@@ -174,10 +179,16 @@ bool LookupJoin::FindAnswers() {
     for (size_t i = 0; i < asked.size(); i++) answers[asked[i]] = responses[i];
   }
   DecodeAnswers(answers);
-  for (size_t i = 0; i < asked.size() && plan_.cache.on; i++) {
+  for (size_t i = 0; i < asked.size(); i++) {
     const Known& known = known_[asked[i]];
-    if (!known.bad.empty() || (known.count == 0 && !plan_.cache.missing)) continue;
-    cache_.Put(epoch_keys_.Key(asked[i]), std::move(responses[i]), now_us);
+    const std::string_view key = epoch_keys_.Key(asked[i]);
+    if (plan_.cache.on && known.bad.empty() && (known.count > 0 || plan_.cache.missing)) {
+      cache_.Put(key, std::move(responses[i]), now_us);
+    } else {
+      const uint32_t slot = asked_.FindOrAdd(key).slot;
+      asked_answers_.resize(asked_.slots());
+      asked_answers_[slot] = std::move(responses[i]);
+    }
   }
   return true;
 }

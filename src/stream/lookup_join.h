@@ -79,6 +79,10 @@ class LookupJoin : public Operator {
   RowCodec answer_codec_;
   std::vector<duckdb::idx_t> answer_columns_;
   LookupCache cache_;
+  // Answers of the running epoch that are not in the cache, by slot of the key: each key is asked
+  // for once an epoch, for the journal has one answer to it.
+  KeyTable asked_;
+  std::vector<std::string> asked_answers_;
   std::unique_ptr<duckdb::ExpressionExecutor> residual_;
   std::vector<std::unique_ptr<Waiting>> waiting_;  // the first used_ hold rows
   size_t used_ = 0;

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <duckdb/common/error_data.hpp>
 #include <duckdb/execution/expression_executor.hpp>
 #include <numeric>
 
 #include "stream/columns.h"
+#include "stream/row_text.h"
 
 namespace millrace::stream {
 
@@ -260,20 +262,63 @@ void TemporalJoin::EmitBefore(model::EventTime time) {
   Flush();
 }
 
+// Takes the match from rows for which a condition does not hold.
+void TemporalJoin::CheckResidual(duckdb::DataChunk& rows, std::vector<uint8_t>& matched) {
+  for (idx_t e = 0; e < plan_.residual.size(); e++) {
+    duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
+    residual_->SetChunk(&rows);
+    residual_->ExecuteExpression(e, condition);
+    condition.Flatten(rows.size());
+    for (idx_t row = 0; row < rows.size(); row++) {
+      const bool holds = !duckdb::FlatVector::IsNull(condition, row) &&
+                         duckdb::FlatVector::GetData<bool>(condition)[row];
+      if (!holds) matched[row] = 0;
+    }
+  }
+}
+
+// A row on which a condition fails (a cast, an overflow) goes to the dead letters; returns which.
+std::vector<uint8_t> TemporalJoin::CheckResidualOneByOne() {
+  std::vector<uint8_t> failed(matched_.size());
+  duckdb::SelectionVector one(1);
+  for (uint32_t row = 0; row < matched_.size(); row++) {
+    if (!matched_[row]) continue;
+    one.set_index(0, row);
+    duckdb::DataChunk single;
+    single.InitializeEmpty(output_.GetTypes());
+    single.Slice(output_, one, 1);
+    single.SetCardinality(1);
+    single.Flatten();
+    std::vector<uint8_t> matched = {1};
+    try {
+      CheckResidual(single, matched);
+      matched_[row] = matched[0];
+    } catch (const std::exception& e) {
+      stats_.rows_failed++;
+      failed[row] = 1;
+      model::DeadLetter letter;
+      letter.stage = "join";
+      letter.job = context_.job;
+      letter.kind = model::RowErrorKind::kType;
+      letter.reason = duckdb::ErrorData(e).RawMessage();
+      letter.payload = RowText(single, 0);
+      context_.dead_letters->Add(std::move(letter));
+    }
+  }
+  return failed;
+}
+
 void TemporalJoin::Flush() {
   if (matched_.empty()) return;
   const idx_t count = matched_.size();
   output_.SetCardinality(count);
-  for (idx_t e = 0; e < plan_.residual.size(); e++) {
-    duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-    residual_->SetChunk(&output_);
-    residual_->ExecuteExpression(e, condition);
-    condition.Flatten(count);
-    for (idx_t row = 0; row < count; row++) {
-      const bool holds = !duckdb::FlatVector::IsNull(condition, row) &&
-                         duckdb::FlatVector::GetData<bool>(condition)[row];
-      if (!holds) matched_[row] = 0;
-    }
+  std::vector<uint8_t> failed;
+  try {
+    CheckResidual(output_, matched_);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {
+    failed = CheckResidualOneByOne();
   }
   duckdb::SelectionVector kept(STANDARD_VECTOR_SIZE);
   idx_t kept_count = 0;
@@ -281,7 +326,8 @@ void TemporalJoin::Flush() {
     if (!matched_[row] && plan_.keeps_left) {
       for (idx_t c : sides_[1]->columns) duckdb::FlatVector::SetNull(output_.data[c], row, true);
     }
-    if (matched_[row] || plan_.keeps_left) kept.set_index(kept_count++, row);
+    const bool comes_out = matched_[row] || plan_.keeps_left;
+    if (comes_out && (failed.empty() || !failed[row])) kept.set_index(kept_count++, row);
   }
   if (kept_count < count) output_.Slice(kept, kept_count);
   Batch out;

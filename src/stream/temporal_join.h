@@ -87,6 +87,8 @@ class TemporalJoin : public Operator {
   const Version* ValidAt(std::string_view key, model::EventTime time) const;
   void EmitBefore(model::EventTime time);
   void Flush();
+  void CheckResidual(duckdb::DataChunk& rows, std::vector<uint8_t>& matched);
+  std::vector<uint8_t> CheckResidualOneByOne();
   void FreeVersions(model::EventTime before);
   void UpdateStateSize();
 

@@ -125,8 +125,11 @@ Status UpdatingOver::Open(const OperatorContext& context, const state::StateRead
     partitions_[header.slot].rows.push_back({PrefixOf(SortKeyOf(record)), row});
   });
   for (Partition& partition : partitions_) {
-    std::stable_sort(partition.rows.begin(), partition.rows.end(),
-                     [&](const Entry& a, const Entry& b) { return Less(a, b); });
+    std::sort(partition.rows.begin(), partition.rows.end(), [&](const Entry& a, const Entry& b) {
+      const int order = Compare(a, b);
+      if (order != 0) return order < 0;
+      return HeaderOf(rows_.At(a.row)).arrival < HeaderOf(rows_.At(b.row)).arrival;
+    });
   }
   stats_.state_rows = static_cast<int64_t>(rows_.size());
   return Status::Ok();
@@ -162,7 +165,7 @@ void UpdatingOver::Process(int port, const Batch& batch) {
     const int32_t weight = batch.weights ? batch.weights[row] : 1;
     for (int32_t i = 0; i < std::abs(weight); i++) {
       EncodeRecord(slot, row);
-      if (!plan_.input_retracts) next_arrival_++;
+      next_arrival_++;
       partition.changes.push_back({{PrefixOf(SortKeyOf(record_)), rows_.Add(record_)}, weight > 0});
     }
   }
@@ -172,7 +175,7 @@ void UpdatingOver::Process(int port, const Batch& batch) {
 void UpdatingOver::EncodeRecord(uint32_t slot, idx_t row) {
   RecordHeader header;
   header.slot = slot;
-  header.arrival = plan_.input_retracts ? 0 : next_arrival_;
+  header.arrival = next_arrival_;
   record_.assign(sizeof header, '\0');
   const size_t first_bound = plan_.order_columns.empty() ? 0 : 1;
   for (size_t i = 0; i < sort_keys_.size(); i++) {
@@ -288,7 +291,11 @@ bool UpdatingOver::Merge(Partition& partition, Changed& changed) {
   rows.erase(from, rows.end());
   size_t next = 0;
   for (const Change& change : partition.changes) {
-    while (next < tail.size() && Less(tail[next], change.entry)) rows.push_back(tail[next++]);
+    // Behind rows that are equal to it, and of those the first to go: also after a restart.
+    while (next < tail.size() &&
+           (change.added ? !Less(change.entry, tail[next]) : Less(tail[next], change.entry))) {
+      rows.push_back(tail[next++]);
+    }
     changed.last = rows.size();
     if (change.added) {
       rows.push_back(change.entry);

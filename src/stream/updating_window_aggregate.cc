@@ -228,6 +228,9 @@ void UpdatingWindowAggregate::ShowAll(int64_t value, Pane& pane) {
 }
 
 void UpdatingWindowAggregate::ShowStale(int64_t value, Pane& pane) {
+  // The order in which they changed is not part of the state.
+  std::sort(pane.stale.begin(), pane.stale.end(),
+            [](const Stale& a, const Stale& b) { return a.slot < b.slot; });
   for (size_t first = 0; first < pane.stale.size(); first += STANDARD_VECTOR_SIZE) {
     const size_t count = std::min<size_t>(STANDARD_VECTOR_SIZE, pane.stale.size() - first);
     slots_.clear();
