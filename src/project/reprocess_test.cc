@@ -86,6 +86,8 @@ void Reprocess(Runtime& runtime, const std::string& job, Action action = Action:
   if (action == Action::kRetire) return;
   const ReprocessProgress progress = WaitFor(reprocessor, job);
   ASSERT_EQ(progress.phase, Phase::kDone) << progress.error.ToString();
+  // All of the log, also what was read before anybody looked.
+  if (action == Action::kStart) EXPECT_GE(progress.records_read, 3 * 40);
 }
 
 void ExpectEqualToBatch(Runtime& runtime, bool running) {
