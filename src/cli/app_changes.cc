@@ -5,13 +5,14 @@ namespace millrace::cli {
 void AddChangeCommands(const AddCommand& add, PlanOptions& plan, ReprocessOptions& reprocess) {
   CLI::App* planned =
       add("plan", "What a start would do with jobs whose query changed, and what it costs",
-          "Examples:\n  millrace plan\n  millrace plan shop page_view_counts --json\n\n"
+          "Examples:\n  millrace plan\n  millrace plan page_view_counts\n"
+          "  millrace plan shop page_view_counts --json\n\n"
           "For each job: goes on; keeps its state; needs a backfill (records to read, bytes,\n"
           "seconds); or cannot change over, and why. Changes nothing. Works beside a running\n"
           "`millrace dev`: it compares the files as they are now with what runs.",
           [&plan] { return RunPlan(plan); });
-  planned->add_option("dir", plan.directory, "The project")
-      ->type_name("DIR")
+  planned->add_option("dir", plan.directory, "The project; what is no path is a job of \".\"")
+      ->type_name("DIR|JOB")
       ->capture_default_str();
   planned->add_option("job", plan.job, "One of its jobs; default: all")->type_name("JOB");
   planned->add_flag("--json", plan.json, "As one JSON object");

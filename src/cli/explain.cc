@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "base/strings.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/path_argument.h"
 #include "cli/statement_answers.h"
 #include "cli/terminal.h"
 #include "project/project.h"
@@ -12,12 +12,6 @@
 namespace millrace::cli {
 
 namespace {
-
-bool IsPath(const std::string& argument) {
-  struct stat found {};
-  return stat(argument.c_str(), &found) == 0 || argument.find('/') != std::string::npos ||
-         (argument.size() > 4 && argument.compare(argument.size() - 4, 4, ".sql") == 0);
-}
 
 Status ExplainText(const project::Project& project, const std::string& text) {
   MR_ASSIGN_OR_RETURN(auto statements, sql::ParseScript(text, "-c"));
@@ -52,7 +46,7 @@ Status ExplainJobs(const project::Project& project, const std::string& wanted) {
 }  // namespace
 
 int RunExplain(const ExplainOptions& options) {
-  bool only_job = options.second.empty() && !options.first.empty() && !IsPath(options.first);
+  bool only_job = options.second.empty() && !options.first.empty() && !LooksLikePath(options.first);
   std::string path = only_job || options.first.empty() ? "." : options.first;
   std::string job = only_job ? options.first : options.second;
   std::vector<Status> faults;

@@ -61,7 +61,7 @@ CREATE TABLE visitors (
 CREATE TABLE page_views (
   user_id    INT NOT NULL,
   url        STRING NOT NULL,
-  country    STRING,
+  country    STRING NOT NULL,
   event_time TIMESTAMP(3),
   WATERMARK FOR event_time AS event_time - INTERVAL '2' SECOND
 ) WITH (

@@ -9,6 +9,7 @@
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/path_argument.h"
 #include "cli/stop_signal.h"
 #include "cli/terminal.h"
 
@@ -111,9 +112,10 @@ int RunReprocess(const ReprocessOptions& options) {
 }
 
 int RunPlan(const PlanOptions& options) {
-  auto access = Access::Open(options.directory, options.target);
+  const bool only_job = options.job.empty() && !LooksLikePath(options.directory);
+  auto access = Access::Open(only_job ? "." : options.directory, options.target);
   if (!access.ok()) return Fail(access.status());
-  auto json = (*access)->Changes(options.job);
+  auto json = (*access)->Changes(only_job ? options.directory : options.job);
   if (!json.ok()) return Fail(json.status());
   if (options.json) {
     fmt::print("{}\n", *json);

@@ -39,6 +39,11 @@ TEST(Options, ChecksNamesTypesAndRequired) {
             Code::kBadOption);
   EXPECT_EQ(error({{"topic", "t"}, {"format", "json"}, {"scan.startup.mode", "earliest"}}).code(),
             Code::kBadOption);
+  EXPECT_EQ(error({{"topic", "t"}, {"format", "jsno"}}).hint().substr(0, 22),
+            "did you mean \"json\"?");
+  EXPECT_EQ(error({{"topic", "t"}, {"format", "json"}, {"json.ignore-errors", "true"}}).code(),
+            Code::kUnknownOption);
+  EXPECT_EQ(error({{"topic", "t"}, {"format", "parquet"}}).code(), Code::kUnknownOption);
   EXPECT_EQ(FindConnector("kafak").status().code(), Code::kUnknownOption);
   auto file =
       ParseOptions(SpecOf("filesystem"),

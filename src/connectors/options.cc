@@ -6,6 +6,8 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "connectors/connector.h"
+#include "format/decoder.h"
+#include "format/format_options.h"
 
 namespace millrace::connectors {
 
@@ -113,6 +115,16 @@ Status CheckValue(const OptionSpec& option, const std::string& name, const std::
   return Status::Ok();
 }
 
+// Whether somebody knows the format that the table names, and the options that begin with its name.
+Status CheckFormat(const ConnectorSpec& spec, const std::map<std::string, std::string>& given) {
+  const format::DecoderOptions named = format::DecoderOptionsOf(given);
+  const auto& own = spec.own_formats;
+  if (std::find(own.begin(), own.end(), named.format) != own.end()) return Status::Ok();
+  auto format = format::FindFormat(named.format);
+  if (!format.ok()) return format.status();
+  return format::ParseFormatOptions(**format, named.options).status();
+}
+
 const std::string& Find(const std::map<std::string, std::string>& values, const std::string& name) {
   static const std::string kEmpty;
   auto found = values.find(name);
@@ -160,6 +172,7 @@ Result<Options> ParseOptions(const ConnectorSpec& spec,
                                         "\" needs the option \"format\" (or \"value.format\")")
         .WithHint("for example 'format' = 'json'");
   }
+  if (spec.takes_format) MR_RETURN_IF_ERROR(CheckFormat(spec, given));
   return options;
 }
 

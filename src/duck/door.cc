@@ -44,8 +44,9 @@ std::string LowerFirst(std::string text) {
 
 Status OutOfMemory() {
   return Status(Code::kResourceExhausted, "out of memory")
-      .WithHint("large state can go to disk: SET 'millrace.state.memory' = '1 GB' (what each job may "
-                "keep in memory)");
+      .WithHint(
+          "large state can go to disk: SET 'millrace.state.memory' = '1 GB' (what each job may "
+          "keep in memory)");
 }
 
 Status FromDuckError(const duckdb::ErrorData& error) {
@@ -67,9 +68,13 @@ Status FromDuckError(const duckdb::ErrorData& error) {
          (message.back() == '!' || message.back() == '.' || message.back() == ' ')) {
     message.pop_back();
   }
+  // What it calls a list of values may be any table or subquery with an alias.
+  if (message.starts_with("Values list \"")) message.replace(0, sizeof "Values list" - 1, "table");
+  if (message.starts_with("Macro ")) message.replace(0, sizeof "Macro" - 1, "function");
   Code code = CodeFor(error.Type());
   if (code == Code::kBind && message.find("column") != std::string::npos &&
-      message.find("not found") != std::string::npos) {
+      (message.find("not found") != std::string::npos ||
+       message.find("does not have a column") != std::string::npos)) {
     code = Code::kUnknownColumn;
   }
   if (error.Type() == duckdb::ExceptionType::CATALOG &&

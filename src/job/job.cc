@@ -21,9 +21,10 @@ namespace millrace::job {
 
 namespace {
 constexpr int64_t kRefreshEvery = 1'000'000;
-constexpr int64_t kPauseAim = 50'000;  // us: of a checkpoint
-constexpr int64_t kCheckpointRowsMin = 20'000;
-constexpr int64_t kCheckpointRowsMax = 100'000'000;
+constexpr double kCheckpointBytes = 16 << 20;  // written in about 50 ms
+constexpr double kCheckpointRowsMin = 50'000;
+constexpr double kCheckpointRowsMax = 1e12;
+constexpr int64_t kCheckpointShare = 9;  // of the time, one part in ten at most
 constexpr int64_t kIdleWait = 50'000;
 constexpr int64_t kIdleAfter = 2'000'000;
 // An epoch of fewer offsets (records, or bytes of a file) is done before a thread has woken up.
@@ -146,6 +147,10 @@ Job::Job(std::unique_ptr<CompiledJob> compiled, JobOptions options)
     std::string freed = op->Describe().freed_by;
     if (!freed.empty()) status_.state_freed_by = freed;
   }
+}
+
+Job::~Job() {
+  if (state_limit_ > 0) env::LargeMemory::Process().RemoveLimit(state_limit_);
 }
 
 Result<std::unique_ptr<Job>> Job::Open(std::unique_ptr<CompiledJob> compiled, JobOptions options) {
@@ -354,7 +359,8 @@ Status Job::RunToEnd() {
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
     bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
                    compiled_->settings.checkpoint_interval_us ||
-               RowsRead() - rows_at_checkpoint_ >= checkpoint_rows_;
+               (RowsRead() - rows_at_checkpoint_ >= checkpoint_rows_ &&
+                clock_->MonotonicMicros() >= checkpoint_not_before_us_);
     if (due) status = Checkpoint();
     if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     int64_t lag = 0;
@@ -566,11 +572,16 @@ Status Job::Checkpoint() {
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
   MR_RETURN_IF_ERROR(Save());
-  // A checkpoint holds the job up: where each row changes much, take it after fewer rows.
-  const int64_t pause = std::max<int64_t>(1, clock_->MonotonicMicros() - last_checkpoint_us_);
+  // A checkpoint holds the job up: where each row changes much, take it after fewer rows, but never
+  // so often that it becomes the work.
+  const int64_t now = clock_->MonotonicMicros();
+  const int64_t pause = std::max<int64_t>(1, now - last_checkpoint_us_);
   checkpoint_us_max_ = std::max(checkpoint_us_max_, pause);
-  checkpoint_rows_ = std::clamp(checkpoint_rows_ * kPauseAim / pause, kCheckpointRowsMin,
-                                std::min(checkpoint_rows_ * 2, kCheckpointRowsMax));
+  const auto bytes = static_cast<double>(std::max<int64_t>(1, store_->last_bytes()));
+  const auto rows = static_cast<double>(std::max<int64_t>(1, RowsRead() - rows_at_checkpoint_));
+  checkpoint_rows_ = static_cast<int64_t>(
+      std::clamp(rows * kCheckpointBytes / bytes, kCheckpointRowsMin, kCheckpointRowsMax));
+  checkpoint_not_before_us_ = now + kCheckpointShare * pause;
   rows_at_checkpoint_ = RowsRead();
   if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(epoch_));
   return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();

@@ -220,6 +220,7 @@ class Job {
   int64_t checkpoint_us_max_ = 0;
   int64_t checkpoint_rows_ = 200'000;  // after so many rows it is time for one, whatever the clock
   int64_t rows_at_checkpoint_ = 0;
+  int64_t checkpoint_not_before_us_ = 0;
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;

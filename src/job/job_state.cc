@@ -11,10 +11,6 @@
 
 namespace millrace::job {
 
-Job::~Job() {
-  if (state_limit_ > 0) env::LargeMemory::Process().RemoveLimit(state_limit_);
-}
-
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);
   const StateFit& fit = fit_;

@@ -70,13 +70,15 @@ Status Reprocessor::Task::ChooseVersion() {
   if (request_.action == ReprocessRequest::Action::kRollback) {
     if (versions_.staged != versions_.previous) MR_RETURN_IF_ERROR(DiscardStaged());
     versions_.staged = versions_.previous;
+    goes_on_ = true;
     MR_ASSIGN_OR_RETURN(text_,
                         versions_.LoadText(versions_.staged, runtime_.project().config().target));
     return versions_.Save();
   }
   if (versions_.staged > 0 && versions_.staged != versions_.previous &&
       versions_.from == request_.from && versions_.SameText(versions_.staged, *text_)) {
-    return Status::Ok();  // goes on with what was filled
+    goes_on_ = true;  // with what was filled
+    return Status::Ok();
   }
   MR_RETURN_IF_ERROR(DiscardStaged());
   const int number = versions_.TakeNumber();
@@ -159,7 +161,7 @@ Status Reprocessor::Task::Fill() {
     if (status.state == job::JobState::kFailed) return status.error;
     Publish(ReprocessProgress::Phase::kFilling);
     const bool started = status.state != job::JobState::kStarting;
-    if (started && first) rows_before_ = status.rows_in;
+    if (started && first && goes_on_) rows_before_ = status.rows_in;
     first = first && !started;
     // What is no topic says by being quiet that there is no more.
     const bool all_topics = std::all_of(status.sources.begin(), status.sources.end(),

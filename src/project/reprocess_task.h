@@ -57,7 +57,8 @@ class Reprocessor::Task {
   std::thread thread_;
   std::atomic<bool> stop_{false};
   int64_t started_us_ = 0;
-  int64_t rows_before_ = 0;
+  bool goes_on_ = false;     // the version had read records before this run
+  int64_t rows_before_ = 0;  // so many
   std::string note_;
   mutable std::mutex mutex_;
   ReprocessProgress progress_;

@@ -155,7 +155,7 @@ Status Catalog::RemoveFunction(const Drop& drop) {
 Status DefineFunctions(const Catalog& catalog, duck::Planner& planner) {
   for (const Function* function : catalog.Functions()) {
     bool typed = true;
-    std::vector<std::string> columns = {"1 AS \"mr no parameter\""};
+    std::vector<std::string> columns;
     for (const FunctionParameter& parameter : function->parameters) {
       typed &= parameter.type.has_value();
       if (!typed) break;
@@ -164,8 +164,8 @@ Status DefineFunctions(const Catalog& catalog, duck::Planner& planner) {
     }
     constexpr std::string_view kSelect = "SELECT ";
     if (typed) {
-      auto bound = planner.DescribeQuery(std::string(kSelect) + function->body.text +
-                                         "\nFROM (SELECT " + Join(columns, ", ") + ")");
+      const std::string from = columns.empty() ? "" : "\nFROM (SELECT " + Join(columns, ", ") + ")";
+      auto bound = planner.DescribeQuery(std::string(kSelect) + function->body.text + from);
       if (!bound.ok()) {
         Status status = bound.status();
         int column = status.span().column - static_cast<int>(kSelect.size());

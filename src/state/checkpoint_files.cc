@@ -144,6 +144,7 @@ void CheckpointFiles::Start(model::Epoch epoch) {
 void CheckpointFiles::Clear() {
   run_.Clear();
   paths_.clear();
+  bytes_written_ = 0;
   failing_ = false;
 }
 
@@ -179,6 +180,7 @@ rocksdb::Status CheckpointFiles::WriteRun() {
   rocksdb::Status status = run_.WriteTo(path, options_);
   if (!status.ok()) return status;
   paths_.push_back(path);
+  bytes_written_ += static_cast<int64_t>(run_.bytes());
   run_.Clear();
   return status;
 }

@@ -80,6 +80,8 @@ class CheckpointFiles : public StateWriter {
   // Writes what is left; then `paths` are all files of the checkpoint, in order.
   rocksdb::Status Finish();
   const std::vector<std::string>& paths() const { return paths_; }
+  // Gathered since Start.
+  int64_t bytes() const { return bytes_written_ + static_cast<int64_t>(run_.bytes()); }
   // Forgets the checkpoint's changes; its files are somebody else's now, or deleted.
   void Clear();
 
@@ -94,6 +96,7 @@ class CheckpointFiles : public StateWriter {
   uint32_t operator_id_ = 0;  // of the run
   SortedRun run_;
   std::vector<std::string> paths_;
+  int64_t bytes_written_ = 0;
   bool failing_ = false;  // a file could not be written: gather on until Finish
 };
 

@@ -96,11 +96,14 @@ class RocksStateStore : public StateStore {
     }
     MR_RETURN_IF_ERROR(
         FromRocks(pending_.IsSmall(kSmallBytes) ? WriteBatch() : TakeFiles(), directory_));
+    last_bytes_ = pending_.bytes();
     pending_.Clear();
     unwritten_epoch_ = -1;
     epoch_ = epoch;
     return Status::Ok();
   }
+
+  int64_t last_bytes() const override { return last_bytes_; }
 
  private:
   rocksdb::Status WriteBatch() {
@@ -126,6 +129,7 @@ class RocksStateStore : public StateStore {
   model::Epoch epoch_ = 0;
   CheckpointFiles pending_;
   model::Epoch unwritten_epoch_ = -1;
+  int64_t last_bytes_ = 0;
 };
 
 }  // namespace

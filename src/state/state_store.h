@@ -54,6 +54,8 @@ class StateStore : public StateReader {
   // error call it again with the same epoch: what was gathered is kept, and `write` is not run
   // again.
   virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
+  // Keys and values of the last checkpoint; 0 for a store that forgets.
+  virtual int64_t last_bytes() const { return 0; }
 };
 
 }  // namespace millrace::state

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/strings.h"
+#include "model/dead_letter.h"
 
 namespace millrace::stream {
 
@@ -22,6 +23,18 @@ inline std::string RowText(duckdb::DataChunk& rows, duckdb::idx_t row) {
     }
   }
   return text + "]";
+}
+
+// For the first row of `rows`, which a changelog takes away though it never told of it.
+inline model::DeadLetter UnknownRow(const std::string& stage, const std::string& job,
+                                    duckdb::DataChunk& rows) {
+  model::DeadLetter letter;
+  letter.stage = stage;
+  letter.job = job;
+  letter.kind = model::RowErrorKind::kConstraint;
+  letter.reason = "takes away a row that is not there";
+  letter.payload = RowText(rows, 0);
+  return letter;
 }
 
 }  // namespace millrace::stream

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <duckdb/common/types/timestamp.hpp>
 
-#include "base/check.h"
 #include "base/strings.h"
 #include "stream/columns.h"
+#include "stream/row_text.h"
 
 namespace millrace::stream {
 
@@ -285,8 +285,11 @@ void TopN::TakeAwayRetracted() {
     Entry probe{PrefixOf(SortKeyOf(record)), rows_.Add(record)};
     Entry taken;
     bool found = partitions_[HeaderOf(record).slot].Take(probe, less, taken);
-    MR_CHECK(found, "a row is taken away only after it was added");
     removed_rows_.push_back(probe.row);
+    if (!found) {
+      BuryUnknown(record);
+      continue;
+    }
     removed_rows_.push_back(taken.row);
   }
   retracted_.clear();
@@ -344,6 +347,17 @@ void TopN::Add(const Ranked& ranked, int32_t weight) {
     duckdb::FlatVector::GetData<int64_t>(output_.data.back())[at] = ranked.rank;
   }
   weights_.push_back(weight);
+}
+
+// A changelog without a key may take away what it never told of.
+void TopN::BuryUnknown(std::string_view record) {
+  duckdb::DataChunk row;
+  row.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.types);
+  key_codec_.Decode(groups_.keys().Key(HeaderOf(record).slot), row, plan_.keys, 0);
+  row_codec_.Decode(RowOf(record), row, row_columns_, 0);
+  row.SetCardinality(1);
+  stats_.rows_failed++;
+  context_.dead_letters->Add(UnknownRow("top-n", context_.job, row));
 }
 
 void TopN::Flush() {

@@ -84,6 +84,7 @@ class TopN : public Operator {
   void Trim(uint32_t slot);
   void Touch(uint32_t slot);
   void TakeAwayRetracted();
+  void BuryUnknown(std::string_view record);
   int Compare(const Entry& a, const Entry& b) const;
   bool SameSortKey(uint32_t a, uint32_t b) const;
   // The entries with ranks first..plan_.last.

@@ -41,9 +41,9 @@ struct Transform::Rows {
     from.push_back(source.from.empty() ? row : source.from[row]);
     if (!source.counts.empty()) counts.push_back(source.counts[row]);
   }
-  // For how many rows `rows` of them stand.
-  int64_t Stands(idx_t rows) const {
-    if (counts.empty()) return static_cast<int64_t>(rows);
+  // For how many rows the `size` rows of the chunk stand.
+  int64_t Total(idx_t size) const {
+    if (counts.empty()) return static_cast<int64_t>(size);
     return std::accumulate(counts.begin(), counts.end(), int64_t{0});
   }
 };
@@ -152,7 +152,7 @@ void Transform::PrepareMerge(size_t unnest) {
   bool all = true;
   for (size_t i = unnest + 1; i < steps_.size() && all; i++) {
     for (const auto& e : steps_[i]->expressions) CollectReferences(*e, read);
-    all = steps_[i]->kind == Step::Kind::kFilter;
+    all = steps_[i]->kind != Step::Kind::kProjection;  // the others hand all columns on
   }
   std::vector<idx_t> compared;
   duckdb::vector<duckdb::LogicalType> types;
@@ -204,16 +204,15 @@ void Transform::Run(size_t index, DataChunk& in, const Rows& rows) {
         Run(index + 1, in, rows);
         return;
       }
+      step.output.Slice(in, step.selection, kept);
+      step.output.SetCardinality(kept);
       Rows next;
       if (map_rows_ || !rows.counts.empty()) {
         for (idx_t k = 0; k < kept; k++) {
           next.Add(rows, static_cast<uint32_t>(step.selection.get_index(k)));
         }
       }
-      stats_.rows_filtered += rows.Stands(in.size()) - next.Stands(kept);
-      if (kept == 0) return;
-      step.output.Slice(in, step.selection, kept);
-      step.output.SetCardinality(kept);
+      stats_.rows_filtered += rows.Total(in.size()) - next.Total(kept);
       Run(index + 1, step.output, next);
       return;
     }
@@ -245,7 +244,8 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
   idx_t filled = 0;
   // Which rows are multiplied, and for how many each stands.
   Rows merged;
-  const bool merge = step.equal && !batch_->weights && step.not_worth_it-- <= 0;
+  const bool counted = !rows.counts.empty();  // an unnest before this one has merged
+  const bool merge = step.equal && !batch_->weights && !counted && step.not_worth_it-- <= 0;
   if (merge) {
     std::vector<uint32_t> alone;
     for (uint32_t row = 0; row < in.size() && !batch_->late.empty(); row++) {
@@ -285,7 +285,9 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
     const idx_t row = merge ? step.equal->first()[i] : i;
     idx_t length = 0;
     for (size_t e = 0; e < formats.size(); e++) length = std::max(length, entry_of(e, row).length);
-    if (length == 0) stats_.rows_filtered += merge ? merged.counts[i] : 1;
+    if (length == 0) {
+      stats_.rows_filtered += merge ? merged.counts[i] : counted ? rows.counts[row] : 1;
+    }
     for (idx_t k = 0; k < length; k++) {
       source.set_index(filled, row);
       for (size_t e = 0; e < formats.size(); e++) {
@@ -296,7 +298,7 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
       }
       if (merge) {
         next.Add(merged, static_cast<uint32_t>(i));
-      } else if (map_rows_) {
+      } else if (map_rows_ || counted) {
         next.Add(rows, static_cast<uint32_t>(row));
       }
       if (++filled == STANDARD_VECTOR_SIZE) flush();

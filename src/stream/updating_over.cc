@@ -6,9 +6,9 @@
 #include <bit>
 #include <cstring>
 
-#include "base/check.h"
 #include "base/strings.h"
 #include "stream/columns.h"
+#include "stream/row_text.h"
 
 namespace millrace::stream {
 
@@ -301,8 +301,11 @@ bool UpdatingOver::Merge(Partition& partition, Changed& changed) {
       rows.push_back(change.entry);
       continue;
     }
-    MR_CHECK(next < tail.size() && Compare(tail[next], change.entry) == 0,
-             "a row is taken away only after it was added");
+    if (next == tail.size() || Compare(tail[next], change.entry) != 0) {
+      BuryUnknown(rows_.At(change.entry.row));
+      rows_.Remove(change.entry.row);
+      continue;
+    }
     const std::string_view record = rows_.At(tail[next].row);
     Add(record, ResultsOf(record), -1);
     rows_.Remove(tail[next++].row);
@@ -574,6 +577,16 @@ void UpdatingOver::Add(std::string_view record, std::string_view results, int32_
   row_codec_.Decode(RowOf(record), output_, all_columns_, weights_.size());
   result_codec_.Decode(results, output_, output_results_, weights_.size());
   weights_.push_back(weight);
+}
+
+// A changelog without a key may take away what it never told of.
+void UpdatingOver::BuryUnknown(std::string_view record) {
+  duckdb::DataChunk row;
+  row.Initialize(duckdb::Allocator::DefaultAllocator(), plan_.types);
+  row_codec_.Decode(RowOf(record), row, all_columns_, 0);
+  row.SetCardinality(1);
+  stats_.rows_failed++;
+  context_.dead_letters->Add(UnknownRow("over", context_.job, row));
 }
 
 void UpdatingOver::Flush() {

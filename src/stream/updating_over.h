@@ -7,8 +7,9 @@
 // partition. A frame that begins with the partition reads it from there once.
 //
 // Ties: on append input in the order of arrival; on retracting input by the rows' bytes, so that
-// the answer depends on the rows alone (as in TopN). Rows that are equal throughout lie in the order
-// of arrival, and the first of them goes first: so changes come in one order, also after a restart.
+// the answer depends on the rows alone (as in TopN). Rows that are equal throughout lie in the
+// order of arrival, and the first of them goes first: so changes come in one order, also after a
+// restart.
 //
 // State: partitions (GroupStates 'g'); rows ('r' ++ id): slot, sizes of the sort key, of the frame
 // bounds and of the row (4 bytes each), arrival number (8), sort key (DuckDB's, compares bytewise),
@@ -135,6 +136,7 @@ class UpdatingOver : public Operator {
                  duckdb::Vector& out);
   void ShowChanges(Partition& partition, Range range);
   void Add(std::string_view record, std::string_view results, int32_t weight);
+  void BuryUnknown(std::string_view record);
   void Flush();
 
   UpdatingOverPlan plan_;

@@ -111,6 +111,10 @@ class WarehouseSink : public Sink {
                             "; INSERT INTO " + kCommits + " VALUES (" + QuoteLiteral(table_.job) +
                             ", " + QuoteLiteral(table_.name) + ", " + std::to_string(epoch) + ")");
       });
+      if (done.message().find("NOT NULL constraint failed") != std::string::npos) {
+        return std::move(done).WithHint(
+            "leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)");
+      }
       MR_RETURN_IF_ERROR(done);
       committed_ = epoch;
     }

@@ -120,6 +120,15 @@ TEST_F(WarehouseSinkTest, FailedCommitKeepsTheBuffer) {
   EXPECT_EQ(Rows(), "k,s,l\r\n1,a,[1]\r\n");
 }
 
+TEST_F(WarehouseSinkTest, SaysWhatToDoAboutANullKey) {
+  ASSERT_TRUE(OpenSink({"s"}).ok());
+  ASSERT_TRUE(Write({Row(1, "a"), Row(2, nullptr)}).ok());
+  const Status status = sink_->Commit(1);
+  EXPECT_NE(status.message().find("t.s"), std::string::npos) << status.ToString();
+  EXPECT_NE(status.hint().find("COALESCE"), std::string::npos) << status.ToString();
+  EXPECT_EQ(Rows(), "k,s,l\r\n");
+}
+
 TEST_F(WarehouseSinkTest, RefusesATableOfAnotherShape) {
   ASSERT_TRUE(warehouse_->Query("CREATE TABLE t (k INTEGER, s BIGINT, l INTEGER[])").ok());
   Status status = OpenSink();
