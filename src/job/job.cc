@@ -275,26 +275,6 @@ Status Job::OpenSink() {
   return Status::Ok();
 }
 
-// Dead letters go to a topic, exactly once, like any other output.
-Status Job::OpenDeadLetters() {
-  if (!options_.services.log) return Status::Ok();
-  connectors::TableContext table;
-  table.name = kDeadLetterTopic;
-  table.schema.columns.push_back({"value", duckdb::LogicalType::VARCHAR, false});
-  MR_ASSIGN_OR_RETURN(const connectors::ConnectorEntry* kafka, connectors::FindConnector("kafka"));
-  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(
-                                         kafka->spec, {{"topic", kDeadLetterTopic},
-                                                       {"properties.bootstrap.servers", "embedded"},
-                                                       {"format", "raw"}}));
-  table.job =
-      (compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name) + "/dead-letters";
-  table.services = options_.services;
-  MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
-  MR_RETURN_IF_ERROR(letter_sink_->Open());
-  MR_ASSIGN_OR_RETURN(letters_committed_, letter_sink_->LastCommitted());
-  return Status::Ok();
-}
-
 Status Job::Run() {
   Status status = RunToEnd();
   std::lock_guard<std::mutex> lock(boundary_mutex_);

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/strings.h"
-#include "env/large_memory.h"
+#include "connectors/kafka/kafka.h"
 #include "job/job.h"
 #include "job/job_entries.h"
 
@@ -46,6 +46,26 @@ Status Job::FitState() {
           fmt::format("compute it anew beside the old one: millrace reprocess {}; or give the "
                       "new query another name (SET 'pipeline.name')",
                       compiled_->name));
+}
+
+// Dead letters go to a topic, exactly once, like any other output.
+Status Job::OpenDeadLetters() {
+  if (!options_.services.log) return Status::Ok();
+  connectors::TableContext table;
+  table.name = kDeadLetterTopic;
+  table.schema.columns.push_back({"value", duckdb::LogicalType::VARCHAR, false});
+  MR_ASSIGN_OR_RETURN(const connectors::ConnectorEntry* kafka, connectors::FindConnector("kafka"));
+  MR_ASSIGN_OR_RETURN(table.options, connectors::ParseOptions(
+                                         kafka->spec, {{"topic", kDeadLetterTopic},
+                                                       {"properties.bootstrap.servers", "embedded"},
+                                                       {"format", "raw"}}));
+  table.job =
+      (compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name) + "/dead-letters";
+  table.services = options_.services;
+  MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
+  MR_RETURN_IF_ERROR(letter_sink_->Open());
+  MR_ASSIGN_OR_RETURN(letters_committed_, letter_sink_->LastCommitted());
+  return Status::Ok();
 }
 
 // Epochs would count from 1 again, and the sink would take them for ones it has: rows would be

@@ -40,7 +40,7 @@ query "" > "$work/plain.sql"
 query "SET 'millrace.state.memory' = '30 MB';" > "$work/spilling.sql"
 
 # Private memory for the program and what it works with, not for the state.
-limited() { prlimit --data=260000000 "$binary" run "$1" > "$work/out" 2>&1; }
+limited() { prlimit --data=340000000 "$binary" run "$1" > "$work/out" 2>&1; }
 
 cd "$work"
 limited plain.sql && fail "the state fits into memory: this test shows nothing"
