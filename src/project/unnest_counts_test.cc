@@ -25,14 +25,15 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {"one_list", "tag INT, c BIGINT",
-     "SELECT tag, COUNT(*) FROM posts CROSS JOIN UNNEST(a) AS u(tag) GROUP BY tag",
-     "SELECT tag, count(*) FROM (SELECT unnest(a) AS tag FROM posts) GROUP BY tag"},
-    {"two_lists", "k STRING, x INT, y INT, c BIGINT",
-     "SELECT k, x, y, COUNT(*) FROM posts CROSS JOIN UNNEST(a) AS u(x) CROSS JOIN UNNEST(b) AS "
+    {"one_list", "tag INT, c BIGINT, PRIMARY KEY (tag) NOT ENFORCED",
+     "SELECT COALESCE(tag, -1), COUNT(*) FROM posts CROSS JOIN UNNEST(a) AS u(tag) GROUP BY tag",
+     "SELECT coalesce(tag, -1), count(*) FROM (SELECT unnest(a) AS tag FROM posts) GROUP BY tag"},
+    {"two_lists", "k STRING, x INT, y INT, c BIGINT, PRIMARY KEY (k, x, y) NOT ENFORCED",
+     "SELECT COALESCE(k, '?'), COALESCE(x, -1), COALESCE(y, -1), COUNT(*) FROM posts CROSS JOIN "
+     "UNNEST(a) AS u(x) CROSS JOIN UNNEST(b) AS "
      "v(y) GROUP BY k, x, y",
-     "SELECT k, x, unnest(b) AS y, count(*) FROM (SELECT k, unnest(a) AS x, b FROM posts) GROUP "
-     "BY ALL"},
+     "SELECT coalesce(k, '?'), coalesce(x, -1), coalesce(y, -1), count(*) FROM (SELECT k, x, "
+     "unnest(b) AS y FROM (SELECT k, unnest(a) AS x, b FROM posts)) GROUP BY k, x, y"},
     {"list_in_windows", "ws TIMESTAMP(3), k STRING, tag INT, c BIGINT",
      "SELECT window_start, k, tag, COUNT(*) FROM TABLE(HOP(TABLE tagged, DESCRIPTOR(ts), INTERVAL "
      "'5' SECOND, INTERVAL '15' SECOND)) WHERE tag IS NULL OR tag < 2 GROUP BY window_start, "
