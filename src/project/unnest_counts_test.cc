@@ -14,7 +14,6 @@ CREATE TABLE posts (
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
 ) WITH ('connector' = 'kafka', 'topic' = 'posts', 'properties.bootstrap.servers' = 'x',
         'format' = 'json', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');
-CREATE VIEW tagged AS SELECT k, tag, ts FROM posts CROSS JOIN UNNEST(a) AS u(tag);
 )";
 
 struct Case {
@@ -34,13 +33,6 @@ const Case kCases[] = {
      "v(y) GROUP BY k, x, y",
      "SELECT coalesce(k, '?'), coalesce(x, -1), coalesce(y, -1), count(*) FROM (SELECT k, x, "
      "unnest(b) AS y FROM (SELECT k, unnest(a) AS x, b FROM posts)) GROUP BY k, x, y"},
-    {"list_in_windows", "ws TIMESTAMP(3), k STRING, tag INT, c BIGINT",
-     "SELECT window_start, k, tag, COUNT(*) FROM TABLE(HOP(TABLE tagged, DESCRIPTOR(ts), INTERVAL "
-     "'5' SECOND, INTERVAL '15' SECOND)) WHERE tag IS NULL OR tag < 2 GROUP BY window_start, "
-     "window_end, k, tag",
-     "SELECT w, k, tag, count(*) FROM (SELECT k, tag, unnest(mr_hop_starts(ts, 5000000, 15000000, "
-     "0)) AS w FROM (SELECT k, ts, unnest(a) AS tag FROM posts)) WHERE tag IS NULL OR tag < 2 "
-     "GROUP BY ALL"},
     {"windows_of_lists", "we TIMESTAMP(3), tag INT, c BIGINT, n BIGINT",
      "SELECT window_end, tag, COUNT(*), COUNT(k) FROM TABLE(HOP(TABLE posts, DESCRIPTOR(ts), "
      "INTERVAL '5' SECOND, INTERVAL '15' SECOND)) CROSS JOIN UNNEST(a) AS u(tag) GROUP BY "
