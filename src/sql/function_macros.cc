@@ -18,9 +18,10 @@ const std::vector<std::string_view>& MacroStatements() {
       "(CAST(n AS BIGINT) >> 8) & 255, '.', CAST(n AS BIGINT) & 255) END",
 
       // ---- text
-      // Counts from 0; a negative index or one past the end is NULL.
-      "CREATE MACRO mr_split_index(s, d, i) AS "
-      "CASE WHEN i >= 0 AND s <> '' AND d <> '' THEN list_extract(string_split(s, d), i + 1) END",
+      // Counts from 0; a negative index or one past the end is NULL. The split stands outside the
+      // CASE, so that several calls on one text share it.
+      "CREATE MACRO mr_split_index(s, d, i) AS list_extract(string_split(s, d), "
+      "CASE WHEN i >= 0 AND s <> '' AND d <> '' THEN i + 1 END)",
       "CREATE MACRO mr_regexp_replace(s, r, t) AS "
       "regexp_replace(s, r, replace(t, '\\', '\\\\'), 'g')",
       "CREATE MACRO mr_regexp_instr(s, r) AS "
