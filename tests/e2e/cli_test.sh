@@ -259,7 +259,7 @@ run 0 topics -C shop consume orders --from-beginning
 b" ] || fail "not the two lines"
 run 0 topics -C shop consume page-views --follow -n 5
 has '"url"'
-feed 1 '{"user_id": 1, "url": "/y"}\n{"url": 1}\n' topics -C shop produce page-views --validate
+feed 1 '{"user_id": 1, "url": "/y", "country": "DE"}\n{"url": 1}\n' topics -C shop produce page-views --validate
 has "1 record written"
 run 1 topics -C shop describe order
 has 'did you mean "orders"'

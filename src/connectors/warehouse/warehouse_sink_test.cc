@@ -121,6 +121,8 @@ TEST_F(WarehouseSinkTest, FailedCommitKeepsTheBuffer) {
 }
 
 TEST_F(WarehouseSinkTest, SaysWhatToDoAboutANullKey) {
+  ASSERT_TRUE(
+      warehouse_->Query("CREATE TABLE t (k INTEGER, s VARCHAR NOT NULL, l INTEGER[])").ok());
   ASSERT_TRUE(OpenSink({"s"}).ok());
   ASSERT_TRUE(Write({Row(1, "a"), Row(2, nullptr)}).ok());
   const Status status = sink_->Commit(1);
