@@ -6,6 +6,7 @@
 
 #include "stream/columns.h"
 #include "stream/pane_prefix.h"
+#include "stream/pane_rows.h"
 
 namespace millrace::stream {
 
@@ -63,20 +64,9 @@ void WindowAggregate::Process(int port, const Batch& batch) {
       },
       done_);
   codec_.Bind(*batch.rows, key_columns_);
-
-  // Rows come nearly in time order, so a batch is a few runs of rows with the same pane.
-  std::vector<int64_t> seen;
-  for (idx_t first = 0; first < batch.size(); first++) {
-    if (done_[first]) continue;
-    int64_t value = panes[first];
-    rows_.clear();
-    for (idx_t row = first; row < batch.size(); row++) {
-      if (done_[row] || panes[row] != value) continue;
-      rows_.push_back(static_cast<uint32_t>(row));
-      done_[row] = 1;
-    }
-    ProcessRows(batch, value, rows_);
-  }
+  ForEachPane(
+      panes, batch.size(), done_, rows_,
+      [&](int64_t pane, const std::vector<uint32_t>& rows) { ProcessRows(batch, pane, rows); });
 }
 
 void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
