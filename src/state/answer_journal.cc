@@ -1,26 +1,16 @@
 #include "state/answer_journal.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <cstring>
+
+#include "state/entry_bytes.h"
 
 namespace millrace::state {
 
 namespace {
 
 constexpr const char* kFilePrefix = "answers-";
-constexpr int64_t kEntryHead = 12;
-
-template <typename T>
-void PutNumber(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-void PutText(std::string& out, std::string_view text) {
-  PutNumber(out, static_cast<uint32_t>(text.size()));
-  out.append(text);
-}
 
 template <typename T>
 bool TakeNumber(std::string_view& bytes, T& value) {
@@ -63,18 +53,14 @@ Status AnswerJournal::FindEntries() {
     MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
     size_ = 0;
     std::string_view rest = content;
-    while (rest.size() >= static_cast<size_t>(kEntryHead)) {
-      uint32_t size = 0;
-      uint64_t sum = 0;
-      std::memcpy(&size, rest.data(), sizeof size);
-      std::memcpy(&sum, rest.data() + sizeof size, sizeof sum);
-      if (rest.size() - kEntryHead < size || size < sizeof last_epoch_) break;
-      const std::string_view payload = rest.substr(kEntryHead, size);
-      if (XXH3_64bits(payload.data(), payload.size()) != sum) break;
-      std::memcpy(&last_epoch_, payload.data(), sizeof last_epoch_);
-      found_[last_epoch_] = {path, size_ + kEntryHead, size};
-      rest.remove_prefix(kEntryHead + size);
-      size_ += kEntryHead + size;
+    for (auto payload = EntryAt(rest); payload && payload->size() >= sizeof last_epoch_;
+         payload = EntryAt(rest)) {
+      std::memcpy(&last_epoch_, payload->data(), sizeof last_epoch_);
+      const auto head = static_cast<int64_t>(kEntryHead);
+      const auto size = static_cast<int64_t>(payload->size());
+      found_[last_epoch_] = {path, size_ + head, size};
+      rest.remove_prefix(kEntryHead + payload->size());
+      size_ += head + size;
     }
   }
   if (paths_.empty()) return Status::Ok();
@@ -140,13 +126,11 @@ Status AnswerJournal::Sync() {
                               payload.size()))
         .WithHint("set 'millrace.epoch.bytes' lower, or 'lookup.cache' to PARTIAL");
   }
-  std::string head;
-  PutNumber(head, static_cast<uint32_t>(payload.size()));
-  PutNumber(head, static_cast<uint64_t>(XXH3_64bits(payload.data(), payload.size())));
+  const std::string head = EntryHead(payload);
   const std::string_view parts[] = {head, payload};
   MR_RETURN_IF_ERROR(file_->WriteAt(size_, parts));
   MR_RETURN_IF_ERROR(file_->Sync());
-  size_ += kEntryHead + static_cast<int64_t>(payload.size());
+  size_ += static_cast<int64_t>(head.size() + payload.size());
   last_epoch_ = epoch_;
   added_.clear();
   return Status::Ok();

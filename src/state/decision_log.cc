@@ -1,26 +1,17 @@
 #include "state/decision_log.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <cstring>
 #include <string_view>
+
+#include "state/entry_bytes.h"
 
 namespace millrace::state {
 
 namespace {
 
 constexpr const char* kFilePrefix = "decisions-";
-constexpr size_t kEntryHead = 12;
-
-template <typename T>
-void PutNumber(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void PutText(std::string& out, std::string_view text) {
-  PutNumber(out, static_cast<uint32_t>(text.size()));
-  out.append(text);
-}
 
 // Reads what Put… wrote; after a read past the end `ok` is false and values are 0.
 struct Reader {
@@ -74,10 +65,7 @@ std::string Encode(const Decision& decision) {
       PutNumber(payload, promise.frontier);
     }
   }
-  std::string entry;
-  PutNumber(entry, static_cast<uint32_t>(payload.size()));
-  PutNumber(entry, static_cast<uint64_t>(XXH3_64bits(payload.data(), payload.size())));
-  return entry + payload;
+  return EntryHead(payload) + payload;
 }
 
 bool Decode(std::string_view payload, Decision& decision) {
@@ -129,18 +117,12 @@ Status DecisionLog::ReadAll() {
   for (const std::string& path : paths_) {
     MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
     std::string_view rest = content;
-    while (rest.size() >= kEntryHead) {
-      uint32_t size = 0;
-      uint64_t sum = 0;
-      std::memcpy(&size, rest.data(), sizeof size);
-      std::memcpy(&sum, rest.data() + sizeof size, sizeof sum);
-      if (rest.size() - kEntryHead < size) break;
-      std::string_view payload = rest.substr(kEntryHead, size);
+    while (auto payload = EntryAt(rest)) {
       Decision decision;
-      if (XXH3_64bits(payload.data(), payload.size()) != sum || !Decode(payload, decision)) break;
+      if (!Decode(*payload, decision)) break;
       last_epoch_ = decision.epoch;
       found_.push_back(std::move(decision));
-      rest.remove_prefix(kEntryHead + size);
+      rest.remove_prefix(kEntryHead + payload->size());
     }
     size_ = static_cast<int64_t>(content.size() - rest.size());
   }
