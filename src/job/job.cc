@@ -288,6 +288,7 @@ Status Job::RunToEnd() {
   for (auto& source : sources_) rows_before_run_ += source->counters().rows_in;
   while (status.ok() && !stop_ && !AllEnded()) {
     if (boundary_wanted_) status = ServeBoundary();
+    if (status.ok() && checkpoint_.under_way && store_->Settled()) status = FinishCheckpoint();
     if (!status.ok()) break;
     int64_t now = clock_->MonotonicMicros();
     if (now - last_refresh_us_ >= kRefreshEvery) {
@@ -341,7 +342,7 @@ Status Job::RunToEnd() {
                    compiled_->settings.checkpoint_interval_us ||
                (RowsRead() - rows_at_checkpoint_ >= checkpoint_rows_ &&
                 clock_->MonotonicMicros() >= checkpoint_not_before_us_);
-    if (due) status = Checkpoint();
+    if (due && !checkpoint_.under_way) status = BeginCheckpoint();
     if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     int64_t lag = 0;
     for (auto& source : sources_) {
@@ -543,6 +544,12 @@ Status Job::CommitLetters(model::Epoch epoch) {
 }
 
 Status Job::Checkpoint() {
+  MR_RETURN_IF_ERROR(FinishCheckpoint());
+  MR_RETURN_IF_ERROR(BeginCheckpoint());
+  return FinishCheckpoint();
+}
+
+Status Job::BeginCheckpoint() {
   // Rows that a sink gathers over several epochs must be out before the decisions that made them
   // are forgotten.
   if (sink_ && sink_->GathersEpochs() && RowsWritten() > 0) {
@@ -551,20 +558,32 @@ Status Job::Checkpoint() {
   }
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
-  MR_RETURN_IF_ERROR(Save());
-  // A checkpoint holds the job up: where each row changes much, take it after fewer rows, but never
-  // so often that it becomes the work.
+  store_->Begin(epoch_, [this](state::StateWriter& writer) { WriteState(writer); });
+  if (answers_) answers_->BeginCheckpoint();
+  if (decisions_) decisions_->BeginCheckpoint();
+  const int64_t rows = RowsRead();
+  checkpoint_ = {true, epoch_, rows - rows_at_checkpoint_,
+                 clock_->MonotonicMicros() - last_checkpoint_us_};
+  rows_at_checkpoint_ = rows;
+  checkpoint_us_max_ = std::max(checkpoint_us_max_, checkpoint_.pause_us);
+  return Status::Ok();
+}
+
+Status Job::FinishCheckpoint() {
+  if (!checkpoint_.under_way) return Status::Ok();
+  MR_RETURN_IF_ERROR(WithRetry([&] { return store_->Finish(); }));
+  checkpoint_.under_way = false;
+  // What changed since the last one has to be gathered while the job waits: where each row changes
+  // much, take the next after fewer rows, but never so often that checkpoints become the work.
   const int64_t now = clock_->MonotonicMicros();
-  const int64_t pause = std::max<int64_t>(1, now - last_checkpoint_us_);
-  checkpoint_us_max_ = std::max(checkpoint_us_max_, pause);
   const auto bytes = static_cast<double>(std::max<int64_t>(1, store_->last_bytes()));
-  const auto rows = static_cast<double>(std::max<int64_t>(1, RowsRead() - rows_at_checkpoint_));
+  const auto rows = static_cast<double>(std::max<int64_t>(1, checkpoint_.rows));
   checkpoint_rows_ = static_cast<int64_t>(
       std::clamp(rows * kCheckpointBytes / bytes, kCheckpointRowsMin, kCheckpointRowsMax));
-  checkpoint_not_before_us_ = now + kCheckpointShare * pause;
-  rows_at_checkpoint_ = RowsRead();
-  if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(epoch_));
-  return decisions_ ? decisions_->ForgetUpTo(epoch_) : Status::Ok();
+  checkpoint_not_before_us_ =
+      now + std::max(kCheckpointShare * checkpoint_.pause_us, now - last_checkpoint_us_);
+  if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(checkpoint_.epoch));
+  return decisions_ ? decisions_->ForgetUpTo(checkpoint_.epoch) : Status::Ok();
 }
 
 Status Job::Finish() {

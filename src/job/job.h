@@ -5,7 +5,8 @@
 //   │  run      read the ranges, process, ask other systems, move the frontier, close windows;
 //   │           what they answered is journaled and synced
 //   │  commit   the sink makes the epoch's rows visible and remembers its number
-//   └─ checkpoint, when it is time: what changed in the state, then forget old decisions
+//   └─ checkpoint, when it is time: what changed in the state is gathered, and becomes durable
+//               beside the next epochs; then decisions that it makes unnecessary are forgotten
 //
 // Recovery: load the last checkpoint, run the decided epochs again, skip the output of epochs that
 // the sink already has, go on. Since an epoch is a pure function of state and decision, every row
@@ -153,7 +154,7 @@ class Job {
   // a crash does.
   Status Recover();
   Result<bool> Step(const StepOptions& options = {});
-  // What changed in the state becomes durable, and older decisions are forgotten.
+  // What changed in the state becomes durable, and older decisions are forgotten. Waits for it.
   Status Checkpoint();
 
   JobStatus status() const;
@@ -182,7 +183,10 @@ class Job {
   Status CommitEpoch(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
   int64_t RowsRead() const;
-  Status Save();  // all state, as the checkpoint of the current epoch
+  Status BeginCheckpoint();   // gathers what changed; it is written while the job goes on
+  Status FinishCheckpoint();  // waits for the one under way, if any
+  void WriteState(state::StateWriter& writer);
+  Status Save();  // the first checkpoint, before the job runs
   Status WithRetry(const std::function<Status()>& action);
   Status Finish();
   void Publish(JobState state);
@@ -216,7 +220,14 @@ class Job {
   model::Epoch epoch_ = 0;
   model::Epoch sink_committed_ = 0;
   model::Epoch letters_committed_ = 0;
-  int64_t last_checkpoint_us_ = 0;
+  struct CheckpointUnderWay {
+    bool under_way = false;
+    model::Epoch epoch = 0;
+    int64_t rows = 0;      // read since the one before
+    int64_t pause_us = 0;  // how long the job was held up for it
+  };
+  CheckpointUnderWay checkpoint_;
+  int64_t last_checkpoint_us_ = 0;  // when it was begun
   int64_t checkpoint_us_max_ = 0;
   int64_t checkpoint_rows_ = 200'000;  // after so many rows it is time for one, whatever the clock
   int64_t rows_at_checkpoint_ = 0;

@@ -88,23 +88,26 @@ int64_t Job::RowsRead() const {
   return rows;
 }
 
-Status Job::Save() {
-  const int64_t rows_out = RowsOut();
-  auto write = [&](state::StateWriter& writer) {
-    for (size_t s = 0; s < shards_->size(); s++) {
-      for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
-    }
-    for (auto& source : sources_) source->Save(writer);
-    writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
-    writer.Put(state::kJobEntries, kStructureKey, compiled_->structure.ToBytes());
-    writer.Put(state::kJobEntries, kTextSinceKey, {reinterpret_cast<const char*>(&text_since_), 8});
-    const double rate = Rate();
-    writer.Put(state::kJobEntries, kRateKey, {reinterpret_cast<const char*>(&rate), 8});
-    writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
-    writer.Put(state::kJobEntries, kClockKey,
-               {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
+void Job::WriteState(state::StateWriter& writer) {
+  for (size_t s = 0; s < shards_->size(); s++) {
+    for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
+  }
+  for (auto& source : sources_) source->Save(writer);
+  auto put = [&](const char* key, const auto& number) {
+    writer.Put(state::kJobEntries, key, {reinterpret_cast<const char*>(&number), sizeof number});
   };
-  return WithRetry([&] { return store_->Checkpoint(epoch_, write); });
+  writer.Put(state::kJobEntries, kFingerprintKey, compiled_->fingerprint);
+  writer.Put(state::kJobEntries, kStructureKey, compiled_->structure.ToBytes());
+  put(kTextSinceKey, text_since_);
+  put(kRateKey, Rate());
+  put(kCountersKey, RowsOut());
+  put(kClockKey, frontiers_.back());
+}
+
+Status Job::Save() {
+  return WithRetry([&] {
+    return store_->Checkpoint(epoch_, [this](state::StateWriter& writer) { WriteState(writer); });
+  });
 }
 
 }  // namespace millrace::job

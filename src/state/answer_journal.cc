@@ -1,10 +1,6 @@
 #include "state/answer_journal.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
-
-#include "state/entry_bytes.h"
 
 namespace millrace::state {
 
@@ -38,35 +34,15 @@ std::string NameOf(uint32_t asker, std::string_view request) {
 
 Result<std::unique_ptr<AnswerJournal>> AnswerJournal::Open(env::FileSystem* files,
                                                            const std::string& directory) {
-  std::unique_ptr<AnswerJournal> journal(new AnswerJournal(files, directory));
-  MR_RETURN_IF_ERROR(files->CreateDirectories(directory));
-  MR_RETURN_IF_ERROR(journal->FindEntries());
+  std::unique_ptr<AnswerJournal> journal(new AnswerJournal());
+  auto note = [&](std::string_view payload, EntryFiles::Place place) {
+    model::Epoch epoch = 0;
+    if (!TakeNumber(payload, epoch)) return std::optional<model::Epoch>();
+    journal->found_[epoch] = std::move(place);
+    return std::optional(epoch);
+  };
+  MR_ASSIGN_OR_RETURN(journal->entries_, EntryFiles::Open(files, directory, kFilePrefix, note));
   return journal;
-}
-
-Status AnswerJournal::FindEntries() {
-  MR_ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List(directory_));
-  for (const std::string& name : names) {
-    if (name.rfind(kFilePrefix, 0) == 0) paths_.push_back(directory_ + "/" + name);
-  }
-  for (const std::string& path : paths_) {
-    MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
-    size_ = 0;
-    std::string_view rest = content;
-    for (auto payload = EntryAt(rest); payload && payload->size() >= sizeof last_epoch_;
-         payload = EntryAt(rest)) {
-      std::memcpy(&last_epoch_, payload->data(), sizeof last_epoch_);
-      const auto head = static_cast<int64_t>(kEntryHead);
-      const auto size = static_cast<int64_t>(payload->size());
-      found_[last_epoch_] = {path, size_ + head, size};
-      rest.remove_prefix(kEntryHead + payload->size());
-      size_ += head + size;
-    }
-  }
-  if (paths_.empty()) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(file_, files_->Open(paths_.back(), env::OpenMode::kWrite));
-  MR_RETURN_IF_ERROR(file_->Truncate(size_));
-  return file_->Sync();
 }
 
 Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
@@ -77,9 +53,7 @@ Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
   auto found = found_.find(epoch);
   replays_ = found != found_.end();
   if (!replays_) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, found->second.path));
-  replayed_ = content.substr(static_cast<size_t>(found->second.offset),
-                             static_cast<size_t>(found->second.size));
+  MR_ASSIGN_OR_RETURN(replayed_, entries_->Read(found->second));
   std::string_view rest = replayed_;
   rest.remove_prefix(sizeof epoch);
   uint32_t asker = 0;
@@ -109,44 +83,23 @@ void AnswerJournal::Add(uint32_t asker, int64_t fetched_us, std::string_view req
 }
 
 Status AnswerJournal::Sync() {
-  if (added_.empty()) return Status::Ok();
-  if (!file_) {
-    std::string path = fmt::format("{}/{}{:020}", directory_, kFilePrefix, epoch_);
-    MR_ASSIGN_OR_RETURN(file_, files_->Open(path, env::OpenMode::kCreate));
-    size_ = 0;
-    paths_.push_back(path);
-    MR_RETURN_IF_ERROR(files_->SyncDirectory(directory_));
+  if (!added_.empty()) {
+    std::string payload;
+    PutNumber(payload, epoch_);
+    payload += added_;
+    MR_RETURN_IF_ERROR(entries_->Append(epoch_, payload));
+    added_.clear();
+    unsynced_ = true;
   }
-  std::string payload;
-  PutNumber(payload, epoch_);
-  payload += added_;
-  if (payload.size() > UINT32_MAX) {
-    return Status(Code::kResourceExhausted,
-                  fmt::format("the answers of one epoch are {} bytes, more than 4 GiB",
-                              payload.size()))
-        .WithHint("set 'millrace.epoch.bytes' lower, or 'lookup.cache' to PARTIAL");
-  }
-  const std::string head = EntryHead(payload);
-  const std::string_view parts[] = {head, payload};
-  MR_RETURN_IF_ERROR(file_->WriteAt(size_, parts));
-  MR_RETURN_IF_ERROR(file_->Sync());
-  size_ += static_cast<int64_t>(head.size() + payload.size());
-  last_epoch_ = epoch_;
-  added_.clear();
+  if (!unsynced_) return Status::Ok();
+  MR_RETURN_IF_ERROR(entries_->Sync());
+  unsynced_ = false;
   return Status::Ok();
 }
 
 Status AnswerJournal::ForgetUpTo(model::Epoch epoch) {
-  // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.
-  if (last_epoch_ > epoch) return Status::Ok();
-  file_.reset();
-  for (const std::string& path : paths_) {
-    Status removed = files_->Remove(path);
-    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
-  }
-  paths_.clear();
-  found_.clear();
-  size_ = 0;
+  MR_RETURN_IF_ERROR(entries_->ForgetUpTo(epoch));
+  found_.erase(found_.begin(), found_.upper_bound(epoch));
   return Status::Ok();
 }
 

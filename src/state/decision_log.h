@@ -3,14 +3,10 @@
 // An epoch is a pure function of state and decision (DESIGN.md, rule 1), so after a crash the
 // decisions since the last checkpoint are enough to compute the same output again.
 //
-// Format: files `decisions-<first epoch, 20 digits>`; each entry is
-//   4 bytes  length of the payload, little endian
-//   8 bytes  XXH3-64 of the payload
-//   payload  epoch, clock_us (8 bytes each), number of ranges (4), then per range: source (4),
-//            split id (4 + bytes), from, to (8 each), end (1); number of idle splits (4), then per
-//            split: source (4), id (4 + bytes); then, only where there are any, the number of
-//            promises (4) and per promise: source (4), frontier (8)
-// A torn or damaged tail is cut off on open: its epoch never committed.
+// Format: EntryFiles `decisions-…`, a payload per epoch: epoch, clock_us (8 bytes each), number of
+// ranges (4), then per range: source (4), split id (4 + bytes), from, to (8 each), end (1); number
+// of idle splits (4), then per split: source (4), id (4 + bytes); then, only where there are any,
+// the number of promises (4) and per promise: source (4), frontier (8).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +17,7 @@
 #include "base/status.h"
 #include "env/files.h"
 #include "model/position.h"
+#include "state/entry_files.h"
 
 namespace millrace::state {
 
@@ -62,23 +59,17 @@ class DecisionLog {
   const std::vector<Decision>& found() const { return found_; }
   // Appends without waiting for the disk; Sync makes it durable.
   Status Append(const Decision& decision);
-  Status Sync();
+  Status Sync() { return entries_->Sync(); }
+  // A checkpoint of all that was appended begins: what comes next is forgotten apart from it.
+  void BeginCheckpoint() { entries_->EndFile(); }
   // Forgets decisions up to `epoch`: a checkpoint has made them unnecessary.
-  Status ForgetUpTo(model::Epoch epoch);
+  Status ForgetUpTo(model::Epoch epoch) { return entries_->ForgetUpTo(epoch); }
 
  private:
-  DecisionLog(env::FileSystem* files, std::string directory)
-      : files_(files), directory_(std::move(directory)) {}
-  Status ReadAll();
-  Status StartFile(model::Epoch first);
+  DecisionLog() = default;
 
-  env::FileSystem* files_;
-  std::string directory_;
+  std::unique_ptr<EntryFiles> entries_;
   std::vector<Decision> found_;
-  std::vector<std::string> paths_;  // of all files, oldest first; the last one is open
-  std::unique_ptr<env::File> file_;
-  int64_t size_ = 0;
-  model::Epoch last_epoch_ = 0;
 };
 
 }  // namespace millrace::state

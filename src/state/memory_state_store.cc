@@ -19,11 +19,13 @@ class MemoryStateStore : public StateStore, public StateWriter {
     }
   }
   model::Epoch epoch() const override { return epoch_; }
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
+  void Begin(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
     write(*this);
     epoch_ = epoch;
-    return Status::Ok();
   }
+  bool UnderWay() const override { return false; }
+  bool Settled() const override { return true; }
+  Status Finish() override { return Status::Ok(); }
   void Put(uint32_t operator_id, std::string_view key, std::string_view value) override {
     entries_[operator_id][std::string(key)] = value;
   }

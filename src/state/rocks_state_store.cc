@@ -1,5 +1,6 @@
 // StateStore over RocksDB. A small checkpoint is one synced write batch; a large one is table files
-// that the database takes over in one step (state/checkpoint_files.h).
+// that the database takes over in one step (state/checkpoint_files.h). Either is written by a
+// thread of its own.
 #include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
@@ -8,6 +9,9 @@
 
 #include <cstring>
 #include <filesystem>
+#include <future>
+#include <optional>
+#include <utility>
 
 #include "state/checkpoint_files.h"
 #include "state/state_keys.h"
@@ -86,26 +90,41 @@ class RocksStateStore : public StateStore {
 
   model::Epoch epoch() const override { return epoch_; }
 
-  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
-    // `write` hands over changes once; when the disk refuses them they wait here for the retry.
-    if (unwritten_epoch_ != epoch) {
-      pending_.Start(epoch);
-      unwritten_epoch_ = epoch;
-      write(pending_);
-      pending_.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
-    }
-    MR_RETURN_IF_ERROR(
-        FromRocks(pending_.IsSmall(kSmallBytes) ? WriteBatch() : TakeFiles(), directory_));
+  void Begin(model::Epoch epoch, const std::function<void(StateWriter&)>& write) override {
+    pending_.Start(epoch);
+    write(pending_);
+    pending_.Put(kJobEntries, kEpochKey, {reinterpret_cast<const char*>(&epoch), sizeof epoch});
+    pending_epoch_ = epoch;
+    StartWriting();
+  }
+
+  bool UnderWay() const override { return pending_epoch_.has_value(); }
+
+  bool Settled() const override {
+    return !writing_.valid() ||
+           writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+
+  Status Finish() override {
+    if (!pending_epoch_) return Status::Ok();
+    // After an error what was gathered waits here for the next call.
+    if (!writing_.valid()) StartWriting();
+    MR_RETURN_IF_ERROR(FromRocks(writing_.get(), directory_));
     last_bytes_ = pending_.bytes();
     pending_.Clear();
-    unwritten_epoch_ = -1;
-    epoch_ = epoch;
+    epoch_ = *std::exchange(pending_epoch_, std::nullopt);
     return Status::Ok();
   }
 
   int64_t last_bytes() const override { return last_bytes_; }
 
  private:
+  void StartWriting() {
+    writing_ = std::async(std::launch::async, [this] {
+      return pending_.IsSmall(kSmallBytes) ? WriteBatch() : TakeFiles();
+    });
+  }
+
   rocksdb::Status WriteBatch() {
     rocksdb::WriteBatch batch;
     pending_.AppendTo(batch);
@@ -127,9 +146,11 @@ class RocksStateStore : public StateStore {
   const rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
   model::Epoch epoch_ = 0;
+  // The checkpoint under way; while it is being written only the writing thread touches pending_.
   CheckpointFiles pending_;
-  model::Epoch unwritten_epoch_ = -1;
+  std::optional<model::Epoch> pending_epoch_;
   int64_t last_bytes_ = 0;
+  std::future<rocksdb::Status> writing_;  // its destructor waits
 };
 
 }  // namespace

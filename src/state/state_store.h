@@ -4,7 +4,7 @@
 //   A checkpoint is one atomic step from epoch to epoch: what the job wrote through StateWriter
 //   since the last one, plus the epoch's number, becomes durable together or not at all.
 //   Keys are (operator id, bytes); operators see only their own part and scan it in key order.
-//   One thread at a time.
+//   One thread calls; scanning and beginning must wait until no checkpoint is under way.
 //
 // Format: a RocksDB database, keys as in state/state_keys.h; the reserved operator id 0 holds the
 // job's own entries.
@@ -50,10 +50,22 @@ class StateStore : public StateReader {
 
   // Epoch of the last durable checkpoint; 0 when there is none.
   virtual model::Epoch epoch() const = 0;
-  // Runs `write` to gather changes and makes them durable as the checkpoint of `epoch`. After an
-  // error call it again with the same epoch: what was gathered is kept, and `write` is not run
-  // again.
-  virtual Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
+  // Begins the checkpoint of `epoch`: runs `write` to gather changes, and then makes them durable
+  // while the caller goes on. None may be under way.
+  virtual void Begin(model::Epoch epoch, const std::function<void(StateWriter&)>& write) = 0;
+  // Whether a checkpoint was begun and Finish has not yet said that it is durable.
+  virtual bool UnderWay() const = 0;
+  // Whether Finish would not wait.
+  virtual bool Settled() const = 0;
+  // Waits until what was begun is durable; only then epoch() says so. After an error what was
+  // gathered is kept, and calling it again tries again.
+  virtual Status Finish() = 0;
+
+  // Both at once. After an error call it again with the same epoch: `write` is not run again.
+  Status Checkpoint(model::Epoch epoch, const std::function<void(StateWriter&)>& write) {
+    if (!UnderWay()) Begin(epoch, write);
+    return Finish();
+  }
   // Keys and values of the last checkpoint; 0 for a store that forgets.
   virtual int64_t last_bytes() const { return 0; }
 };
