@@ -22,25 +22,15 @@ Result<std::unique_ptr<Encoder>> ChangelogEncoder::Create(
   return std::unique_ptr<Encoder>(new ChangelogEncoder(std::move(rows), debezium));
 }
 
-void ChangelogEncoder::EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator,
-                                   std::string& out, std::vector<size_t>& ends) {
-  for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
-    EncodeRow(chunk, row, out);
-    ends.push_back(out.size());
-    out += separator;
-  }
-}
-
-void ChangelogEncoder::EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
-                                    std::string& out) {
+void ChangelogEncoder::EncodeChange(duckdb::idx_t row, bool comes, std::string& out) {
   if (debezium_) {
     out += comes ? R"({"before":null,"after":)" : R"({"before":)";
-    rows_->EncodeRow(chunk, row, out);
+    rows_->EncodeBound(row, out);
     out += comes ? R"(,"op":"c"})" : R"(,"after":null,"op":"d"})";
     return;
   }
   out += R"({"data":)";
-  rows_->EncodeRow(chunk, row, out);
+  rows_->EncodeBound(row, out);
   out += comes ? R"(,"op":"+I"})" : R"(,"op":"-D"})";
 }
 

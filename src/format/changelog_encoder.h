@@ -20,13 +20,9 @@ class ChangelogEncoder : public Encoder {
                                                  const FormatSpec& spec,
                                                  const std::map<std::string, std::string>& options);
 
-  void EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out) override {
-    EncodeChange(chunk, row, true, out);
-  }
-  void EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
-                   std::vector<size_t>& ends) override;
-  void EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
-                    std::string& out) override;
+  void Bind(duckdb::DataChunk& chunk) override { rows_->Bind(chunk); }
+  void EncodeBound(duckdb::idx_t row, std::string& out) override { EncodeChange(row, true, out); }
+  void EncodeChange(duckdb::idx_t row, bool comes, std::string& out) override;
 
  private:
   ChangelogEncoder(std::unique_ptr<Encoder> rows, bool debezium)

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "format/csv_decoder.h"
 #include "format/value_printer.h"
 
@@ -35,12 +37,12 @@ void CsvEncoder::WriteRow(duckdb::idx_t row, std::string& out) {
       if (null_literal_) out += *null_literal_;
       continue;
     }
-    field_.clear();
-    AppendScalar(types()[i], column, index, ' ', field_);
-    if (!NeedsQuotes(field_)) {
-      out += field_;
-      continue;
-    }
+    const size_t begin = out.size();
+    AppendScalar(types()[i], column, index, ' ', out);
+    const std::string_view field = std::string_view(out).substr(begin);
+    if (!NeedsQuotes(field)) continue;
+    field_ = field;
+    out.resize(begin);
     out += quote_;
     for (char c : field_) {
       if (c == quote_) out += quote_;
@@ -50,12 +52,29 @@ void CsvEncoder::WriteRow(duckdb::idx_t row, std::string& out) {
   }
 }
 
-bool CsvEncoder::NeedsQuotes(std::string_view text) const {
-  if (text.empty() || text[0] == '#' || (null_literal_ && text == *null_literal_)) return true;
-  for (char c : text) {
+bool CsvEncoder::HasSpecial(std::string_view text) const {
+  // Sixteen characters at a time.
+  typedef char Block __attribute__((vector_size(16)));
+  size_t i = 0;
+  for (; i + sizeof(Block) <= text.size(); i += sizeof(Block)) {
+    Block block;
+    std::memcpy(&block, text.data() + i, sizeof block);
+    const auto found =
+        (block == delimiter_) | (block == quote_) | (block == '\n') | (block == '\r');
+    uint64_t halves[2];
+    std::memcpy(halves, &found, sizeof halves);
+    if ((halves[0] | halves[1]) != 0) return true;
+  }
+  for (; i < text.size(); i++) {
+    const char c = text[i];
     if (c == delimiter_ || c == quote_ || c == '\n' || c == '\r') return true;
   }
   return false;
+}
+
+bool CsvEncoder::NeedsQuotes(std::string_view text) const {
+  if (text.empty() || text[0] == '#' || (null_literal_ && text == *null_literal_)) return true;
+  return HasSpecial(text);
 }
 
 }  // namespace millrace::format

@@ -25,6 +25,8 @@ class CsvEncoder : public RowEncoder {
  private:
   using RowEncoder::RowEncoder;
 
+  // Whether a character in it asks for quotes.
+  bool HasSpecial(std::string_view text) const;
   bool NeedsQuotes(std::string_view text) const;
 
   char delimiter_ = ',';

@@ -9,10 +9,24 @@
 
 namespace millrace::format {
 
-void Encoder::EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
-                           std::string& out) {
+void Encoder::EncodeChange(duckdb::idx_t row, bool comes, std::string& out) {
   MR_CHECK(comes, "this format only appends");
-  EncodeRow(chunk, row, out);
+  EncodeBound(row, out);
+}
+
+void Encoder::EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out) {
+  Bind(chunk);
+  EncodeBound(row, out);
+}
+
+void Encoder::EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
+                          std::vector<size_t>& ends) {
+  Bind(chunk);
+  for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
+    EncodeBound(row, out);
+    ends.push_back(out.size());
+    out += separator;
+  }
 }
 
 Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const model::Schema& schema,

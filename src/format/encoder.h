@@ -19,17 +19,22 @@ namespace millrace::format {
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  // Appends the encoding of row `row` of `chunk` (columns as the schema) to `out`, no newline.
-  virtual void EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out) = 0;
-  // Appends all rows of `chunk` to `out`, each followed by `separator` (may be empty), and the end
-  // of each row (its offset in `out`, before the separator) to `ends`. Several times faster than
-  // EncodeRow, which has to look at the chunk's vectors anew for every row.
-  virtual void EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
-                           std::vector<size_t>& ends) = 0;
-  // As EncodeRow, for a row that comes or (`comes` false) is taken away. Only the formats whose
+
+  // Looks at the vectors of `chunk` (columns as the schema), once for all of its rows. The chunk
+  // must stay as it is while they are encoded.
+  virtual void Bind(duckdb::DataChunk& chunk) = 0;
+  // Appends the encoding of row `row` of the bound chunk to `out`, no newline.
+  virtual void EncodeBound(duckdb::idx_t row, std::string& out) = 0;
+  // The same for a row that comes or (`comes` false) is taken away. Only the formats whose
   // FormatSpec::changelog says so can tell the latter.
-  virtual void EncodeChange(duckdb::DataChunk& chunk, duckdb::idx_t row, bool comes,
-                            std::string& out);
+  virtual void EncodeChange(duckdb::idx_t row, bool comes, std::string& out);
+
+  // Binds and encodes a single row.
+  void EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out);
+  // Binds and encodes all rows, each followed by `separator` (may be empty); the end of each (its
+  // offset in `out`, before the separator) goes to `ends`.
+  void EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
+                   std::vector<size_t>& ends);
 };
 
 // `options`: the table's WITH options of this format ("json.…").

@@ -18,21 +18,6 @@ Result<std::vector<ColumnType>> RowEncoder::MakeTypes(const model::Schema& schem
   return types;
 }
 
-void RowEncoder::EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out) {
-  Bind(chunk);
-  WriteRow(row, out);
-}
-
-void RowEncoder::EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
-                             std::vector<size_t>& ends) {
-  Bind(chunk);
-  for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
-    WriteRow(row, out);
-    ends.push_back(out.size());
-    out += separator;
-  }
-}
-
 void RowEncoder::Bind(duckdb::DataChunk& chunk) {
   MR_CHECK(chunk.ColumnCount() == types_.size(), "the chunk has not the schema's columns");
   views_.clear();

@@ -11,9 +11,8 @@ namespace millrace::format {
 
 class RowEncoder : public Encoder {
  public:
-  void EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out) final;
-  void EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, std::string& out,
-                   std::vector<size_t>& ends) final;
+  void Bind(duckdb::DataChunk& chunk) final;
+  void EncodeBound(duckdb::idx_t row, std::string& out) final { WriteRow(row, out); }
 
  protected:
   using ColumnView = duckdb::RecursiveUnifiedVectorFormat;
@@ -30,8 +29,6 @@ class RowEncoder : public Encoder {
   const std::vector<ColumnView>& views() const { return views_; }
 
  private:
-  void Bind(duckdb::DataChunk& chunk);
-
   std::vector<ColumnType> types_;
   std::vector<ColumnView> views_;
 };

@@ -19,6 +19,8 @@ namespace {
 using duckdb::LogicalOperator;
 using duckdb::LogicalOperatorType;
 
+// To be changed with the format of any operator's state entries.
+constexpr const char* kStateForm = "2";
 constexpr const char* kShards = "the number of shards";
 constexpr const char* kState = "what the state is made of";
 constexpr const char* kRest = "steps without state";
@@ -239,6 +241,7 @@ JobStructure StructureOf(const CompiledJob& job, const PlanTexts& texts) {
   parts[kState] = operators + texts.state;
   parts[kRest] = texts.rest;
   if (structure.stateful) {
+    parts["how this version of Millrace writes state"] = kStateForm;
     parts["'table.exec.state.ttl'"] = std::to_string(job.settings.state_ttl_us);
   }
   parts["how its result changes"] = structure.appends ? "append" : "retract";

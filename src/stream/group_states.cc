@@ -6,14 +6,33 @@
 namespace millrace::stream {
 
 namespace {
+constexpr uint32_t kPageSlots = 256;
+// Fewer changes in a page are written one by one.
+constexpr uint32_t kPageChanges = 32;
+
+template <typename T>
+void Put(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+template <typename T>
+T Take(std::string_view& bytes) {
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.remove_prefix(sizeof value);
+  return value;
+}
+
 std::string BigEndian32(uint32_t value) {
   std::string out(4, '\0');
   for (size_t i = 0; i < 4; i++) out[i] = static_cast<char>(value >> (24 - 8 * i));
   return out;
 }
-uint32_t FromBigEndian32(std::string_view bytes) {
+std::string BigEndian24(uint32_t value) {
+  return BigEndian32(value).substr(1);
+}
+uint32_t FromBigEndian(std::string_view bytes) {
   uint32_t value = 0;
-  for (size_t i = 0; i < 4; i++) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  for (char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
   return value;
 }
 }  // namespace
@@ -71,28 +90,62 @@ void GroupStates::Erase(uint32_t slot) {
   Touch(slot);
 }
 
-std::string GroupStates::GroupKey(uint32_t slot) const {
-  return prefix_ + "g" + BigEndian32(slot);
-}
 std::string GroupStates::EntryPrefix(size_t aggregate) const {
   return prefix_ + "e" + BigEndian32(static_cast<uint32_t>(aggregate));
 }
 
+void GroupStates::SaveGroup(uint32_t slot, std::string& out) const {
+  std::string_view key = keys_.Key(slot);
+  Put(out, static_cast<uint32_t>(key.size()));
+  out.append(key);
+  Put(out, rows_[slot]);
+  for (const auto& aggregate : aggregates_) aggregate->Save(slot, out);
+}
+
+std::string_view GroupStates::LoadGroup(uint32_t slot, std::string_view& bytes) {
+  const auto key_bytes = Take<uint32_t>(bytes);
+  std::string_view key = bytes.substr(0, key_bytes);
+  bytes.remove_prefix(key_bytes);
+  MakeRoom(slot);
+  rows_[slot] = Take<int64_t>(bytes);
+  for (auto& aggregate : aggregates_) bytes.remove_prefix(aggregate->Load(slot, bytes));
+  return key;
+}
+
 void GroupStates::Snapshot(state::StateWriter& writer, uint32_t operator_id) {
   std::string value;
-  for (uint32_t slot : changes_) {
-    changed_[slot] = 0;
-    if (!keys_.Live(slot)) {
-      writer.Delete(operator_id, GroupKey(slot));
+  std::sort(changes_.begin(), changes_.end());
+  snapshot_++;
+  for (size_t first = 0, next = 0; first < changes_.size(); first = next) {
+    const uint32_t page = changes_[first] / kPageSlots;
+    while (next < changes_.size() && changes_[next] / kPageSlots == page) next++;
+    const uint32_t begin = page * kPageSlots;
+    const uint32_t end = std::min(begin + kPageSlots, keys_.slots());
+    const size_t changed = next - first;
+    for (size_t i = first; i < next; i++) changed_[changes_[i]] = 0;
+    if (changed >= kPageChanges && 2 * changed >= end - begin) {
+      value.clear();
+      Put(value, snapshot_);
+      for (uint32_t slot = begin; slot < end; slot++) {
+        if (!keys_.Live(slot)) continue;
+        Put(value, static_cast<uint8_t>(slot - begin));
+        SaveGroup(slot, value);
+      }
+      writer.Put(operator_id, prefix_ + "p" + BigEndian24(page), value);
       continue;
     }
-    std::string_view key = keys_.Key(slot);
-    uint32_t key_bytes = static_cast<uint32_t>(key.size());
-    value.assign(reinterpret_cast<const char*>(&key_bytes), sizeof key_bytes);
-    value.append(key);
-    value.append(reinterpret_cast<const char*>(&rows_[slot]), sizeof(int64_t));
-    for (auto& aggregate : aggregates_) aggregate->Save(slot, value);
-    writer.Put(operator_id, GroupKey(slot), value);
+    for (size_t i = first; i < next; i++) {
+      value.clear();
+      Put(value, snapshot_);
+      if (keys_.Live(changes_[i])) SaveGroup(changes_[i], value);
+      writer.Put(operator_id, prefix_ + "g" + BigEndian32(changes_[i]), value);
+    }
+  }
+  if (!changes_.empty()) {
+    value.clear();
+    Put(value, snapshot_);
+    Put(value, keys_.slots());
+    writer.Put(operator_id, prefix_ + "n", value);
   }
   changes_.clear();
   for (size_t a = 0; a < aggregates_.size(); a++) {
@@ -101,21 +154,60 @@ void GroupStates::Snapshot(state::StateWriter& writer, uint32_t operator_id) {
 }
 
 void GroupStates::Restore(const state::StateReader& reader, uint32_t operator_id) {
-  reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
-    uint32_t slot = FromBigEndian32(key.substr(prefix_.size() + 1));
-    uint32_t key_bytes = 0;
-    std::memcpy(&key_bytes, value.data(), sizeof key_bytes);
-    value.remove_prefix(sizeof key_bytes);
-    keys_.Restore(value.substr(0, key_bytes), slot);
-    value.remove_prefix(key_bytes);
-    MakeRoom(slot);
-    std::memcpy(&rows_[slot], value.data(), sizeof(int64_t));
-    value.remove_prefix(sizeof(int64_t));
-    for (auto& aggregate : aggregates_) value.remove_prefix(aggregate->Load(slot, value));
-  });
+  RestoreGroups(reader, operator_id);
   for (size_t a = 0; a < aggregates_.size(); a++) {
     aggregates_[a]->RestoreEntries(reader, operator_id, EntryPrefix(a));
   }
+}
+
+void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t operator_id) {
+  uint32_t slots = 0;
+  reader.Scan(operator_id, prefix_ + "n", [&](std::string_view, std::string_view value) {
+    snapshot_ = Take<uint32_t>(value);
+    slots = Take<uint32_t>(value);
+  });
+  if (slots == 0) return;
+  keys_.BeginRestore(slots);
+  MakeRoom(slots - 1);
+  // Entries of single slots are read twice: to know which of them are newer than their page, and,
+  // when the pages are there, to take those over.
+  std::vector<uint32_t> newest(slots, 0);  // snapshot that speaks of the slot, by slot
+  std::vector<std::string_view> keys;
+  std::vector<uint32_t> restored;
+  const size_t head = prefix_.size() + 1;
+  auto single = [&](std::string_view key) { return FromBigEndian(key.substr(head)); };
+  reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
+    newest[single(key)] = Take<uint32_t>(value);
+  });
+  reader.Scan(operator_id, prefix_ + "p", [&](std::string_view key, std::string_view value) {
+    const uint32_t begin = FromBigEndian(key.substr(head)) * kPageSlots;
+    const auto snapshot = Take<uint32_t>(value);
+    keys.clear();
+    restored.clear();
+    while (!value.empty()) {
+      const uint32_t slot = begin + Take<uint8_t>(value);
+      std::string_view group_key = LoadGroup(slot, value);
+      if (newest[slot] > snapshot) continue;  // its own entry follows
+      keys.push_back(group_key);
+      restored.push_back(slot);
+    }
+    keys_.Restore(keys, restored);
+    const uint32_t end = std::min(begin + kPageSlots, slots);
+    for (uint32_t slot = begin; slot < end; slot++) {
+      newest[slot] = std::max(newest[slot], snapshot);
+    }
+  });
+  reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
+    const uint32_t slot = single(key);
+    if (Take<uint32_t>(value) < newest[slot]) return;
+    for (auto& aggregate : aggregates_) aggregate->Reset(slot);
+    rows_[slot] = 0;
+    if (value.empty()) return;
+    keys = {LoadGroup(slot, value)};
+    restored = {slot};
+    keys_.Restore(keys, restored);
+  });
+  keys_.EndRestore();
 }
 
 size_t GroupStates::bytes() const {

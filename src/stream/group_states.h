@@ -1,8 +1,15 @@
 // GroupStates: keys, and for each key the states of all aggregates. The windowed aggregation has
 // one per open window, the updating aggregation one in all.
 //
-// State entries under `prefix`: 'g' ++ slot (4 bytes big endian) -> key length, key, states;
-// 'e' ++ aggregate index ++ … -> entries of aggregates that keep sets (DISTINCT).
+// State entries under `prefix` (a group: length of its key, key, rows, states):
+//   'n'                                  -> number of the newest snapshot, slots (4 bytes each)
+//   'p' ++ page (3 bytes big endian)     -> number of its snapshot, then per group that is there
+//   the
+//                                           slot's place in the page (1 byte) and the group
+//   'g' ++ slot (4 bytes big endian)     -> number of its snapshot, then the group if it is there
+//   'e' ++ aggregate index ++ …          -> entries of aggregates that keep sets (DISTINCT)
+// A page holds 256 neighbouring slots. It is written where most of them changed, an entry for each
+// slot elsewhere; of the two that speak of a slot the newer one counts.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +57,11 @@ class GroupStates {
 
  private:
   void MakeRoom(uint32_t slot);
-  std::string GroupKey(uint32_t slot) const;
   std::string EntryPrefix(size_t aggregate) const;
+  void SaveGroup(uint32_t slot, std::string& out) const;
+  // Takes over the group that `bytes` begin with, but for its key, which it returns.
+  std::string_view LoadGroup(uint32_t slot, std::string_view& bytes);
+  void RestoreGroups(const state::StateReader& reader, uint32_t operator_id);
 
   std::string prefix_;
   KeyTable keys_;
@@ -60,6 +70,7 @@ class GroupStates {
   uint32_t capacity_ = 0;              // slots the aggregates have room for
   env::LargeVector<uint8_t> changed_;  // since the last snapshot, by slot
   std::vector<uint32_t> changes_;      // the slots set in changed_
+  uint32_t snapshot_ = 0;              // number of the newest one
 };
 
 }  // namespace millrace::stream

@@ -50,7 +50,10 @@ void KeyTable::Place(uint32_t hash, uint32_t slot) {
 
 void KeyTable::GrowIfNeeded() {
   if (!buckets_.empty() && (live_ + 1) * 8 <= buckets_.size() * 5) return;
-  size_t capacity = std::max<size_t>(16, buckets_.size() * 2);
+  Rehash(std::max<size_t>(16, buckets_.size() * 2));
+}
+
+void KeyTable::Rehash(size_t capacity) {
   buckets_.assign(capacity, Bucket());
   mask_ = static_cast<uint32_t>(capacity - 1);
   for (uint32_t slot = 0; slot < keys_.size(); slot++) {
@@ -93,18 +96,34 @@ KeyTable::Found KeyTable::FindOrAdd(std::string_view key, uint32_t hash) {
   return {slot, true};
 }
 
-void KeyTable::Restore(std::string_view key, uint32_t slot) {
-  GrowIfNeeded();
-  if (slot >= keys_.size()) {
-    for (uint32_t gap = static_cast<uint32_t>(keys_.size()); gap < slot; gap++)
-      free_.push_back(gap);
-    keys_.resize(slot + 1);
-  } else {
-    free_.erase(std::remove(free_.begin(), free_.end(), slot), free_.end());
+void KeyTable::BeginRestore(size_t keys) {
+  size_t capacity = 16;
+  while (keys * 8 > capacity * 5) capacity *= 2;
+  Rehash(std::max(capacity, buckets_.size()));
+}
+
+void KeyTable::Restore(const std::vector<std::string_view>& keys,
+                       const std::vector<uint32_t>& slots) {
+  hashes_.resize(keys.size());
+  uint32_t past = this->slots();
+  for (size_t i = 0; i < keys.size(); i++) {
+    hashes_[i] = HashOf(keys[i]);
+    __builtin_prefetch(&buckets_[hashes_[i] & mask_], 1);
+    past = std::max(past, slots[i] + 1);
   }
-  uint32_t hash = HashOf(key);
-  Store(slot, key, hash);
-  Place(hash, slot);
+  keys_.resize(past);
+  for (size_t i = 0; i < keys.size(); i++) {
+    GrowIfNeeded();
+    Store(slots[i], keys[i], hashes_[i]);
+    Place(hashes_[i], slots[i]);
+  }
+}
+
+void KeyTable::EndRestore() {
+  free_.clear();
+  for (uint32_t slot = slots(); slot-- > 0;) {
+    if (!Live(slot)) free_.push_back(slot);
+  }
 }
 
 void KeyTable::Erase(uint32_t slot) {

@@ -47,11 +47,15 @@ class KeyTable {
   void FindOrAdd(const EncodedKeys& keys, std::vector<Found>& found);
   // Slot of the key, or -1.
   int64_t Find(std::string_view key) const;
-  // Adds a key at a given slot (restoring a checkpoint). The key must not be there.
-  void Restore(std::string_view key, uint32_t slot);
+  // Restoring a checkpoint: expects about `keys` keys, adds each at the slot it had (neither key
+  // nor slot may be there), then knows which slots are free. Before EndRestore nothing else is
+  // allowed.
+  void BeginRestore(size_t keys);
+  void Restore(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& slots);
+  void EndRestore();
   void Erase(uint32_t slot);
 
-  bool Live(uint32_t slot) const { return keys_[slot].size != kDead; }
+  bool Live(uint32_t slot) const { return slot < keys_.size() && keys_[slot].size != kDead; }
   // Valid until a key is added.
   std::string_view Key(uint32_t slot) const {
     const Stored& stored = keys_[slot];
@@ -82,6 +86,7 @@ class KeyTable {
   void Store(uint32_t slot, std::string_view key, uint32_t hash);
   void Place(uint32_t hash, uint32_t slot);
   void GrowIfNeeded();
+  void Rehash(size_t capacity);
   void CompactIfWorthIt();
 
   env::LargeVector<Bucket> buckets_;

@@ -19,6 +19,7 @@
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/filesystem/manifest.h"
 #include "connectors/filesystem/part_writer.h"
+#include "connectors/row_bytes.h"
 #include "env/clock.h"
 #include "format/format_options.h"
 
@@ -115,12 +116,23 @@ class FileSink : public Sink {
     }
     // Everything that can fail comes before the first row is taken.
     std::map<PartWriter*, std::vector<duckdb::sel_t>> chosen;
+    std::string partition;  // of the row, as bytes
+    std::string last_partition;
+    PartWriter* current = nullptr;  // of last_partition
     for (duckdb::idx_t r = 0; r < rows.size(); r++) {
       const int32_t copies = batch.weights ? (*batch.weights)[r] : 1;
       if (copies == 0) continue;
-      MR_ASSIGN_OR_RETURN(PartWriter* const writer, WriterFor(DirectoryOf(rows, r)));
-      chosen[writer].insert(chosen[writer].end(), static_cast<size_t>(copies),
-                            static_cast<duckdb::sel_t>(r));
+      partition.clear();
+      for (size_t c : columns_.partition) {
+        AppendValueBytes(rows.data[c], rows.size(), r, partition);
+      }
+      // Neighbours often go to the same directory.
+      if (current == nullptr || partition != last_partition) {
+        MR_ASSIGN_OR_RETURN(current, WriterFor(DirectoryOf(rows, r)));
+        last_partition.swap(partition);
+      }
+      std::vector<duckdb::sel_t>& selected = chosen[current];
+      selected.insert(selected.end(), static_cast<size_t>(copies), static_cast<duckdb::sel_t>(r));
     }
     for (auto& [writer, selected] : chosen) MR_RETURN_IF_ERROR(writer->MakeRoom());
     duckdb::DataChunk data;

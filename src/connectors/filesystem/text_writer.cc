@@ -16,10 +16,11 @@ class TextWriter : public PartWriter {
 
   void Append(duckdb::DataChunk& rows, const duckdb::SelectionVector& selection,
               duckdb::idx_t count) override {
-    for (duckdb::idx_t i = 0; i < count; i++) {
-      encoder_->EncodeRow(rows, selection.get_index(i), buffer_);
-      buffer_ += '\n';
-    }
+    duckdb::DataChunk chosen;
+    chosen.InitializeEmpty(rows.GetTypes());
+    chosen.Slice(rows, selection, count);
+    ends_.clear();
+    encoder_->EncodeChunk(chosen, "\n", buffer_, ends_);
   }
 
   Status Finish() override {
@@ -49,6 +50,7 @@ class TextWriter : public PartWriter {
   std::unique_ptr<format::Encoder> encoder_;
   std::unique_ptr<env::File> file_;
   std::string buffer_;
+  std::vector<size_t> ends_;  // of the lines added last; not used
   int64_t written_ = 0;
 };
 

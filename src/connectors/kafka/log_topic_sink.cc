@@ -156,6 +156,7 @@ class LogTopicSink : public Sink {
       value_chunk_.data[i].Reference(rows.data[value_columns_[i]]);
     }
     value_chunk_.SetCardinality(rows.size());
+    encoder_->Bind(value_chunk_);
     for (duckdb::idx_t row = 0; row < rows.size(); row++) {
       const int32_t weight = batch.weights ? (*batch.weights)[row] : 1;
       if (mode_ == Mode::kUpsert) {
@@ -241,7 +242,7 @@ class LogTopicSink : public Sink {
     entry.begin = bytes_.size();
     entry.has_key = keys_->has_key() && keys_->Append(row, bytes_);
     entry.key_bytes = bytes_.size() - entry.begin;
-    encoder_->EncodeChange(value_chunk_, row, comes, bytes_);
+    encoder_->EncodeChange(row, comes, bytes_);
     entry.value_bytes = bytes_.size() - entry.begin - entry.key_bytes;
     entries_.push_back(entry);
   }
@@ -255,7 +256,7 @@ class LogTopicSink : public Sink {
           .WithHint("leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)");
     }
     keys_->Append(row, key_bytes_);
-    encoder_->EncodeRow(value_chunk_, row, value_bytes_);
+    encoder_->EncodeBound(row, value_bytes_);
     changes_.Add(key_bytes_, value_bytes_, 0, weight);
     return Status::Ok();
   }

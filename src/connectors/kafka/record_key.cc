@@ -69,6 +69,7 @@ void RecordKey::UseChunk(duckdb::DataChunk& rows) {
   if (!encoder_) return;
   for (size_t i = 0; i < columns_.size(); i++) chunk_.data[i].Reference(rows.data[columns_[i]]);
   chunk_.SetCardinality(rows.size());
+  encoder_->Bind(chunk_);
 }
 
 bool RecordKey::HasNull(duckdb::idx_t row) const {
@@ -82,7 +83,7 @@ bool RecordKey::HasNull(duckdb::idx_t row) const {
 
 bool RecordKey::Append(duckdb::idx_t row, std::string& out) {
   if (encoder_) {
-    encoder_->EncodeRow(chunk_, row, out);
+    encoder_->EncodeBound(row, out);
     return true;
   }
   const duckdb::Value value = rows_->GetValue(columns_[0], row);
