@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "stream/aggregates/shared_distinct.h"
 
 namespace millrace::stream {
 
@@ -20,14 +21,54 @@ bool AggregatePlan::OnlyCounts() const {
   });
 }
 
+namespace {
+std::unique_ptr<Aggregate> Checked(Result<std::unique_ptr<Aggregate>> made) {
+  MR_CHECK(made.ok(), "aggregates are checked when the plan is made");
+  return std::move(*made);
+}
+}  // namespace
+
 std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregates() const {
   std::vector<std::unique_ptr<Aggregate>> made;
   for (const Call& call : calls) {
-    auto aggregate = NewAggregate(*call.bound, call.columns, input_retracts);
-    MR_CHECK(aggregate.ok(), "aggregates are checked when the plan is made");
-    made.push_back(std::move(*aggregate));
+    made.push_back(Checked(NewAggregate(*call.bound, call.columns, input_retracts)));
   }
   return made;
+}
+
+std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregatesTogether() const {
+  std::vector<std::unique_ptr<Aggregate>> made(calls.size());
+  for (size_t i = 0; i < calls.size(); i++) {
+    if (made[i]) continue;
+    const std::vector<size_t> alike = DistinctsLike(i);
+    if (alike.size() == 1) {
+      made[i] = Checked(NewAggregate(*calls[i].bound, calls[i].columns, input_retracts));
+      continue;
+    }
+    std::vector<DistinctMember> members;
+    for (size_t a : alike) {
+      members.push_back({Checked(NewAggregateOfAll(*calls[a].bound, calls[a].columns, false)),
+                         calls[a].columns.filter});
+    }
+    auto shared = NewSharedDistinct(std::move(members), calls[i].columns.argument,
+                                    calls[i].bound->children[0]->return_type);
+    for (size_t m = 0; m < alike.size(); m++) made[alike[m]] = std::move(shared[m]);
+  }
+  return made;
+}
+
+// Call `first` and those behind it that look at the same distinct values, and may share their set.
+std::vector<size_t> AggregatePlan::DistinctsLike(size_t first) const {
+  std::vector<size_t> alike = {first};
+  auto shares = [&](const Call& call) {
+    return CountsDistinct(*call.bound) && call.columns.more.empty() && !input_retracts;
+  };
+  if (!shares(calls[first])) return alike;
+  for (size_t i = first + 1; i < calls.size() && alike.size() < kDistinctMembersMax; i++) {
+    const bool same = calls[i].columns.argument == calls[first].columns.argument;
+    if (same && shares(calls[i])) alike.push_back(i);
+  }
+  return alike;
 }
 
 std::string AggregatePlan::Describe() const {

@@ -31,8 +31,14 @@ struct AggregatePlan {
   bool OnlyCounts() const;
   // Output columns: the groups, then the aggregates.
   duckdb::vector<duckdb::LogicalType> OutputTypes() const;
+  // One for each call, on its own.
   std::vector<std::unique_ptr<Aggregate>> MakeAggregates() const;
+  // The same for aggregates that are always given the same rows: they may share what they keep.
+  std::vector<std::unique_ptr<Aggregate>> MakeAggregatesTogether() const;
   std::string Describe() const;  // "by a, b: count(*), sum(x)"
+
+ private:
+  std::vector<size_t> DistinctsLike(size_t first) const;
 };
 
 }  // namespace millrace::stream

@@ -38,7 +38,7 @@ uint32_t FromBigEndian(std::string_view bytes) {
 }  // namespace
 
 GroupStates::GroupStates(const AggregatePlan& plan, std::string prefix)
-    : prefix_(std::move(prefix)), aggregates_(plan.MakeAggregates()) {}
+    : prefix_(std::move(prefix)), aggregates_(plan.MakeAggregatesTogether()) {}
 
 KeyTable::Found GroupStates::FindOrAdd(std::string_view key) {
   KeyTable::Found found = keys_.FindOrAdd(key);

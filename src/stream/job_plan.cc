@@ -514,29 +514,31 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   plan.input_retracts = input.changelog == ChangelogKind::kRetract;
   // Shard 0 owns the one group.
   plan.row_when_empty = groups.empty() && joins_above_ > 0 && options_.shard.index == 0;
-  // One projection computes group columns, arguments and filters side by side.
+  // One projection computes group columns, arguments and filters side by side, equal ones once.
   Expressions needed = std::move(groups);
   size_t group_count = needed.size();
+  auto place_of = [&](const Expression& wanted) {
+    size_t place = group_count;
+    while (place < needed.size() && !needed[place]->Equals(wanted)) place++;
+    if (place == needed.size()) needed.push_back(wanted.Copy());
+    return static_cast<int>(place);
+  };
   for (auto& call : calls) {
     MR_RETURN_IF_ERROR(CheckAggregate(*call));
     AggregateColumns columns;
     auto add = [&](const Expression& argument) {
-      auto place = static_cast<int>(needed.size());
+      const int place = place_of(argument);
       if (columns.argument < 0) {
         columns.argument = place;
       } else {
         columns.more.push_back(place);
       }
-      needed.push_back(argument.Copy());
     };
     for (const auto& child : call->children) add(*child);
     if (call->order_bys) {
       for (const auto& order : call->order_bys->orders) add(*order.expression);
     }
-    if (call->filter) {
-      columns.filter = static_cast<int>(needed.size());
-      needed.push_back(call->filter->Copy());
-    }
+    if (call->filter) columns.filter = place_of(*call->filter);
     plan.calls.push_back({std::move(call), columns});
   }
   if (needed.empty()) {  // COUNT(*) of everything: keep the row count

@@ -66,6 +66,12 @@ struct AggregateColumns {
 // Error kUnsupported names the function and what is there.
 Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
                                                 const AggregateColumns& columns, bool retracts);
+// The same as if it had neither DISTINCT nor a filter.
+Result<std::unique_ptr<Aggregate>> NewAggregateOfAll(const duckdb::BoundAggregateExpression& bound,
+                                                     const AggregateColumns& columns,
+                                                     bool retracts);
+// Whether it looks at each value once.
+bool CountsDistinct(const duckdb::BoundAggregateExpression& bound);
 // Whether NewAggregate would take it, without making one.
 Status CheckAggregate(const duckdb::BoundAggregateExpression& bound);
 // Whether it keeps all values of a group (see collected.h).

@@ -6,6 +6,7 @@
 #include <duckdb/common/serializer/memory_stream.hpp>
 #include <duckdb/common/types/value.hpp>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "env/large_memory.h"
@@ -70,6 +71,77 @@ class FixedExtreme : public Aggregate {
   env::LargeVector<State> states_;
 };
 
+// One text (or blob) a group, append-only input.
+class TextExtreme : public Aggregate {
+ public:
+  TextExtreme(Extreme which, int argument) : which_(which), argument_(argument) {}
+
+  void Resize(uint32_t slots) override { states_.resize(slots); }
+  void Update(const AggregateInput& in) override {
+    ColumnReader values(*in.chunk, argument_);
+    for (uint32_t i = 0; i < in.count; i++) {
+      if (!values.IsValid(in.rows[i])) continue;
+      const auto& value = values.Get<duckdb::string_t>(in.rows[i]);
+      const std::string_view text(value.GetData(), value.GetSize());
+      State& state = states_[in.slots[i]];
+      // By bytes, as DuckDB compares them.
+      const bool better = which_ == Extreme::kMin ? text < state.text : text > state.text;
+      if (state.set && !better) continue;
+      heap_bytes_ -= HeapBytes(state);
+      state.text = text;
+      state.set = true;
+      heap_bytes_ += HeapBytes(state);
+    }
+  }
+  void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
+    auto* out = duckdb::FlatVector::GetData<duckdb::string_t>(result);
+    for (uint32_t i = 0; i < count; i++) {
+      const State& state = states_[slots[i]];
+      if (state.set) {
+        out[i] =
+            duckdb::StringVector::AddStringOrBlob(result, state.text.data(), state.text.size());
+      } else {
+        duckdb::FlatVector::SetNull(result, i, true);
+      }
+    }
+  }
+  void Reset(uint32_t slot) override {
+    heap_bytes_ -= HeapBytes(states_[slot]);
+    states_[slot] = State();
+  }
+  void Save(uint32_t slot, std::string& out) const override {
+    const State& state = states_[slot];
+    const auto size = static_cast<uint32_t>(state.text.size());
+    out += state.set ? '\1' : '\0';
+    out.append(reinterpret_cast<const char*>(&size), sizeof size);
+    out.append(state.text);
+  }
+  size_t Load(uint32_t slot, std::string_view bytes) override {
+    uint32_t size = 0;
+    std::memcpy(&size, bytes.data() + 1, sizeof size);
+    Reset(slot);
+    states_[slot] = {std::string(bytes.substr(1 + sizeof size, size)), bytes[0] != 0};
+    heap_bytes_ += HeapBytes(states_[slot]);
+    return 1 + sizeof size + size;
+  }
+  size_t bytes() const override { return states_.capacity() * sizeof(State) + heap_bytes_; }
+
+ private:
+  struct State {
+    std::string text;
+    bool set = false;
+  };
+  static size_t HeapBytes(const State& state) {
+    constexpr size_t kWithoutHeap = 15;
+    return state.text.capacity() > kWithoutHeap ? state.text.capacity() : 0;
+  }
+
+  Extreme which_;
+  int argument_;
+  std::vector<State> states_;
+  size_t heap_bytes_ = 0;
+};
+
 // All values of a group with how often each is there; any type; takes values away.
 class CountedExtreme : public Aggregate {
  public:
@@ -87,14 +159,19 @@ class CountedExtreme : public Aggregate {
         bool better = set.empty() || (which_ == Extreme::kMin ? value < set.begin()->first
                                                               : value > set.begin()->first);
         if (better) {
+          entries_ -= set.size();
           set.clear();
           set[value] = 1;
+          entries_++;
         }
         continue;
       }
-      auto entry = set.try_emplace(value, 0).first;
+      auto [entry, added] = set.try_emplace(value, 0);
+      if (added) entries_++;
       entry->second += in.weights ? in.weights[i] : 1;
-      if (entry->second == 0) set.erase(entry);
+      if (entry->second != 0) continue;
+      set.erase(entry);
+      entries_--;
     }
   }
   void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
@@ -107,7 +184,10 @@ class CountedExtreme : public Aggregate {
       }
     }
   }
-  void Reset(uint32_t slot) override { sets_[slot].clear(); }
+  void Reset(uint32_t slot) override {
+    entries_ -= sets_[slot].size();
+    sets_[slot].clear();
+  }
   void Save(uint32_t slot, std::string& out) const override {
     duckdb::MemoryStream stream;
     for (const auto& [value, count] : sets_[slot]) {
@@ -129,6 +209,7 @@ class CountedExtreme : public Aggregate {
     std::memcpy(&entries, bytes.data(), sizeof entries);
     std::memcpy(&size, bytes.data() + sizeof entries, sizeof size);
     const char* body = bytes.data() + sizeof entries + sizeof size;
+    Reset(slot);
     duckdb::MemoryStream stream(reinterpret_cast<duckdb::data_ptr_t>(const_cast<char*>(body)),
                                 size);
     for (uint64_t i = 0; i < entries; i++) {
@@ -138,12 +219,12 @@ class CountedExtreme : public Aggregate {
       sets_[slot][Value::Deserialize(deserializer)] = count;
       deserializer.End();
     }
+    entries_ += sets_[slot].size();
     return sizeof entries + sizeof size + size;
   }
   size_t bytes() const override {
-    size_t total = 0;
-    for (const Set& set : sets_) total += sizeof(Set) + set.size() * (sizeof(Value) + 64);
-    return total;
+    constexpr size_t kOfAnEntry = sizeof(Value) + 64;
+    return sets_.capacity() * sizeof(Set) + entries_ * kOfAnEntry;
   }
 
  private:
@@ -152,6 +233,7 @@ class CountedExtreme : public Aggregate {
   int argument_;
   bool keep_all_;
   std::vector<Set> sets_;
+  size_t entries_ = 0;  // of all sets
 };
 
 template <typename T>
@@ -181,6 +263,8 @@ std::unique_ptr<Aggregate> NewExtreme(Extreme which, int argument, const Logical
         return Fixed<float>(which, argument);
       case PhysicalType::DOUBLE:
         return Fixed<double>(which, argument);
+      case PhysicalType::VARCHAR:
+        return std::make_unique<TextExtreme>(which, argument);
       default:
         break;
     }

@@ -35,16 +35,24 @@ std::unique_ptr<Aggregate> MakePlain(const duckdb::BoundAggregateExpression& bou
 
 }  // namespace
 
-Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
-                                                const AggregateColumns& columns, bool retracts) {
+Result<std::unique_ptr<Aggregate>> NewAggregateOfAll(const duckdb::BoundAggregateExpression& bound,
+                                                     const AggregateColumns& columns,
+                                                     bool retracts) {
   // What has an incremental form does not depend on ORDER BY.
   auto aggregate = MakePlain(bound, columns.argument, retracts);
-  if (!aggregate) {
-    MR_ASSIGN_OR_RETURN(aggregate, NewCollected(bound, columns, retracts));
-  }
+  return aggregate ? std::move(aggregate) : NewCollected(bound, columns, retracts);
+}
+
+bool CountsDistinct(const duckdb::BoundAggregateExpression& bound) {
   // MIN and MAX of distinct values are those of all values.
-  bool extreme = bound.function.name == "min" || bound.function.name == "max";
-  if (bound.IsDistinct() && !extreme) {
+  const bool extreme = bound.function.name == "min" || bound.function.name == "max";
+  return bound.IsDistinct() && !extreme;
+}
+
+Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
+                                                const AggregateColumns& columns, bool retracts) {
+  MR_ASSIGN_OR_RETURN(auto aggregate, NewAggregateOfAll(bound, columns, retracts));
+  if (CountsDistinct(bound)) {
     if (!columns.more.empty()) {
       return Status(
                  Code::kUnsupported,
