@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/strings.h"
@@ -10,6 +11,13 @@
 #include "job/job_entries.h"
 
 namespace millrace::job {
+
+namespace {
+constexpr double kCheckpointBytes = 16 << 20;  // written in about 50 ms
+constexpr double kCheckpointRowsMin = 50'000;
+constexpr double kCheckpointRowsMax = 1e12;
+constexpr int64_t kCheckpointShare = 9;  // of the time, one part in ten at most
+}  // namespace
 
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);
@@ -108,6 +116,49 @@ Status Job::Save() {
   return WithRetry([&] {
     return store_->Checkpoint(epoch_, [this](state::StateWriter& writer) { WriteState(writer); });
   });
+}
+
+Status Job::Checkpoint() {
+  MR_RETURN_IF_ERROR(FinishCheckpoint());
+  MR_RETURN_IF_ERROR(BeginCheckpoint());
+  return FinishCheckpoint();
+}
+
+Status Job::BeginCheckpoint() {
+  // Rows that a sink gathers over several epochs must be out before the decisions that made them
+  // are forgotten.
+  if (sink_ && sink_->GathersEpochs() && RowsWritten() > 0) {
+    if (!sink_->WantsCommit() && !stop_) return Status::Ok();
+    MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
+  }
+  last_checkpoint_us_ = clock_->MonotonicMicros();
+  if (store_->epoch() == epoch_) return Status::Ok();
+  store_->Begin(epoch_, [this](state::StateWriter& writer) { WriteState(writer); });
+  if (answers_) answers_->BeginCheckpoint();
+  if (decisions_) decisions_->BeginCheckpoint();
+  const int64_t rows = RowsRead();
+  checkpoint_ = {true, epoch_, rows - rows_at_checkpoint_,
+                 clock_->MonotonicMicros() - last_checkpoint_us_};
+  rows_at_checkpoint_ = rows;
+  checkpoint_us_max_ = std::max(checkpoint_us_max_, checkpoint_.pause_us);
+  return Status::Ok();
+}
+
+Status Job::FinishCheckpoint() {
+  if (!checkpoint_.under_way) return Status::Ok();
+  MR_RETURN_IF_ERROR(WithRetry([&] { return store_->Finish(); }));
+  checkpoint_.under_way = false;
+  // What changed since the last one has to be gathered while the job waits: where each row changes
+  // much, take the next after fewer rows, but never so often that checkpoints become the work.
+  const int64_t now = clock_->MonotonicMicros();
+  const auto bytes = static_cast<double>(std::max<int64_t>(1, store_->last_bytes()));
+  const auto rows = static_cast<double>(std::max<int64_t>(1, checkpoint_.rows));
+  checkpoint_rows_ = static_cast<int64_t>(
+      std::clamp(rows * kCheckpointBytes / bytes, kCheckpointRowsMin, kCheckpointRowsMax));
+  checkpoint_not_before_us_ =
+      now + std::max(kCheckpointShare * checkpoint_.pause_us, now - last_checkpoint_us_);
+  if (answers_) MR_RETURN_IF_ERROR(answers_->ForgetUpTo(checkpoint_.epoch));
+  return decisions_ ? decisions_->ForgetUpTo(checkpoint_.epoch) : Status::Ok();
 }
 
 }  // namespace millrace::job
