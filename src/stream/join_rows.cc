@@ -8,7 +8,7 @@ namespace millrace::stream {
 namespace {
 
 template <typename T>
-void Append(std::string& out, const T& value) {
+void Put(std::string& out, const T& value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
@@ -21,11 +21,7 @@ void Take(std::string_view& bytes, T& value) {
 }  // namespace
 
 JoinRows::Found JoinRows::FindOrAdd(uint32_t key, std::string_view bytes) {
-  if (added_only_) {
-    const uint8_t* copy = arena_.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-    bytes_.emplace_back(reinterpret_cast<const char*>(copy), bytes.size());
-    return {Link(key, static_cast<JoinRowId>(rows_.size())), true};
-  }
+  if (added_only_) return {Append(key, bytes), true};
   scratch_.assign(reinterpret_cast<const char*>(&key), sizeof key);
   scratch_.append(bytes);
   auto [row, added] = table_.FindOrAdd(scratch_);
@@ -34,16 +30,31 @@ JoinRows::Found JoinRows::FindOrAdd(uint32_t key, std::string_view bytes) {
   return {row, added};
 }
 
+JoinRows::Key& JoinRows::KeyAt(uint32_t key) {
+  if (key >= keys_.size()) keys_.resize(std::max<size_t>(16, key * size_t{2}));
+  return keys_[key];
+}
+
+JoinRowId JoinRows::Append(uint32_t key, std::string_view bytes) {
+  const auto row = static_cast<JoinRowId>(added_.size());
+  const auto size = static_cast<uint32_t>(bytes.size());
+  const uint8_t* copy = arena_.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), size);
+  added_.push_back({copy, size, key, kNoJoinRow});
+  Key& list = KeyAt(key);
+  (list.last == kNoJoinRow ? list.first : added_[list.last].next) = row;
+  list.last = row;
+  return row;
+}
+
 JoinRowId JoinRows::Link(uint32_t key, JoinRowId row) {
   if (row >= rows_.size()) rows_.emplace_back();
-  if (key >= keys_.size()) keys_.resize(std::max<size_t>(16, key * size_t{2}));
   Row& made = rows_[row];
   bool changed = made.changed;  // of the row that was here before
   made = Row();
   made.changed = changed;
   made.key = key;
   made.sequence = next_sequence_++;
-  Key& list = keys_[key];
+  Key& list = KeyAt(key);
   made.previous = list.last;
   (list.last == kNoJoinRow ? list.first : rows_[list.last].next) = row;
   list.last = row;
@@ -57,6 +68,10 @@ void JoinRows::MarkChanged(JoinRowId row) {
 }
 
 void JoinRows::AddWeight(JoinRowId row, int32_t weight) {
+  if (added_only_) {
+    keys_[added_[row].key].weight += weight;
+    return;
+  }
   rows_[row].weight += weight;
   keys_[rows_[row].key].weight += weight;
 }
@@ -85,15 +100,16 @@ void JoinRows::SnapshotAdded(state::StateWriter& writer, uint32_t operator_id,
                              const KeyTable& keys) {
   constexpr size_t kRowsPerEntry = 256;
   std::string value;
-  while (saved_ < rows_.size()) {
+  while (saved_ < added_.size()) {
     const size_t first = saved_;
     value.clear();
-    for (; saved_ < std::min(first + kRowsPerEntry, rows_.size()); saved_++) {
-      std::string_view key = keys.Key(rows_[saved_].key);
-      Append(value, static_cast<uint32_t>(key.size()));
+    for (; saved_ < std::min(first + kRowsPerEntry, added_.size()); saved_++) {
+      const Added& row = added_[saved_];
+      std::string_view key = keys.Key(row.key);
+      Put(value, static_cast<uint32_t>(key.size()));
       value.append(key);
-      Append(value, static_cast<uint32_t>(bytes_[saved_].size()));
-      value.append(bytes_[saved_]);
+      Put(value, row.size);
+      value.append(row.bytes());
     }
     writer.Put(operator_id, EntryKey(first), value);
   }
@@ -113,12 +129,12 @@ void JoinRows::Snapshot(state::StateWriter& writer, uint32_t operator_id, const 
     if (!table_.Live(id)) continue;
     std::string_view key = keys.Key(row.key);
     value.clear();
-    Append(value, row.weight);
-    Append(value, row.shown);
-    Append(value, row.matches);
-    Append(value, row.written_us);
+    Put(value, row.weight);
+    Put(value, row.shown);
+    Put(value, row.matches);
+    Put(value, row.written_us);
     value += row.shown_mark ? '\1' : '\0';
-    Append(value, static_cast<uint32_t>(key.size()));
+    Put(value, static_cast<uint32_t>(key.size()));
     value.append(key);
     value.append(Bytes(id));
     writer.Put(operator_id, EntryKey(row.sequence), value);
@@ -142,7 +158,7 @@ void JoinRows::Restore(const state::StateReader& reader, uint32_t operator_id,
       uint32_t key = key_of(take_text(value));
       JoinRowId id = FindOrAdd(key, take_text(value)).row;
       AddWeight(id, 1);
-      saved_ = rows_.size();
+      saved_ = added_.size();
       restored(id);
     }
     if (added_only_) return;
@@ -174,7 +190,7 @@ void JoinRows::Restore(const state::StateReader& reader, uint32_t operator_id,
 }
 
 size_t JoinRows::bytes() const {
-  return table_.bytes() + arena_.bytes() + bytes_.capacity() * sizeof(std::string_view) +
+  return table_.bytes() + arena_.bytes() + added_.capacity() * sizeof(Added) +
          rows_.capacity() * sizeof(Row) + keys_.capacity() * sizeof(Key);
 }
 

@@ -60,14 +60,18 @@ class JoinRows {
   void AddWeight(JoinRowId row, int32_t weight);
   void Erase(JoinRowId row);
 
+  bool added_only() const { return added_only_; }
+  // Not of kAddedOnly.
   Row& operator[](JoinRowId row) { return rows_[row]; }
   uint32_t KeyOf(JoinRowId row) const { return rows_[row].key; }
-  // Valid until rows are added or erased.
+
+  int32_t WeightOf(JoinRowId row) const { return added_only_ ? 1 : rows_[row].weight; }
+  // Valid until rows are added or erased; of kAddedOnly for ever.
   std::string_view Bytes(JoinRowId row) const {
-    return added_only_ ? bytes_[row] : table_.Key(row).substr(sizeof(uint32_t));
+    return added_only_ ? added_[row].bytes() : table_.Key(row).substr(sizeof(uint32_t));
   }
   JoinRowId First(uint32_t key) const { return key < keys_.size() ? keys_[key].first : kNoJoinRow; }
-  JoinRowId Next(JoinRowId row) const { return rows_[row].next; }
+  JoinRowId Next(JoinRowId row) const { return added_only_ ? added_[row].next : rows_[row].next; }
   // Weight of all rows of the key.
   int64_t Weight(uint32_t key) const { return key < keys_.size() ? keys_[key].weight : 0; }
 
@@ -78,7 +82,7 @@ class JoinRows {
                const std::function<uint32_t(std::string_view)>& key_of,
                const std::function<void(JoinRowId)>& restored);
 
-  size_t size() const { return added_only_ ? rows_.size() : table_.size(); }
+  size_t size() const { return added_only_ ? added_.size() : table_.size(); }
   size_t bytes() const;
 
  private:
@@ -87,7 +91,17 @@ class JoinRows {
     JoinRowId last = kNoJoinRow;
     int64_t weight = 0;
   };
+  // A row of kAddedOnly, in arena_.
+  struct Added {
+    const uint8_t* at = nullptr;
+    uint32_t size = 0;
+    uint32_t key = 0;
+    JoinRowId next = kNoJoinRow;
+    std::string_view bytes() const { return {reinterpret_cast<const char*>(at), size}; }
+  };
   JoinRowId Link(uint32_t key, JoinRowId row);
+  Key& KeyAt(uint32_t key);
+  JoinRowId Append(uint32_t key, std::string_view bytes);
   std::string EntryKey(uint64_t sequence) const;
   void SnapshotAdded(state::StateWriter& writer, uint32_t operator_id, const KeyTable& keys);
 
@@ -100,10 +114,10 @@ class JoinRows {
   std::vector<JoinRowId> changed_;
   std::vector<uint64_t> erased_;  // sequence numbers of stored rows erased since the last snapshot
   std::string scratch_;
-  // kAddedOnly, instead of table_ and changed_:
+  // kAddedOnly, instead of table_, rows_ and changed_:
   Arena arena_;
-  std::vector<std::string_view> bytes_;  // by row
-  size_t saved_ = 0;                     // rows in a checkpoint
+  env::LargeVector<Added> added_;
+  size_t saved_ = 0;  // rows in a checkpoint
 };
 
 }  // namespace millrace::stream

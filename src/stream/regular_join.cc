@@ -172,9 +172,14 @@ void RegularJoin::Probe(int port, const Batch& batch, uint32_t row, uint32_t key
                         int32_t weight) {
   Side& other = *sides_[1 - port];
   for (JoinRowId id = other.rows.First(key); id != kNoJoinRow; id = other.rows.Next(id)) {
-    if (other.rows[id].weight == 0 && !counts_matches_) continue;
-    other.payload_codec.Decode(other.rows.Bytes(id), other.found, other.found_columns,
-                               pairs_.size());
+    if (other.rows.WeightOf(id) == 0 && !counts_matches_) continue;
+    if (other.rows.added_only()) {  // they stay where they are
+      other.payload_codec.DecodeInPlace(other.rows.Bytes(id), other.found, other.found_columns,
+                                        pairs_.size());
+    } else {
+      other.payload_codec.Decode(other.rows.Bytes(id), other.found, other.found_columns,
+                                 pairs_.size());
+    }
     pairs_.push_back({row, added, id, weight});
     if (pairs_.size() == STANDARD_VECTOR_SIZE) FlushPairs(port, batch);
   }
@@ -259,12 +264,14 @@ void RegularJoin::CheckResidualOneByOne(DataChunk& pairs) {
 }
 
 void RegularJoin::CountMatches(int port) {
-  JoinRows& own = sides_[port]->rows;
+  Side& own = *sides_[port];
   Side& other = *sides_[1 - port];
   for (uint32_t kept : kept_) {
     const Pair& pair = pairs_[kept];
     // A row that was here before has counted its partners already.
-    if (pair.added != kNoJoinRow) own[pair.added].matches += other.rows[pair.found].weight;
+    if (own.shows_alone && pair.added != kNoJoinRow) {
+      own.rows[pair.added].matches += other.rows.WeightOf(pair.found);
+    }
     if (!other.shows_alone) continue;
     other.rows[pair.found].matches += pair.weight;
     other.rows.MarkChanged(pair.found);
@@ -292,7 +299,7 @@ void RegularJoin::EmitPairs(int port, DataChunk& pairs) {
   };
   for (uint32_t kept : kept_) {
     const Pair& pair = pairs_[kept];
-    int64_t weight = int64_t{pair.weight} * other[pair.found].weight;
+    int64_t weight = int64_t{pair.weight} * other.WeightOf(pair.found);
     for (int64_t copy = 0; copy < std::abs(weight); copy++) {
       rows.set_index(count++, kept);
       weights_.push_back(weight > 0 ? 1 : -1);

@@ -135,6 +135,17 @@ std::string_view RowCodec::Encode(idx_t row) {
 
 size_t RowCodec::Decode(std::string_view bytes, duckdb::DataChunk& out,
                         const std::vector<idx_t>& columns, idx_t row) const {
+  return DecodeRow<false>(bytes, out, columns, row);
+}
+
+size_t RowCodec::DecodeInPlace(std::string_view bytes, duckdb::DataChunk& out,
+                               const std::vector<idx_t>& columns, idx_t row) const {
+  return DecodeRow<true>(bytes, out, columns, row);
+}
+
+template <bool in_place>
+size_t RowCodec::DecodeRow(std::string_view bytes, duckdb::DataChunk& out,
+                           const std::vector<idx_t>& columns, idx_t row) const {
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   size_t used = (columns_.size() + 7) / 8;
   for (size_t i = 0; i < columns_.size(); i++) {
@@ -149,9 +160,10 @@ size_t RowCodec::Decode(std::string_view bytes, duckdb::DataChunk& out,
       std::memcpy(&size, data + used, sizeof size);
       used += sizeof size;
       if (column.kind == Kind::kString) {
+        const char* text = reinterpret_cast<const char*>(data + used);
         duckdb::FlatVector::GetData<duckdb::string_t>(vector)[row] =
-            duckdb::StringVector::AddStringOrBlob(vector,
-                                                  reinterpret_cast<const char*>(data + used), size);
+            in_place ? duckdb::string_t(text, size)
+                     : duckdb::StringVector::AddStringOrBlob(vector, text, size);
       } else {
         duckdb::MemoryStream stream(const_cast<duckdb::data_ptr_t>(data + used), size);
         duckdb::BinaryDeserializer deserializer(stream);

@@ -35,6 +35,10 @@ class RowCodec {
   // Writes an encoded row to row `row` of out's columns columns[0..n). Returns the bytes consumed.
   size_t Decode(std::string_view bytes, duckdb::DataChunk& out,
                 const std::vector<duckdb::idx_t>& columns, duckdb::idx_t row) const;
+  // The same without copying texts: `out` points into `bytes`, which must stay where they are for
+  // as long as it is used.
+  size_t DecodeInPlace(std::string_view bytes, duckdb::DataChunk& out,
+                       const std::vector<duckdb::idx_t>& columns, duckdb::idx_t row) const;
 
   const duckdb::vector<duckdb::LogicalType>& types() const { return types_; }
 
@@ -45,6 +49,9 @@ class RowCodec {
     uint8_t width;  // of kFixed
   };
   uint8_t* Reserve(size_t used, size_t more);
+  template <bool in_place>
+  size_t DecodeRow(std::string_view bytes, duckdb::DataChunk& out,
+                   const std::vector<duckdb::idx_t>& columns, duckdb::idx_t row) const;
 
   duckdb::vector<duckdb::LogicalType> types_;
   std::vector<Column> columns_;
