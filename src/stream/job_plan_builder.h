@@ -104,6 +104,8 @@ class JobPlanBuilder {
   Stream AddTopN(Stream input, TopNPlan plan,
                  const std::vector<const duckdb::Expression*>& partitions,
                  const std::vector<const duckdb::BoundOrderByNode*>& orders);
+  // The same for the first row of each key in the order of processing.
+  Stream AddKeepFirst(Stream input, const TopNPlan& top, duckdb::idx_t input_columns);
   // The stream with a column for each wanted expression: at places[i] for wanted[i].
   Stream WithColumns(Stream stream, const std::vector<const duckdb::Expression*>& wanted,
                      std::vector<duckdb::idx_t>& places);
