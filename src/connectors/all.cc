@@ -4,6 +4,7 @@
 #include "connectors/connector.h"
 #include "connectors/datagen/datagen.h"
 #include "connectors/filesystem/filesystem.h"
+#include "connectors/http/http_function.h"
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/upsert_kafka.h"
@@ -16,7 +17,7 @@ namespace millrace::connectors {
 const std::vector<ConnectorEntry>& AllConnectors() {
   static const std::vector<ConnectorEntry> kAll = {
       blackhole::BlackholeConnector(),   datagen::DatagenConnector(),
-      filesystem::FilesystemConnector(), jdbc::JdbcConnector(),
+      filesystem::FilesystemConnector(), http::HttpFunctionConnector(), jdbc::JdbcConnector(),
       kafka::KafkaConnector(),           kafka::UpsertKafkaConnector(),
       print::PrintConnector(),           redis::RedisConnector(),
       warehouse::WarehouseConnector(),

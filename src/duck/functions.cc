@@ -10,6 +10,7 @@
 
 #include "duck/door.h"
 #include "duck/regexp_extract.h"
+#include "duck/served_function.h"
 #include "duck/temporal_marks.h"
 #include "duck/text_functions.h"
 
@@ -193,6 +194,7 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   now.AddFunction(now_function);
   sets.push_back(std::move(now));
   for (auto& set : TemporalMarks()) sets.push_back(std::move(set));
+  sets.push_back(ServedFunction());
 
   return AtTheDoor([&]() -> Status {
     duckdb::Connection connection(database);

@@ -20,6 +20,7 @@
 #include "base/strings.h"
 #include "duck/door.h"
 #include "duck/functions.h"
+#include "duck/served_function.h"
 
 namespace millrace::duck {
 
@@ -239,6 +240,13 @@ Result<std::vector<duckdb::unique_ptr<duckdb::Expression>>> Planner::BindExpress
     if (root.type != duckdb::LogicalOperatorType::LOGICAL_PROJECTION || !scan_below) {
       return Status(Code::kUnsupported,
                     fmt::format("\"{}\" is not a plain expression over the row", Trim(text)));
+    }
+    if (const duckdb::Expression* served = FindServedCall(*root.expressions[0])) {
+      return Status(Code::kUnsupported,
+                    fmt::format("function \"{}\" is served over HTTP, and is not asked in computed "
+                                "columns, watermarks and CHECKs: \"{}\"",
+                                NameOfServed(*served), Trim(text)))
+          .WithHint("call it in the query of a job: INSERT INTO … SELECT");
     }
     // The scan was narrowed to the columns in use: point each reference back at the full row.
     const auto& columns = root.children[0]->Cast<duckdb::LogicalGet>().GetColumnIds();

@@ -80,13 +80,15 @@ struct SourceTable {
   TableSettings settings;
 };
 
-// A table that the job asks by key (stream::LookupUse).
+// A table that the job asks by key, or the service of a function (stream::LookupUse).
 struct LookupTable {
   const sql::Table* table = nullptr;
   model::Schema columns;         // all, in SELECT * order
   std::vector<int> base_column;  // as BoundTable's
   Binding binding;
   connectors::Options options;
+  int64_t retries_max = 0;     // failures in a row, then the job pauses
+  bool retry_missing = false;  // keys that are not there are asked for again
 };
 
 struct CompiledJob {

@@ -99,8 +99,8 @@ Status LookupDesk::Add(const CompiledJob& job, const stream::JobPlan& plan,
     auto table = std::make_unique<Table>(key_types, answer_types);
     table->job = job.name;
     table->name = use.table;
-    table->retries_max = context.options.GetInt("lookup.max-retries");
-    table->retry_missing = context.options.GetString("lookup.on-miss") == "retry";
+    table->retries_max = source.retries_max;
+    table->retry_missing = source.retry_missing;
     auto made = source.binding.connector->new_lookup(context, query);
     if (!made.ok()) return std::move(made).status().At(source.table->span);
     table->lookup = std::move(*made);

@@ -6,6 +6,7 @@
 #include "connectors/jdbc/postgres_client.h"
 #include "connectors/redis/redis_client.h"
 #include "project/project_fixture.h"
+#include "project/stepped_job.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/redis_server.h"
 
@@ -317,36 +318,6 @@ ON mod(B.auction, 10000) = S.key;
                  "10000) FROM range(50) AS r(i)"));
 }
 
-// The one job of a project, driven step by step; destroyed, it leaves what a crash leaves.
-std::unique_ptr<job::Job> OpenJob(Runtime& runtime) {
-  auto compiled = runtime.project().Compile(runtime.project().jobs()[0]);
-  if (!compiled.ok()) {
-    ADD_FAILURE() << compiled.status().ToString();
-    return nullptr;
-  }
-  job::JobOptions options;
-  options.state_directory = runtime.project().target_directory() + "/state/stepped";
-  options.services.log = &runtime.log();
-  options.services.warehouse = &runtime.warehouse();
-  options.services.base_dir = runtime.project().directory();
-  auto job = job::Job::Open(std::move(*compiled), std::move(options));
-  if (!job.ok()) {
-    ADD_FAILURE() << job.status().ToString();
-    return nullptr;
-  }
-  Status recovered = (*job)->Recover();
-  EXPECT_TRUE(recovered.ok()) << recovered.ToString();
-  return std::move(*job);
-}
-
-void StepToEnd(job::Job& job, bool commit_last = true) {
-  for (;;) {
-    auto more = job.Step({.promises = {}, .commit = commit_last});
-    ASSERT_TRUE(more.ok()) << more.status().ToString();
-    if (!*more || !commit_last) return;
-  }
-}
-
 constexpr const char* kTotals = R"(
 CREATE TABLE totals (currency STRING, n BIGINT, total BIGINT, PRIMARY KEY (currency) NOT ENFORCED)
   WITH ('connector' = 'warehouse');
@@ -455,10 +426,6 @@ TEST(LookupJoin, CacheForgetsByTheEpochsClock) {
     EXPECT_EQ(totals[0], "EUR|3|102|");
   }
   EXPECT_EQ(totals[1], "XXX|2|10|");
-}
-
-void WaitFor(const std::function<bool()>& condition) {
-  while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 // Redis dies, comes back, hangs and goes on: the job waits and then has every order once.

@@ -28,6 +28,7 @@ using model::ChangelogKind;
 struct LookupPolicy {
   LookupCachePolicy cache;
   bool bury_missing = false;  // rows whose key is not there become dead letters
+  bool ask_nulls = false;     // keys with NULLs are asked for, too
 };
 
 // What the builder needs to know of a table that a query scans.

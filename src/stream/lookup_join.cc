@@ -55,7 +55,9 @@ LookupJoin::LookupJoin(uint32_t id, LookupJoinPlan plan)
       key_codec_(Pick(plan_.input_types, plan_.keys)),
       answer_codec_(plan_.answer_types),
       answer_columns_(FirstColumns(plan_.answer_types.size())),
-      cache_(plan_.cache) {}
+      cache_(plan_.cache) {
+  if (plan_.what.empty()) plan_.what = fmt::format("lookup in \"{}\"", plan_.table);
+}
 LookupJoin::~LookupJoin() = default;
 
 Status LookupJoin::Open(const OperatorContext& context, const state::StateReader& state) {
@@ -147,8 +149,9 @@ void LookupJoin::CollectKeys() {
     key_codec_.Bind(waiting.rows, plan_.keys);
     for (uint32_t row = 0; row < waiting.rows.size(); row++) {
       const std::string_view key = key_codec_.Encode(row);
-      waiting.known[row] =
-          HasNoNull(key, plan_.keys.size()) ? epoch_keys_.FindOrAdd(key).slot : kNoKey;
+      waiting.known[row] = plan_.ask_nulls || HasNoNull(key, plan_.keys.size())
+                               ? epoch_keys_.FindOrAdd(key).slot
+                               : kNoKey;
     }
   }
 }
@@ -228,12 +231,12 @@ void LookupJoin::Join(Waiting& waiting) {
       stats_.rows_failed++;
       gone[row] = 1;
       Bury(waiting, row, model::RowErrorKind::kMalformed,
-           fmt::format("lookup in \"{}\": {}", plan_.table, known_[k].bad));
+           fmt::format("{}: {}", plan_.what, known_[k].bad));
     } else if ((k == kNoKey || known_[k].count == 0) && plan_.bury_missing) {
       stats_.rows_failed++;
       gone[row] = 1;
       Bury(waiting, row, model::RowErrorKind::kConstraint,
-           fmt::format("lookup in \"{}\": there is no row for the key", plan_.table));
+           fmt::format("{}: there is no row for the key", plan_.what));
     } else if (k != kNoKey) {
       for (uint32_t i = 0; i < known_[k].count; i++) pairs.push_back({row, known_[k].first + i});
     }
@@ -375,7 +378,9 @@ OperatorDescription LookupJoin::Describe() const {
   OperatorDescription description;
   description.name = "LookupJoin";
   description.detail =
-      fmt::format("{} \"{}\" on {}", plan_.left ? "left, in" : "in", plan_.table, plan_.on);
+      plan_.what.starts_with("function")
+          ? fmt::format("{} of {}", plan_.what, plan_.on)
+          : fmt::format("{} \"{}\" on {}", plan_.left ? "left, in" : "in", plan_.table, plan_.on);
   if (plan_.bury_missing) description.detail += "; rows without partner are dead letters";
   description.changelog = "append";
   if (!plan_.cache.on) {

@@ -1,5 +1,6 @@
 // LookupJoin: JOIN … FOR SYSTEM_TIME AS OF a processing time: each row is joined with what another
-// system says of its key in this epoch. Inner or left; over appended rows only.
+// system says of its key in this epoch. Inner or left; over appended rows only. Also the call of a
+// function that a service answers: its arguments are the key.
 //
 // The rows of an epoch wait until its input is read; then the keys that the cache does not answer
 // are asked for at once, and the rows go on, before the operators below hear how far time has come.
@@ -9,8 +10,9 @@
 //   OnWatermark   ask, emit
 //   OnEpochEnd    the same for what came since (net changes from above); the cache forgets
 //
-// A key with NULL has no partner and is not asked for. A key whose answer cannot be used, or that
-// is not there where the table says so ('lookup.on-miss' = 'dead-letter'), makes dead letters.
+// A key with NULL has no partner and is not asked for, unless `ask_nulls` says so. A key whose
+// answer cannot be used, or that is not there where the table says so ('lookup.on-miss' =
+// 'dead-letter'), makes dead letters.
 #pragma once
 
 #include <duckdb/execution/expression_executor.hpp>
@@ -30,6 +32,8 @@ struct LookupJoinPlan {
   std::string on;     // for EXPLAIN
   bool left = false;  // rows without partner go on with NULLs
   bool bury_missing = false;
+  bool ask_nulls = false;  // a key with NULLs is a key like others
+  std::string what = {};   // in dead letters; "": lookup in the table
   LookupCachePolicy cache;
   duckdb::vector<duckdb::LogicalType> input_types;  // columns that go on, then those of the key
   duckdb::idx_t kept = 0;                           // how many of them go on
