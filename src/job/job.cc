@@ -176,16 +176,16 @@ Status Job::Start() {
     state_limit_ = compiled_->settings.state_memory;
   }
   MR_RETURN_IF_ERROR(OpenPlans());
-  MR_RETURN_IF_ERROR(OpenSink());
-  const bool fresh = fit_.kind == StateFit::Kind::kNew;
-  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
-  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
-  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
-  // So must be by which query the state is kept from here on.
-  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
+  MR_RETURN_IF_ERROR(MakeSink());
+  // Other jobs do not wait for a system that is away.
+  Status opened = duck::AtTheDoor([&] { return OpenSink(); });
+  if (opened.ok()) return CheckStart();
+  if (opened.retry() == Retry::kNever) return opened;
+  PublishError(JobState::kFailing, opened);
+  spdlog::warn("job waits for its sink job={} error=\"{}\"", compiled_->name, opened.message());
   return Status::Ok();
 }
 
@@ -248,27 +248,8 @@ std::unique_ptr<LookupDesk> Job::NewLookupDesk() {
   return std::make_unique<LookupDesk>(*clock_, answers_.get(), std::move(events));
 }
 
-bool Job::StoppedInLookup(const Status& status) const {
-  return stop_ && desk_ && !desk_->failure().ok() && status.retry() != Retry::kNever;
-}
-
-Status Job::OpenSink() {
-  if (!compiled_->sink) return Status::Ok();
-  connectors::TableContext table;
-  table.name = compiled_->sink->name;
-  table.schema = compiled_->sink->schema;
-  table.primary_key = compiled_->sink->primary_key;
-  table.partitioned_by = compiled_->sink->partitioned_by;
-  std::map<std::string, std::string> given = compiled_->sink_binding.options;
-  MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
-  MR_ASSIGN_OR_RETURN(table.options,
-                      connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
-  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
-  table.services = options_.services;
-  MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
-  MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
-  MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
-  return Status::Ok();
+bool Job::StoppedWaiting(const Status& status) const {
+  return stop_ && !status.ok() && status.retry() != Retry::kNever;
 }
 
 Status Job::Run() {
@@ -346,9 +327,9 @@ Status Job::RunToEnd() {
     }
     Publish(lag > 10'000 ? JobState::kCatchingUp : JobState::kRunning);
   }
-  if (StoppedInLookup(status)) {
-    spdlog::info("job stopped while a lookup was not answered job={} epoch={}", compiled_->name,
-                 epoch_ + 1);
+  if (StoppedWaiting(status)) {
+    spdlog::info("job stopped while another system did not answer job={} epoch={} error=\"{}\"",
+                 compiled_->name, epoch_, status.message());
     Publish(JobState::kStopped);
     return Status::Ok();
   }
@@ -376,6 +357,10 @@ void Job::WaitForInput(uint64_t seen_commits) {
 
 // Runs again what was decided after the last checkpoint.
 Status Job::Recover() {
+  if (!sink_open_) {
+    MR_RETURN_IF_ERROR(WithRetry([&] { return OpenSink(); }));
+    MR_RETURN_IF_ERROR(CheckStart());
+  }
   if (!decisions_) return Status::Ok();
   int64_t replayed = 0;
   for (const state::Decision& decision : decisions_->found()) {
@@ -493,8 +478,14 @@ int64_t Job::RowsOut() const {
   return rows;
 }
 
+// The letters come last: only then it is settled, and remembered by the sink, which rows its target
+// took. After a crash in between the epoch runs again for its letters alone.
 Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
-  MR_RETURN_IF_ERROR(CommitLetters(epoch));
+  MR_RETURN_IF_ERROR(CommitSink(epoch, flush));
+  return CommitLetters(epoch);
+}
+
+Status Job::CommitSink(model::Epoch epoch, bool flush) {
   if (!sink_ || RowsWritten() == 0) return Status::Ok();
   if (sink_->GathersEpochs() && !flush && !sink_->WantsCommit()) return Status::Ok();
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Commit(epoch); }));
@@ -508,18 +499,35 @@ Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
   return Status::Ok();
 }
 
+void Job::AddRejectedLetters(model::Epoch epoch, std::vector<model::DeadLetter>& letters) const {
+  if (!sink_ || epoch != sink_committed_ || epoch <= letters_committed_) return;
+  for (const connectors::RejectedRow& rejected : sink_->Rejected().rows) {
+    model::DeadLetter& letter = letters.emplace_back();
+    letter.time_ms = letters_[0]->clock_ms;
+    letter.stage = "sink";
+    letter.job = compiled_->name;
+    letter.table = compiled_->sink->name;
+    letter.kind = model::RowErrorKind::kRejected;
+    letter.column = rejected.column;
+    letter.reason = rejected.reason;
+    letter.payload = rejected.row;
+  }
+}
+
 Status Job::CommitLetters(model::Epoch epoch) {
   std::vector<model::DeadLetter> letters;
   for (auto& shard : letters_) {
     std::move(shard->pending.begin(), shard->pending.end(), std::back_inserter(letters));
     shard->pending.clear();
   }
+  AddRejectedLetters(epoch, letters);
   if (options_.knows_letter) std::erase_if(letters, options_.knows_letter);
   if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
       spdlog::warn("dead letter {}", letter.ToJson());
     }
+    letters_committed_ = epoch;
     return Status::Ok();
   }
   if (epoch <= letters_committed_) return Status::Ok();
@@ -639,6 +647,7 @@ void Job::Publish(JobState state) {
       next.state_bytes += op->stats().state_bytes;
     }
   }
+  next.rows_rejected = sink_ ? sink_->Rejected().total : 0;
   next.rows_out = RowsOut();
   next.rows_per_second = Rate();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());

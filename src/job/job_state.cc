@@ -56,6 +56,42 @@ Status Job::FitState() {
                       compiled_->name));
 }
 
+Status Job::MakeSink() {
+  if (!compiled_->sink) return Status::Ok();
+  connectors::TableContext table;
+  table.name = compiled_->sink->name;
+  table.schema = compiled_->sink->schema;
+  table.primary_key = compiled_->sink->primary_key;
+  table.partitioned_by = compiled_->sink->partitioned_by;
+  std::map<std::string, std::string> given = compiled_->sink_binding.options;
+  MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
+  MR_ASSIGN_OR_RETURN(table.options,
+                      connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
+  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
+  table.services = options_.services;
+  MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
+  return Status::Ok();
+}
+
+Status Job::OpenSink() {
+  if (sink_) {
+    MR_RETURN_IF_ERROR(sink_->Open());
+    MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
+  }
+  sink_open_ = true;
+  return Status::Ok();
+}
+
+Status Job::CheckStart() {
+  const bool fresh = fit_.kind == StateFit::Kind::kNew;
+  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
+  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
+  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  // So must be by which query the state is kept from here on.
+  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
+  return Status::Ok();
+}
+
 // Dead letters go to a topic, exactly once, like any other output.
 Status Job::OpenDeadLetters() {
   if (!options_.services.log) return Status::Ok();

@@ -57,6 +57,8 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
     counter("millrace_job_rows_filtered_total", "Rows that a filter let go", job.rows_filtered);
     counter("millrace_job_rows_dead_lettered_total", "Rows in the dead letters, late ones excepted",
             job.rows_dead_lettered);
+    counter("millrace_job_rows_rejected_total",
+            "Rows that the sink's target refused; they are dead letters, too", job.rows_rejected);
     for (const job::SourceStatus& source : job.sources) {
       std::vector<std::pair<std::string, std::string>> of = {{"job", job.name},
                                                              {"table", source.table}};
