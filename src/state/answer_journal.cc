@@ -36,50 +36,30 @@ std::string NameOf(uint32_t asker, std::string_view request) {
 
 }  // namespace
 
+AnswerJournal::AnswerJournal(env::FileSystem* files, const std::string& directory)
+    : files_(files, directory, kFilePrefix) {}
+
 Result<std::unique_ptr<AnswerJournal>> AnswerJournal::Open(env::FileSystem* files,
                                                            const std::string& directory) {
   std::unique_ptr<AnswerJournal> journal(new AnswerJournal(files, directory));
-  MR_RETURN_IF_ERROR(files->CreateDirectories(directory));
-  MR_RETURN_IF_ERROR(journal->FindEntries());
+  MR_RETURN_IF_ERROR(
+      journal->files_.Open([&](model::Epoch epoch, std::string_view, const EntryPlace& place) {
+        journal->found_[epoch] = place;
+        return true;
+      }));
   return journal;
-}
-
-Status AnswerJournal::FindEntries() {
-  MR_ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List(directory_));
-  for (const std::string& name : names) {
-    if (name.rfind(kFilePrefix, 0) == 0) paths_.push_back(directory_ + "/" + name);
-  }
-  for (const std::string& path : paths_) {
-    MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
-    size_ = 0;
-    std::string_view rest = content;
-    for (auto payload = EntryAt(rest); payload && payload->size() >= sizeof last_epoch_;
-         payload = EntryAt(rest)) {
-      std::memcpy(&last_epoch_, payload->data(), sizeof last_epoch_);
-      const auto head = static_cast<int64_t>(kEntryHead);
-      const auto size = static_cast<int64_t>(payload->size());
-      found_[last_epoch_] = {path, size_ + head, size};
-      rest.remove_prefix(kEntryHead + payload->size());
-      size_ += head + size;
-    }
-  }
-  if (paths_.empty()) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(file_, files_->Open(paths_.back(), env::OpenMode::kWrite));
-  MR_RETURN_IF_ERROR(file_->Truncate(size_));
-  return file_->Sync();
 }
 
 Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
   epoch_ = epoch;
   added_.clear();
+  appended_ = false;
   answers_.clear();
   replayed_.clear();
   auto found = found_.find(epoch);
   replays_ = found != found_.end();
   if (!replays_) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, found->second.path));
-  replayed_ = content.substr(static_cast<size_t>(found->second.offset),
-                             static_cast<size_t>(found->second.size));
+  MR_ASSIGN_OR_RETURN(replayed_, files_.Read(found->second));
   std::string_view rest = replayed_;
   rest.remove_prefix(sizeof epoch);
   uint32_t asker = 0;
@@ -110,43 +90,28 @@ void AnswerJournal::Add(uint32_t asker, int64_t fetched_us, std::string_view req
 
 Status AnswerJournal::Sync() {
   if (added_.empty()) return Status::Ok();
-  if (!file_) {
-    std::string path = fmt::format("{}/{}{:020}", directory_, kFilePrefix, epoch_);
-    MR_ASSIGN_OR_RETURN(file_, files_->Open(path, env::OpenMode::kCreate));
-    size_ = 0;
-    paths_.push_back(path);
-    MR_RETURN_IF_ERROR(files_->SyncDirectory(directory_));
+  if (!appended_) {
+    std::string payload;
+    PutNumber(payload, epoch_);
+    payload += added_;
+    if (payload.size() > UINT32_MAX) {
+      return Status(Code::kResourceExhausted,
+                    fmt::format("the answers of one epoch are {} bytes, more than 4 GiB",
+                                payload.size()))
+          .WithHint("set 'millrace.epoch.bytes' lower, or 'lookup.cache' to PARTIAL");
+    }
+    MR_RETURN_IF_ERROR(files_.Append(epoch_, payload));
+    appended_ = true;
   }
-  std::string payload;
-  PutNumber(payload, epoch_);
-  payload += added_;
-  if (payload.size() > UINT32_MAX) {
-    return Status(Code::kResourceExhausted,
-                  fmt::format("the answers of one epoch are {} bytes, more than 4 GiB",
-                              payload.size()))
-        .WithHint("set 'millrace.epoch.bytes' lower, or 'lookup.cache' to PARTIAL");
-  }
-  const std::string head = EntryHead(payload);
-  const std::string_view parts[] = {head, payload};
-  MR_RETURN_IF_ERROR(file_->WriteAt(size_, parts));
-  MR_RETURN_IF_ERROR(file_->Sync());
-  size_ += static_cast<int64_t>(head.size() + payload.size());
-  last_epoch_ = epoch_;
+  MR_RETURN_IF_ERROR(files_.Sync());
   added_.clear();
+  appended_ = false;
   return Status::Ok();
 }
 
 Status AnswerJournal::ForgetUpTo(model::Epoch epoch) {
-  // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.
-  if (last_epoch_ > epoch) return Status::Ok();
-  file_.reset();
-  for (const std::string& path : paths_) {
-    Status removed = files_->Remove(path);
-    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
-  }
-  paths_.clear();
-  found_.clear();
-  size_ = 0;
+  MR_ASSIGN_OR_RETURN(const bool all, files_.ForgetUpTo(epoch));
+  if (all) found_.clear();
   return Status::Ok();
 }
 

@@ -8,12 +8,9 @@
 //   An epoch of which nothing is here has committed nothing that depends on answers: it may ask
 //   anew.
 //
-// Format: files `answers-<first epoch, 20 digits>`; an entry holds all answers of one epoch:
-//   4 bytes  length of the payload, little endian
-//   8 bytes  XXH3-64 of the payload
-//   payload  epoch (8 bytes), then per answer: asker (4), fetched_us (8: wall clock of the answer),
-//            request (4 + bytes), response (4 + bytes)
-// A torn or damaged tail is cut off on open: its epoch never committed.
+// Format: entries of files `answers-…` (entry_files.h); a payload holds all answers of one epoch:
+//   epoch (8 bytes), then per answer: asker (4), fetched_us (8: wall clock of the answer),
+//   request (4 + bytes), response (4 + bytes)
 #pragma once
 
 #include <cstdint>
@@ -29,6 +26,7 @@
 #include "base/status.h"
 #include "env/files.h"
 #include "model/position.h"
+#include "state/entry_files.h"
 
 namespace millrace::state {
 
@@ -52,22 +50,10 @@ class AnswerJournal {
   Status ForgetUpTo(model::Epoch epoch);
 
  private:
-  struct Place {
-    std::string path;
-    int64_t offset = 0;  // of the payload
-    int64_t size = 0;
-  };
-  AnswerJournal(env::FileSystem* files, std::string directory)
-      : files_(files), directory_(std::move(directory)) {}
-  Status FindEntries();
+  AnswerJournal(env::FileSystem* files, const std::string& directory);
 
-  env::FileSystem* files_;
-  std::string directory_;
-  std::vector<std::string> paths_;  // of all files, oldest first; the last one is open
-  std::unique_ptr<env::File> file_;
-  int64_t size_ = 0;
-  model::Epoch last_epoch_ = 0;
-  std::map<model::Epoch, Place> found_;  // on open
+  EntryFiles files_;
+  std::map<model::Epoch, EntryPlace> found_;  // on open
 
   model::Epoch epoch_ = 0;  // running
   bool replays_ = false;
@@ -75,6 +61,7 @@ class AnswerJournal {
   std::unordered_map<std::string, std::string_view> answers_;  // asker ++ request -> response
   std::mutex mutex_;                                           // of what is added
   std::string added_;
+  bool appended_ = false;  // what was added is in the file, but not yet durable
 };
 
 }  // namespace millrace::state

@@ -1,7 +1,5 @@
 #include "state/decision_log.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
 #include <string_view>
 
@@ -65,7 +63,7 @@ std::string Encode(const Decision& decision) {
       PutNumber(payload, promise.frontier);
     }
   }
-  return EntryHead(payload) + payload;
+  return payload;
 }
 
 bool Decode(std::string_view payload, Decision& decision) {
@@ -104,67 +102,29 @@ bool Decode(std::string_view payload, Decision& decision) {
 Result<std::unique_ptr<DecisionLog>> DecisionLog::Open(env::FileSystem* files,
                                                        const std::string& directory) {
   std::unique_ptr<DecisionLog> log(new DecisionLog(files, directory));
-  MR_RETURN_IF_ERROR(files->CreateDirectories(directory));
-  MR_RETURN_IF_ERROR(log->ReadAll());
+  MR_RETURN_IF_ERROR(
+      log->files_.Open([&](model::Epoch, std::string_view payload, const EntryPlace&) {
+        Decision decision;
+        if (!Decode(payload, decision)) return false;
+        log->found_.push_back(std::move(decision));
+        return true;
+      }));
   return log;
 }
 
-Status DecisionLog::ReadAll() {
-  MR_ASSIGN_OR_RETURN(std::vector<std::string> names, files_->List(directory_));
-  for (const std::string& name : names) {
-    if (name.rfind(kFilePrefix, 0) == 0) paths_.push_back(directory_ + "/" + name);
-  }
-  for (const std::string& path : paths_) {
-    MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, path));
-    std::string_view rest = content;
-    while (auto payload = EntryAt(rest)) {
-      Decision decision;
-      if (!Decode(*payload, decision)) break;
-      last_epoch_ = decision.epoch;
-      found_.push_back(std::move(decision));
-      rest.remove_prefix(kEntryHead + payload->size());
-    }
-    size_ = static_cast<int64_t>(content.size() - rest.size());
-  }
-  if (paths_.empty()) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(file_, files_->Open(paths_.back(), env::OpenMode::kWrite));
-  MR_RETURN_IF_ERROR(file_->Truncate(size_));
-  return file_->Sync();
-}
-
-Status DecisionLog::StartFile(model::Epoch first) {
-  std::string path = fmt::format("{}/{}{:020}", directory_, kFilePrefix, first);
-  MR_ASSIGN_OR_RETURN(file_, files_->Open(path, env::OpenMode::kCreate));
-  size_ = 0;
-  paths_.push_back(path);
-  return files_->SyncDirectory(directory_);
-}
-
 Status DecisionLog::Append(const Decision& decision) {
-  if (!file_) MR_RETURN_IF_ERROR(StartFile(decision.epoch));
-  std::string entry = Encode(decision);
-  std::string_view part = entry;
-  MR_RETURN_IF_ERROR(file_->WriteAt(size_, {&part, 1}));
-  size_ += static_cast<int64_t>(entry.size());
-  last_epoch_ = decision.epoch;
-  return Status::Ok();
+  return files_.Append(decision.epoch, Encode(decision));
 }
 
 Status DecisionLog::Sync() {
-  return file_ ? file_->Sync() : Status::Ok();
+  return files_.Sync();
 }
 
 Status DecisionLog::ForgetUpTo(model::Epoch epoch) {
-  // Whole files only: all of them when nothing newer is there, which is the case at a checkpoint.
-  if (last_epoch_ > epoch) return Status::Ok();
-  file_.reset();
-  for (const std::string& path : paths_) {
-    Status removed = files_->Remove(path);
-    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
-  }
-  paths_.clear();
-  size_ = 0;
-  return Status::Ok();
+  return files_.ForgetUpTo(epoch).status();
 }
+
+DecisionLog::DecisionLog(env::FileSystem* files, const std::string& directory)
+    : files_(files, directory, kFilePrefix) {}
 
 }  // namespace millrace::state

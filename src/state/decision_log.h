@@ -3,14 +3,11 @@
 // An epoch is a pure function of state and decision (DESIGN.md, rule 1), so after a crash the
 // decisions since the last checkpoint are enough to compute the same output again.
 //
-// Format: files `decisions-<first epoch, 20 digits>`; each entry is
-//   4 bytes  length of the payload, little endian
-//   8 bytes  XXH3-64 of the payload
-//   payload  epoch, clock_us (8 bytes each), number of ranges (4), then per range: source (4),
-//            split id (4 + bytes), from, to (8 each), end (1); number of idle splits (4), then per
-//            split: source (4), id (4 + bytes); then, only where there are any, the number of
-//            promises (4) and per promise: source (4), frontier (8)
-// A torn or damaged tail is cut off on open: its epoch never committed.
+// Format: entries of files `decisions-…` (entry_files.h); the payload:
+//   epoch, clock_us (8 bytes each), number of ranges (4), then per range: source (4),
+//   split id (4 + bytes), from, to (8 each), end (1); number of idle splits (4), then per
+//   split: source (4), id (4 + bytes); then, only where there are any, the number of
+//   promises (4) and per promise: source (4), frontier (8)
 #pragma once
 
 #include <cstdint>
@@ -21,6 +18,7 @@
 #include "base/status.h"
 #include "env/files.h"
 #include "model/position.h"
+#include "state/entry_files.h"
 
 namespace millrace::state {
 
@@ -67,18 +65,10 @@ class DecisionLog {
   Status ForgetUpTo(model::Epoch epoch);
 
  private:
-  DecisionLog(env::FileSystem* files, std::string directory)
-      : files_(files), directory_(std::move(directory)) {}
-  Status ReadAll();
-  Status StartFile(model::Epoch first);
+  DecisionLog(env::FileSystem* files, const std::string& directory);
 
-  env::FileSystem* files_;
-  std::string directory_;
+  EntryFiles files_;
   std::vector<Decision> found_;
-  std::vector<std::string> paths_;  // of all files, oldest first; the last one is open
-  std::unique_ptr<env::File> file_;
-  int64_t size_ = 0;
-  model::Epoch last_epoch_ = 0;
 };
 
 }  // namespace millrace::state
