@@ -128,6 +128,15 @@ opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 
   printf '%s\n' "$stamp" > "$out/stamp"
 }
 
+openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open_lineage_test.sh
+  local out=$deps/openlineage
+  [ -f "$out/.ready" ] && return 0
+  say "fetching OpenLineage's client (PyPI openlineage-python)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check openlineage-python==1.54.0 jsonschema==4.26.0
+  touch "$out/.ready"
+}
+
 apt_install "${build_packages[@]}"
 have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
@@ -139,5 +148,6 @@ if [ "${1:-}" != --build ]; then
   kafka_clients
   dbt_reference
   opensearch_node
+  openlineage
 fi
 say "ready"

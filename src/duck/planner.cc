@@ -12,12 +12,12 @@
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/logical_get.hpp>
-#include <duckdb/planner/planner.hpp>
 #include <functional>
 #include <map>
 #include <mutex>
 
 #include "base/strings.h"
+#include "duck/bound_query.h"
 #include "duck/door.h"
 #include "duck/functions.h"
 #include "duck/served_function.h"
@@ -167,10 +167,8 @@ Status Planner::DefineView(const std::string& name, const std::vector<std::strin
   return impl_->Run(head + query);
 }
 
-namespace {
-// Parses one query, binds it, and hands the binder's outcome to `use`, all in one transaction.
-Status WithBound(duckdb::Connection& connection, const std::string& query,
-                 const std::function<void(duckdb::Planner&)>& use) {
+Status WithBoundQuery(duckdb::Connection& connection, const std::string& query,
+                      const std::function<void(duckdb::Planner&)>& use) {
   try {
     auto statements = connection.ExtractStatements(query);
     if (statements.size() != 1) return Status(Code::kSyntax, "expected exactly one query");
@@ -191,11 +189,10 @@ Status WithBound(duckdb::Connection& connection, const std::string& query,
     return status;
   }
 }
-}  // namespace
 
 Result<Plan> Planner::PlanQuery(const std::string& query) {
   Plan plan;
-  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+  MR_RETURN_IF_ERROR(WithBoundQuery(*impl_->connection, query, [&](duckdb::Planner& binder) {
     for (const auto& name : binder.names) plan.names.push_back(name);
     duckdb::Optimizer optimizer(*binder.binder, context());
     plan.root = optimizer.Optimize(std::move(binder.plan));
@@ -210,7 +207,7 @@ Result<Plan> Planner::PlanQuery(const std::string& query) {
 
 Result<model::Schema> Planner::DescribeQuery(const std::string& query) {
   model::Schema schema;
-  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+  MR_RETURN_IF_ERROR(WithBoundQuery(*impl_->connection, query, [&](duckdb::Planner& binder) {
     for (size_t i = 0; i < binder.names.size(); i++) {
       schema.columns.push_back({binder.names[i], binder.types[i], true});
     }
