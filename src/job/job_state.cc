@@ -11,6 +11,28 @@
 
 namespace millrace::job {
 
+const char* JobStateName(JobState state) {
+  switch (state) {
+    case JobState::kStarting:
+      return "starting";
+    case JobState::kRunning:
+      return "running";
+    case JobState::kCatchingUp:
+      return "catching_up";
+    case JobState::kIdle:
+      return "idle";
+    case JobState::kFailing:
+      return "failing";
+    case JobState::kFinished:
+      return "finished";
+    case JobState::kStopped:
+      return "stopped";
+    case JobState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);
   const StateFit& fit = fit_;
@@ -101,6 +123,8 @@ Status Job::Save() {
     const double rate = Rate();
     writer.Put(state::kJobEntries, kRateKey, {reinterpret_cast<const char*>(&rate), 8});
     writer.Put(state::kJobEntries, kCountersKey, {reinterpret_cast<const char*>(&rows_out), 8});
+    ledger_->Save(writer);
+    writer.Put(state::kJobEntries, kLedgerRunKey, ledger_run_);
     writer.Put(state::kJobEntries, kClockKey,
                {reinterpret_cast<const char*>(&frontiers_.back()), sizeof frontiers_.back()});
   };
