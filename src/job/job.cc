@@ -28,28 +28,6 @@ constexpr int64_t kOffsetsWorthThreads = 2'000;
 constexpr int64_t kTickEvery = 100'000;  // how late a window of processing time may close
 }  // namespace
 
-const char* JobStateName(JobState state) {
-  switch (state) {
-    case JobState::kStarting:
-      return "starting";
-    case JobState::kRunning:
-      return "running";
-    case JobState::kCatchingUp:
-      return "catching_up";
-    case JobState::kIdle:
-      return "idle";
-    case JobState::kFailing:
-      return "failing";
-    case JobState::kFinished:
-      return "finished";
-    case JobState::kStopped:
-      return "stopped";
-    case JobState::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 // Collects the dead letters of an epoch.
 class Job::Letters : public stream::DeadLetterSink {
  public:
@@ -69,6 +47,7 @@ class Job::SinkEnd : public stream::Operator {
   SinkEnd(uint32_t id, Job& job) : Operator(id), job_(job) {}
   void Process(int, const stream::Batch& batch) override {
     rows_out += static_cast<int64_t>(batch.size());
+    if (job_.sink_ && replayed) delivered += static_cast<int64_t>(batch.size());
     if (job_.sink_ && (replayed || !failure.ok())) return;
     if (job_.shards_->size() == 1) {
       HandOver(*batch.rows, batch.weights);
@@ -88,6 +67,7 @@ class Job::SinkEnd : public stream::Operator {
   bool replayed = false;  // the sink has the running epoch already
   int64_t written = 0;    // rows since the last commit
   int64_t rows_out = 0;   // since the job began
+  int64_t delivered = 0;  // of those, since it was opened: handed over, or known to the sink
   Status failure;
 
  private:
@@ -106,6 +86,7 @@ class Job::SinkEnd : public stream::Operator {
   }
 
   void HandOver(duckdb::DataChunk& rows, const int32_t* weights) {
+    delivered += static_cast<int64_t>(rows.size());
     if (!job_.sink_) {
       if (job_.options_.on_rows) job_.options_.on_rows(rows, weights);
       return;
@@ -176,6 +157,7 @@ Status Job::Start() {
     state_limit_ = compiled_->settings.state_memory;
   }
   MR_RETURN_IF_ERROR(OpenPlans());
+  MR_RETURN_IF_ERROR(OpenLedger());
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   last_checkpoint_us_ = clock_->MonotonicMicros();
@@ -288,7 +270,7 @@ Status Job::RunToEnd() {
       Sleep(200'000);
       continue;
     }
-    if (!*decided) {
+    if (!*decided && !ledger_->IsDue(decision.clock_us)) {
       // A pause between two events is not yet idleness.
       Publish(now - last_epoch_start_us_ < kIdleAfter ? JobState::kRunning : JobState::kIdle);
       WaitForInput(seen);
@@ -300,7 +282,8 @@ Status Job::RunToEnd() {
       Sleep(compiled_->settings.epoch_interval_us - since);
       decision = state::Decision();
       decided = DecideNext(decision);
-      if (!decided.ok() || !*decided) continue;
+      if (!decided.ok()) continue;
+      if (!*decided && !ledger_->IsDue(decision.clock_us)) continue;
     }
     int64_t started = clock_->MonotonicMicros();
     last_epoch_start_us_ = started;
@@ -441,6 +424,7 @@ Status Job::RunEpoch(const state::Decision& decision) {
   epoch_ = decision.epoch;
   for (auto& end : sink_ends_) end->Deliver();
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
+  AccountEpoch(decision);
   return Status::Ok();
 }
 
@@ -478,11 +462,18 @@ int64_t Job::RowsOut() const {
   return rows;
 }
 
-// The letters come last: only then it is settled, and remembered by the sink, which rows its target
-// took. After a crash in between the epoch runs again for its letters alone.
+int64_t Job::RowsDelivered() const {
+  int64_t rows = 0;
+  for (const auto& end : sink_ends_) rows += end->delivered;
+  return rows;
+}
+
+// The letters come after the sink: only then it is settled, and remembered by the sink, which rows
+// its target took. After a crash in between the epoch runs again for its letters alone.
 Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
   MR_RETURN_IF_ERROR(CommitSink(epoch, flush));
-  return CommitLetters(epoch);
+  MR_RETURN_IF_ERROR(CommitLetters(epoch));
+  return CommitLedger();
 }
 
 Status Job::CommitSink(model::Epoch epoch, bool flush) {
@@ -550,6 +541,11 @@ Status Job::CommitLetters(model::Epoch epoch) {
 Status Job::Finish() {
   MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
   MR_RETURN_IF_ERROR(Checkpoint());
+  // That the last entry ends here is no function of the decisions: the state has to say it first.
+  ledger_->Close();
+  if (!ledger_->ended().empty()) MR_RETURN_IF_ERROR(Save());
+  MR_RETURN_IF_ERROR(CommitLedger());
+  if (ledger_sink_) MR_RETURN_IF_ERROR(ledger_sink_->Close());
   if (sink_) MR_RETURN_IF_ERROR(sink_->Close());
   return letter_sink_ ? letter_sink_->Close() : Status::Ok();
 }
@@ -640,14 +636,18 @@ void Job::Publish(JobState state) {
   if (!timed) next.frontier = model::kTimeMin;
   for (size_t s = 0; s < shards_->size(); s++) {
     for (const auto& op : shards_->plan(s).operators) {
-      next.rows_late += op->stats().rows_late;
-      next.rows_filtered += op->stats().rows_filtered;
-      next.rows_dead_lettered += op->stats().rows_failed;
       next.state_rows += op->stats().state_rows;
       next.state_bytes += op->stats().state_bytes;
     }
   }
   next.rows_rejected = sink_ ? sink_->Rejected().total : 0;
+  next.rows_late += ledger_->Sum(Count::kLate, sources_.size());
+  next.rows_filtered += ledger_->Sum(Count::kFiltered, sources_.size());
+  next.rows_dead_lettered += ledger_->Sum(Count::kFailed, sources_.size());
+  next.stages = ledger_->total().stages;
+  next.stages_since = ledger_->total().from_epoch;
+  next.rows_missing = ledger_->missing();
+  next.ledger_gap = ledger_->total().gaps.empty() ? "" : ledger_->total().gaps[0].Text();
   next.rows_out = RowsOut();
   next.rows_per_second = Rate();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());

@@ -31,6 +31,7 @@
 
 #include "env/files.h"
 #include "job/compiled_job.h"
+#include "job/ledger.h"
 #include "job/lookup_desk.h"
 #include "job/shard_runner.h"
 #include "job/source_reader.h"
@@ -106,6 +107,10 @@ struct JobStatus {
   int64_t last_commit_ms = 0;
   std::string guarantee;
   std::string state_freed_by;
+  std::vector<StageEntry> stages;  // sources, operators, sink: since their ledger began
+  model::Epoch stages_since = 0;   // epoch
+  int64_t rows_missing = 0;        // that do not add up; 0: the ledger closes
+  std::string ledger_gap;          // the first that was found; "": none
 };
 
 struct JobOptions {
@@ -192,6 +197,10 @@ class Job {
   Status CommitLetters(model::Epoch epoch);
   // Of what the sink's target refused of `epoch`.
   void AddRejectedLetters(model::Epoch epoch, std::vector<model::DeadLetter>& letters) const;
+  Status OpenLedger();
+  std::vector<StageCounts> GatherCounts() const;
+  void AccountEpoch(const state::Decision& decision);
+  Status CommitLedger();
   int64_t RowsRead() const;
   Status BeginCheckpoint();   // gathers what changed; it is written while the job goes on
   Status FinishCheckpoint();  // waits for the one under way, if any
@@ -206,11 +215,12 @@ class Job {
   bool AllEnded() const;
   Status RunToEnd();
   JobPosition Position() const;
-  double Rate() const;          // records per second of work
-  Status ServeBoundary();       // calls the waiting body, if any
-  Status FitState();            // whether the state found is this query's
-  int64_t RowsWritten() const;  // to the sink, since the last commit
-  int64_t RowsOut() const;      // since the job began
+  double Rate() const;            // records per second of work
+  Status ServeBoundary();         // calls the waiting body, if any
+  Status FitState();              // whether the state found is this query's
+  int64_t RowsWritten() const;    // to the sink, since the last commit
+  int64_t RowsOut() const;        // since the job began
+  int64_t RowsDelivered() const;  // of those: with the sink
 
   std::unique_ptr<CompiledJob> compiled_;
   JobOptions options_;
@@ -225,6 +235,10 @@ class Job {
   std::unique_ptr<connectors::Sink> sink_;
   bool sink_open_ = false;
   std::unique_ptr<connectors::Sink> letter_sink_;
+  std::unique_ptr<connectors::Sink> ledger_sink_;  // null: no log, or state in memory
+  std::unique_ptr<Ledger> ledger_;
+  std::vector<StageCounts> counts_at_open_;
+  std::string ledger_run_;
   std::vector<std::unique_ptr<SinkEnd>> sink_ends_;  // by shard
   std::unique_ptr<ShardRunner> shards_;              // its threads end before what they use
   stream::Frontiers frontiers_;  // of the sources, then the clock of the last epoch
@@ -239,6 +253,7 @@ class Job {
   };
   CheckpointUnderWay checkpoint_;
   int64_t last_checkpoint_us_ = 0;  // when it was begun
+  model::Epoch ledger_committed_ = 0;
   int64_t checkpoint_us_max_ = 0;
   int64_t checkpoint_rows_ = 200'000;  // after so many rows it is time for one, whatever the clock
   int64_t rows_at_checkpoint_ = 0;

@@ -18,6 +18,27 @@ constexpr double kCheckpointRowsMin = 50'000;
 constexpr double kCheckpointRowsMax = 1e12;
 constexpr int64_t kCheckpointShare = 9;  // of the time, one part in ten at most
 }  // namespace
+const char* JobStateName(JobState state) {
+  switch (state) {
+    case JobState::kStarting:
+      return "starting";
+    case JobState::kRunning:
+      return "running";
+    case JobState::kCatchingUp:
+      return "catching_up";
+    case JobState::kIdle:
+      return "idle";
+    case JobState::kFailing:
+      return "failing";
+    case JobState::kFinished:
+      return "finished";
+    case JobState::kStopped:
+      return "stopped";
+    case JobState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
 
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);
@@ -137,6 +158,8 @@ void Job::WriteState(state::StateWriter& writer) {
     for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
   }
   for (auto& source : sources_) source->Save(writer);
+  ledger_->Save(writer);
+  writer.Put(state::kJobEntries, kLedgerRunKey, ledger_run_);
   auto put = [&](const char* key, const auto& number) {
     writer.Put(state::kJobEntries, key, {reinterpret_cast<const char*>(&number), sizeof number});
   };

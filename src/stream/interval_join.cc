@@ -108,6 +108,7 @@ void IntervalJoin::Process(int port, const Batch& batch) {
     std::string key(side.key_codec.Encode(row));
     uint32_t slot = side.keys.FindOrAdd(key).slot;
     RowId self = Store(port, side.row_codec.Encode(row), time, slot);
+    stats_.rows_taken++;
     if (!never_matches) Probe(port, time, key, self);
   }
   FlushPairs();

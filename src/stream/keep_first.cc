@@ -86,10 +86,8 @@ void KeepFirst::Process(int port, const Batch& batch) {
   duckdb::SelectionVector kept(STANDARD_VECTOR_SIZE);
   idx_t count = 0;
   for (uint32_t row = 0; row < batch.size(); row++) {
-    // An equal row may come once with a weight above 1: those are copies of it.
-    if (batch.weights) stats_.rows_filtered += batch.weights[row] - 1;
     if (!found_[row].added) {
-      stats_.rows_filtered++;
+      stats_.rows_unchanged++;
       continue;
     }
     seen_.push_back({now_us, found_[row].slot});

@@ -34,6 +34,7 @@ class KeepFirst : public Operator {
   void OnEpochEnd() override;
   void Snapshot(state::StateWriter& writer) override;
   OperatorDescription Describe() const override;
+  bool Forwards() const override { return true; }
 
  private:
   struct Seen {

@@ -249,6 +249,7 @@ void LookupJoin::Join(Waiting& waiting) {
       const size_t first = next;
       for (; next < pairs.size() && pairs[next].row == row; next++) all.push_back(pairs[next]);
       if (next == first && !gone[row]) all.push_back({row, null_answer_});
+      stats_.rows_taken += gone[row] ? 0 : 1;
     }
     pairs = std::move(all);
   } else {
@@ -256,6 +257,7 @@ void LookupJoin::Join(Waiting& waiting) {
     for (size_t i = 0; i < pairs.size(); i++) matched += i == 0 || pairs[i].row != pairs[i - 1].row;
     const auto buried = static_cast<size_t>(std::count(gone.begin(), gone.end(), 1));
     stats_.rows_filtered += static_cast<int64_t>(waiting.rows.size() - matched - buried);
+    stats_.rows_taken += static_cast<int64_t>(matched);
   }
   EmitPairs(waiting, pairs);
 }
@@ -328,6 +330,7 @@ void LookupJoin::KeepTruePairsOneByOne(DataChunk& chunk, std::vector<Pair>& pair
       if (all) kept.push_back(pairs[i]);
     } catch (const std::exception& e) {
       stats_.rows_failed++;
+      stats_.rows_failed_taken++;
       model::DeadLetter letter;
       letter.stage = "lookup";
       letter.job = context_.job;
