@@ -366,6 +366,11 @@ Expressions JobPlanBuilder::ScannedColumns(const LogicalOperator& node, const So
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
   const auto& get = node.Cast<duckdb::LogicalGet>();
+  if (get.function.name == "unnest") {
+    return Refuse("UNNEST", "of an expression beside a table is not supported",
+                  "compute the array in a view first, SELECT …, expression AS parts, and then "
+                  "CROSS JOIN UNNEST(parts)");
+  }
   if (get.function.name != duck::kScanFunction) {
     return Refuse("FROM", fmt::format("{}() cannot be read as a stream", get.function.name),
                   "declare a table with CREATE TABLE … WITH ('connector' = …)");

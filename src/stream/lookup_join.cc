@@ -64,8 +64,7 @@ Status LookupJoin::Open(const OperatorContext& context, const state::StateReader
   context_ = context;
   MR_CHECK(context.asker != nullptr, "a job with lookups has who asks for it");
   if (!plan_.residual.empty()) {
-    residual_ = std::make_unique<duckdb::ExpressionExecutor>(*context.client);
-    for (auto& e : plan_.residual) residual_->AddExpression(*e);
+    residual_ = std::make_unique<JoinConditions>(plan_.residual, context, "lookup");
   }
   duckdb::vector<duckdb::LogicalType> types(
       plan_.input_types.begin(),
@@ -241,7 +240,7 @@ void LookupJoin::Join(Waiting& waiting) {
       for (uint32_t i = 0; i < known_[k].count; i++) pairs.push_back({row, known_[k].first + i});
     }
   }
-  if (residual_ && !pairs.empty()) KeepTruePairs(waiting, pairs);
+  if (residual_ && !pairs.empty()) KeepTruePairs(waiting, pairs, gone);
   if (plan_.left) {
     std::vector<Pair> all;
     size_t next = 0;
@@ -276,70 +275,27 @@ void LookupJoin::FillPairs(Waiting& waiting, const Pair* pairs, idx_t count, Dat
   out.SetCardinality(count);
 }
 
-void LookupJoin::KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs) {
+// A row whose pairs fail, all but those that do not hold, is in the dead letters with them: `gone`.
+void LookupJoin::KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs,
+                               std::vector<uint8_t>& gone) {
+  using Outcome = JoinConditions::Outcome;
+  const int64_t failed_before = stats_.rows_failed;
+  const auto gone_before = std::count(gone.begin(), gone.end(), 1);
   std::vector<Pair> kept;
   for (size_t first = 0; first < pairs.size(); first += STANDARD_VECTOR_SIZE) {
     const idx_t count = std::min<size_t>(pairs.size() - first, STANDARD_VECTOR_SIZE);
     FillPairs(waiting, &pairs[first], count, output_);
-    std::vector<Pair> block(pairs.begin() + static_cast<std::ptrdiff_t>(first),
-                            pairs.begin() + static_cast<std::ptrdiff_t>(first + count));
-    std::vector<uint8_t> is_true(count, 1);
-    try {
-      for (idx_t e = 0; e < plan_.residual.size(); e++) {
-        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-        residual_->SetChunk(&output_);
-        residual_->ExecuteExpression(e, condition);
-        duckdb::UnifiedVectorFormat format;
-        condition.ToUnifiedFormat(count, format);
-        const bool* values = reinterpret_cast<const bool*>(format.data);
-        for (idx_t i = 0; i < count; i++) {
-          const idx_t at = format.sel->get_index(i);
-          is_true[i] &= format.validity.RowIsValid(at) && values[at];
-        }
-      }
-      idx_t i = 0;
-      std::erase_if(block, [&](const Pair&) { return !is_true[i++]; });
-    } catch (const std::exception&) {
-      KeepTruePairsOneByOne(output_, block);
-    }
-    kept.insert(kept.end(), block.begin(), block.end());
-  }
-  pairs = std::move(kept);
-}
-
-// Where a condition fails on a pair, that pair alone is put away.
-void LookupJoin::KeepTruePairsOneByOne(DataChunk& chunk, std::vector<Pair>& pairs) {
-  DataChunk single;
-  single.InitializeEmpty(chunk.GetTypes());
-  std::vector<Pair> kept;
-  for (idx_t i = 0; i < pairs.size(); i++) {
-    duckdb::SelectionVector selection(1);
-    selection.set_index(0, i);
-    for (idx_t c = 0; c < chunk.ColumnCount(); c++)
-      single.data[c].Slice(chunk.data[c], selection, 1);
-    single.SetCardinality(1);
-    try {
-      bool all = true;
-      for (idx_t e = 0; e < plan_.residual.size() && all; e++) {
-        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-        residual_->SetChunk(&single);
-        residual_->ExecuteExpression(e, condition);
-        const duckdb::Value value = condition.GetValue(0);
-        all = !value.IsNull() && value.GetValue<bool>();
-      }
-      if (all) kept.push_back(pairs[i]);
-    } catch (const std::exception& e) {
-      stats_.rows_failed++;
-      stats_.rows_failed_taken++;
-      model::DeadLetter letter;
-      letter.stage = "lookup";
-      letter.job = context_.job;
-      letter.kind = model::RowErrorKind::kType;
-      letter.reason = duckdb::ErrorData(e).RawMessage();
-      letter.payload = RowText(single, 0);
-      context_.dead_letters->Add(std::move(letter));
+    const std::vector<Outcome>& outcomes = residual_->Check(output_, stats_.rows_failed);
+    for (idx_t i = 0; i < count; i++) {
+      const Pair& pair = pairs[first + i];
+      if (outcomes[i] == Outcome::kTrue) kept.push_back(pair);
+      if (outcomes[i] == Outcome::kFailed) gone[pair.row] = 1;
     }
   }
+  for (const Pair& pair : kept) gone[pair.row] = 0;
+  // Of the pairs that failed one stands for each row that is gone; the others' rows were joined.
+  stats_.rows_failed_taken += stats_.rows_failed - failed_before -
+                              (std::count(gone.begin(), gone.end(), 1) - gone_before);
   pairs = std::move(kept);
 }
 

@@ -15,11 +15,11 @@
 // 'dead-letter'), makes dead letters.
 #pragma once
 
-#include <duckdb/execution/expression_executor.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "stream/join_conditions.h"
 #include "stream/lookup_cache.h"
 #include "stream/operator.h"
 #include "stream/row_codec.h"
@@ -72,8 +72,7 @@ class LookupJoin : public Operator {
   bool FindAnswers();
   void DecodeAnswers(const std::vector<std::string_view>& answers);
   void Join(Waiting& waiting);
-  void KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs);
-  void KeepTruePairsOneByOne(duckdb::DataChunk& chunk, std::vector<Pair>& pairs);
+  void KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs, std::vector<uint8_t>& gone);
   void EmitPairs(Waiting& waiting, const std::vector<Pair>& pairs);
   void FillPairs(Waiting& waiting, const Pair* pairs, duckdb::idx_t count, duckdb::DataChunk& out);
   void Bury(Waiting& waiting, uint32_t row, model::RowErrorKind kind, std::string reason);
@@ -87,7 +86,7 @@ class LookupJoin : public Operator {
   // for once an epoch, for the journal has one answer to it.
   KeyTable asked_;
   std::vector<std::string> asked_answers_;
-  std::unique_ptr<duckdb::ExpressionExecutor> residual_;
+  std::unique_ptr<JoinConditions> residual_;
   std::vector<std::unique_ptr<Waiting>> waiting_;  // the first used_ hold rows
   size_t used_ = 0;
   KeyTable epoch_keys_;  // of the waiting rows; slots index known_
