@@ -28,8 +28,8 @@ constexpr int64_t kShutdownGraceMs = 10'000;
 
 // What a person would call a topic of the project.
 bool IsProjectTopic(const std::string& topic) {
-  return topic != job::kDeadLetterTopic && topic != project::kDeadLetterAuditTopic &&
-         !IsInternalTopic(topic);
+  return topic != job::kDeadLetterTopic && topic != job::kLedgerTopic &&
+         topic != project::kDeadLetterAuditTopic && !IsInternalTopic(topic);
 }
 
 int64_t RecordsInTopics(log::Log& log) {
