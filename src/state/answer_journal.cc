@@ -28,6 +28,17 @@ bool TakeText(std::string_view& bytes, std::string_view& text) {
   return true;
 }
 
+// An answer in an entry's payload, behind the epoch. False: there is none any more.
+struct AnswerView {
+  uint32_t asker = 0;
+  int64_t fetched_us = 0;
+  std::string_view request, response;
+};
+bool TakeAnswer(std::string_view& bytes, AnswerView& answer) {
+  return TakeNumber(bytes, answer.asker) && TakeNumber(bytes, answer.fetched_us) &&
+         TakeText(bytes, answer.request) && TakeText(bytes, answer.response);
+}
+
 std::string NameOf(uint32_t asker, std::string_view request) {
   std::string name;
   PutNumber(name, asker);
@@ -77,19 +88,32 @@ Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
   auto found = found_.find(epoch);
   replays_ = found != found_.end();
   if (!replays_) return Status::Ok();
-  MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, found->second.path));
-  replayed_ = content.substr(static_cast<size_t>(found->second.offset),
-                             static_cast<size_t>(found->second.size));
+  MR_ASSIGN_OR_RETURN(replayed_, Payload(found->second));
   std::string_view rest = replayed_;
   rest.remove_prefix(sizeof epoch);
-  uint32_t asker = 0;
-  int64_t fetched_us = 0;
-  std::string_view request, response;
-  while (TakeNumber(rest, asker) && TakeNumber(rest, fetched_us) && TakeText(rest, request) &&
-         TakeText(rest, response)) {
-    answers_[NameOf(asker, request)] = response;
+  for (AnswerView answer; TakeAnswer(rest, answer);) {
+    answers_[NameOf(answer.asker, answer.request)] = answer.response;
   }
   return Status::Ok();
+}
+
+Result<std::string> AnswerJournal::Payload(const Place& place) const {
+  MR_ASSIGN_OR_RETURN(std::string content, ReadWholeFile(*files_, place.path));
+  return content.substr(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
+}
+
+Result<std::vector<AnswerJournal::Answer>> AnswerJournal::AnswersOf(model::Epoch epoch) const {
+  std::vector<Answer> answers;
+  auto found = found_.find(epoch);
+  if (found == found_.end()) return answers;
+  MR_ASSIGN_OR_RETURN(const std::string payload, Payload(found->second));
+  std::string_view rest = payload;
+  rest.remove_prefix(sizeof epoch);
+  for (AnswerView one; TakeAnswer(rest, one);) {
+    answers.push_back(
+        {one.asker, one.fetched_us, std::string(one.request), std::string(one.response)});
+  }
+  return answers;
 }
 
 std::optional<std::string_view> AnswerJournal::Find(uint32_t asker,
@@ -130,6 +154,8 @@ Status AnswerJournal::Sync() {
   const std::string_view parts[] = {head, payload};
   MR_RETURN_IF_ERROR(file_->WriteAt(size_, parts));
   MR_RETURN_IF_ERROR(file_->Sync());
+  found_[epoch_] = {paths_.back(), size_ + static_cast<int64_t>(head.size()),
+                    static_cast<int64_t>(payload.size())};
   size_ += static_cast<int64_t>(head.size() + payload.size());
   last_epoch_ = epoch_;
   added_.clear();

@@ -43,6 +43,15 @@ class AnswerJournal {
   // Whether the running epoch's answers are here: then it must not ask for others.
   bool Replays() const { return replays_; }
   std::optional<std::string_view> Find(uint32_t asker, std::string_view request) const;
+  // What the answers of an epoch were, for who explains results; none where it asked nothing or is
+  // forgotten. On the job's thread. Errors: kIo.
+  struct Answer {
+    uint32_t asker = 0;
+    int64_t fetched_us = 0;
+    std::string request;
+    std::string response;
+  };
+  Result<std::vector<Answer>> AnswersOf(model::Epoch epoch) const;
 
   // Adds an answer of the running epoch.
   void Add(uint32_t asker, int64_t fetched_us, std::string_view request, std::string_view response);
@@ -60,6 +69,7 @@ class AnswerJournal {
   AnswerJournal(env::FileSystem* files, std::string directory)
       : files_(files), directory_(std::move(directory)) {}
   Status FindEntries();
+  Result<std::string> Payload(const Place& place) const;
 
   env::FileSystem* files_;
   std::string directory_;
@@ -67,7 +77,7 @@ class AnswerJournal {
   std::unique_ptr<env::File> file_;
   int64_t size_ = 0;
   model::Epoch last_epoch_ = 0;
-  std::map<model::Epoch, Place> found_;  // on open
+  std::map<model::Epoch, Place> found_;  // where each epoch's answers are
 
   model::Epoch epoch_ = 0;  // running
   bool replays_ = false;
