@@ -22,6 +22,20 @@ const sql::Table* FindService(const CompiledJob& job, const std::string& name) {
   return nullptr;
 }
 
+// `prefix`: of the options' names.
+Status TakeCircuit(LookupTable& lookup, const std::string& prefix) {
+  const std::string failures = prefix + "circuit.failures";
+  lookup.circuit_failures = lookup.options.Has(failures)
+                                ? lookup.options.GetInt(failures)
+                                : lookup.options.GetInt(prefix + "max-retries") + 1;
+  lookup.circuit_pause_us = lookup.options.GetMicros(prefix + "circuit.pause");
+  if (lookup.circuit_failures >= 1) return Status::Ok();
+  return Status(Code::kBadOption,
+                fmt::format("option \"{}\" must be 1 or more, \"{}max-retries\" 0 or more",
+                            failures, prefix))
+      .At(lookup.table->span);
+}
+
 }  // namespace
 
 Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& table,
@@ -39,7 +53,7 @@ Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& tab
   policy.cache.rows_max = options->GetInt("lookup.partial-cache.max-rows");
   policy.cache.ttl_us = options->GetMicros("lookup.partial-cache.expire-after-write");
   policy.cache.missing = options->GetBool("lookup.partial-cache.cache-missing-key");
-  policy.bury_missing = options->GetString("lookup.on-miss") == "dead-letter";
+  policy.bury_missing = options->GetString("lookup.on-miss") != "null";
   return std::optional<stream::LookupPolicy>(policy);
 }
 
@@ -72,7 +86,7 @@ Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
       }
       MR_ASSIGN_OR_RETURN(lookup.binding, binder(*service));
       MR_ASSIGN_OR_RETURN(lookup.options, OptionsOf(*service, lookup.binding));
-      lookup.retries_max = lookup.options.GetInt("max-retries");
+      MR_RETURN_IF_ERROR(TakeCircuit(lookup, ""));
       job.lookups[use.table] = std::move(lookup);
       continue;
     }
@@ -94,8 +108,10 @@ Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     }
     MR_ASSIGN_OR_RETURN(lookup.binding, binder(*lookup.table));
     MR_ASSIGN_OR_RETURN(lookup.options, OptionsOf(*lookup.table, lookup.binding));
-    lookup.retries_max = lookup.options.GetInt("lookup.max-retries");
-    lookup.retry_missing = lookup.options.GetString("lookup.on-miss") == "retry";
+    MR_RETURN_IF_ERROR(TakeCircuit(lookup, "lookup."));
+    if (lookup.options.GetString("lookup.on-miss") == "retry") {
+      lookup.retry_missing_us = lookup.options.GetMicros("lookup.on-miss.retry-time");
+    }
     job.lookups[use.table] = std::move(lookup);
   }
   return Status::Ok();

@@ -87,8 +87,9 @@ struct LookupTable {
   std::vector<int> base_column;  // as BoundTable's
   Binding binding;
   connectors::Options options;
-  int64_t retries_max = 0;     // failures in a row, then the job pauses
-  bool retry_missing = false;  // keys that are not there are asked for again
+  int64_t circuit_failures = 1;  // in a row, then nobody asks for circuit_pause_us
+  int64_t circuit_pause_us = 0;
+  int64_t retry_missing_us = 0;  // how long keys that are not there are asked for again
 };
 
 struct CompiledJob {

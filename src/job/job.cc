@@ -666,4 +666,8 @@ JobStatus Job::status() const {
   return status_;
 }
 
+std::vector<LookupStatus> Job::lookups() const {
+  return desk_ ? desk_->Statuses() : std::vector<LookupStatus>();
+}
+
 }  // namespace millrace::job

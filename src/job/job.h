@@ -168,6 +168,8 @@ class Job {
   Status Checkpoint();
 
   JobStatus status() const;
+  // What it asks other systems, as of now: also while an epoch waits for an answer. Any thread.
+  std::vector<LookupStatus> lookups() const;
   // Of the state that was found when it was opened: kNew, kSame or kKeeps.
   const StateFit& fit() const { return fit_; }
   const CompiledJob& compiled() const { return *compiled_; }

@@ -41,6 +41,10 @@ class Scorer {
     std::lock_guard<std::mutex> lock(mutex_);
     misbehaviour_ = std::move(how);
   }
+  void Slow(int delay_ms) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    delay_ms_ = delay_ms;
+  }
   void SetFactor(int64_t factor) {
     std::lock_guard<std::mutex> lock(mutex_);
     factor_ = factor;
@@ -86,12 +90,13 @@ class Scorer {
       }
     }
     most_rows = std::max(most_rows, results.size());
-    return {200, "{\"results\": [" + Join(results, ", ") + "]}", 0};
+    return {200, "{\"version\": 7, \"results\": [" + Join(results, ", ") + "]}", delay_ms_};
   }
 
   std::mutex mutex_;
   HttpAnswer misbehaviour_ = {0, "", 0};
   int64_t factor_ = 10;
+  int delay_ms_ = 0;
   std::map<std::string, int> asked_;
   HttpService service_;
 };
@@ -412,8 +417,24 @@ INSERT INTO out SELECT id, score(amount, country) FROM payments;
   scorer.service().Stop();
   feed();
   fails_with("does not answer");
+  auto asks = [&] { return runtime->FindJob(runtime->JobStatuses()[0].name)->lookups().at(0); };
+  WaitFor([&] { return asks().circuit == "open"; });
+  EXPECT_EQ(asks().name, "score()");
+  EXPECT_GE(asks().errors, 2);
   ASSERT_TRUE(scorer.service().Start());
   WaitFor(arrived);
+  EXPECT_EQ(asks().circuit, "closed");
+  EXPECT_EQ(asks().keys, next);
+  EXPECT_EQ(asks().version, "7");
+  // A slow service is seen while it is slow, and afterwards.
+  scorer.Slow(100);
+  WaitFor([&] {
+    feed();
+    return asks().waiting_ms > 0;
+  });
+  WaitFor(arrived);
+  EXPECT_GE(asks().latency_p99_ms, 100);
+  scorer.Slow(0);
   const std::pair<HttpAnswer, std::string> troubles[] = {
       {{500, "the model\nis loading", 0}, "status 500: the model is loading"},
       {{200, R"({"results": [1, 2]})", 0}, "2 results for "},
@@ -477,7 +498,7 @@ TEST(HttpFunction, RefusesWhatItCannotDo) {
       {query("SELECT p.id, p.amount FROM payments p WHERE EXISTS (SELECT 1 FROM payments q WHERE "
              "q.id = p.id AND score(q.amount, p.country) > 3)"),
        "is not asked in"},
-      {with("'batch.max-rows' = '0'"), "must be 1 or more"},
+      {with("'batch.max-rows' = '0'"), "must be 1 to 2048"},
       {with("'batch.rows' = '5'"), "batch.rows"},
       {with("'url' = 'http://x'"), "follows from LANGUAGE HTTP"},
       {with("'headers.a' = '${env:MILLRACE_NO_SUCH_VARIABLE}'"), "is not set"},

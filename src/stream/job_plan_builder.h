@@ -143,7 +143,7 @@ class JobPlanBuilder {
     duckdb::unique_ptr<duckdb::Expression> call;
     duckdb::idx_t column;  // of the stream, which holds the answers
   };
-  // A filter (not one on a rank) with served calls.
+  // A filter (not one on a rank) with served calls, or plain projections of such a filter.
   static bool IsServedFilter(const duckdb::LogicalOperator& node);
   // Refuses served calls where nobody would ask for them.
   static Status CheckServedCalls(const duckdb::LogicalOperator& node);
@@ -152,7 +152,7 @@ class JobPlanBuilder {
   Result<Stream> AskServed(Stream stream, Expressions& expressions,
                            std::vector<Answered>* answered = nullptr);
   Result<Stream> AnswerOf(Stream stream, const duckdb::Expression& call);
-  // A filter with served calls. `answered` not null: their answers stay, as columns at the end.
+  // Such a node. `answered` not null: the filter's answers stay, as columns at the end.
   Result<Stream> FilterServed(const duckdb::LogicalOperator& node, std::vector<Answered>* answered);
   // job_plan_versions.cc: of event time, over a table or view whose rows have versions.
   struct Versions {

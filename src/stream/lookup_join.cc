@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/strings.h"
 #include "base/units.h"
 #include "duck/functions.h"
 #include "stream/asker.h"
@@ -235,7 +236,7 @@ void LookupJoin::Join(Waiting& waiting) {
       stats_.rows_failed++;
       gone[row] = 1;
       Bury(waiting, row, model::RowErrorKind::kConstraint,
-           fmt::format("{}: there is no row for the key", plan_.what));
+           fmt::format("{}: there is no row for the key {}", plan_.what, KeyText(waiting, row)));
     } else if (k != kNoKey) {
       for (uint32_t i = 0; i < known_[k].count; i++) pairs.push_back({row, known_[k].first + i});
     }
@@ -316,6 +317,20 @@ void LookupJoin::EmitPairs(Waiting& waiting, const std::vector<Pair>& pairs) {
     if (!batch.late.empty()) batch.origin = &waiting.origins;
     emitter_.Emit(batch);
   }
+}
+
+std::string LookupJoin::KeyText(const Waiting& waiting, uint32_t row) const {
+  constexpr size_t kShownBytes = 200;
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < plan_.keys.size(); i++) {
+    const std::string value = waiting.rows.GetValue(plan_.keys[i], row).ToSQLString();
+    parts.push_back(i < plan_.key_names.size() ? plan_.key_names[i] + " = " + value : value);
+  }
+  std::string text = millrace::Join(parts, ", ");
+  if (text.size() <= kShownBytes) return text;
+  size_t end = kShownBytes;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) end--;  // whole characters
+  return text.substr(0, end) + "…";
 }
 
 void LookupJoin::Bury(Waiting& waiting, uint32_t row, model::RowErrorKind kind,

@@ -11,8 +11,8 @@
 //   OnEpochEnd    the same for what came since (net changes from above); the cache forgets
 //
 // A key with NULL has no partner and is not asked for, unless `ask_nulls` says so. A key whose
-// answer cannot be used, or that is not there where the table says so ('lookup.on-miss' =
-// 'dead-letter'), makes dead letters.
+// answer cannot be used, or that is not there where the table says so ('lookup.on-miss'), makes
+// dead letters.
 #pragma once
 
 #include <memory>
@@ -38,6 +38,7 @@ struct LookupJoinPlan {
   duckdb::vector<duckdb::LogicalType> input_types;  // columns that go on, then those of the key
   duckdb::idx_t kept = 0;                           // how many of them go on
   std::vector<duckdb::idx_t> keys;                  // columns of the input
+  std::vector<std::string> key_names = {};          // what they are called where they are asked for
   duckdb::vector<duckdb::LogicalType> answer_types;
   Expressions residual;  // over (columns that go on, columns of the answer)
 };
@@ -76,6 +77,7 @@ class LookupJoin : public Operator {
   void EmitPairs(Waiting& waiting, const std::vector<Pair>& pairs);
   void FillPairs(Waiting& waiting, const Pair* pairs, duckdb::idx_t count, duckdb::DataChunk& out);
   void Bury(Waiting& waiting, uint32_t row, model::RowErrorKind kind, std::string reason);
+  std::string KeyText(const Waiting& waiting, uint32_t row) const;  // for people
 
   LookupJoinPlan plan_;
   RowCodec key_codec_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "connectors/http/http_client.h"
 #include "connectors/lookup.h"
 #include "format/decoder.h"
@@ -33,7 +34,7 @@ ConnectorSpec Spec() {
       {.name = "url", .doc = "The text after AS, not an option of WITH.", .required = true},
       {.name = "batch.max-rows",
        .type = OptionType::kInt,
-       .doc = "How many rows one request holds at most.",
+       .doc = "How many rows one request holds at most, 2048 or less.",
        .default_value = "500"},
       {.name = "timeout",
        .type = OptionType::kDuration,
@@ -41,9 +42,20 @@ ConnectorSpec Spec() {
        .default_value = "2 s"},
       {.name = "max-retries",
        .type = OptionType::kInt,
-       .doc = "Failures in a row after which the job pauses, with one attempt every few seconds; "
-              "no epoch commits meanwhile, and nothing is lost.",
+       .doc =
+           "How often a request that failed is repeated, with growing pauses, before the circuit "
+           "opens, where 'circuit.failures' does not say.",
        .default_value = "3"},
+      {.name = "circuit.failures",
+       .type = OptionType::kInt,
+       .doc = "Failures in a row, over all shards, that open the circuit: then nobody asks for "
+              "'circuit.pause', and after that one request tries. The job waits meanwhile "
+              "(failing); no epoch commits, and nothing is lost.",
+       .example = "5"},
+      {.name = "circuit.pause",
+       .type = OptionType::kDuration,
+       .doc = "How long nobody asks while the circuit is open.",
+       .default_value = "2 s"},
       {.name = "cache.max-rows",
        .type = OptionType::kInt,
        .doc = "How many answers each shard keeps at most, as part of the job's state; the oldest "
@@ -71,30 +83,30 @@ ConnectorSpec Spec() {
   return spec;
 }
 
+// One request for each Ask.
 class HttpFunction : public Lookup {
  public:
-  HttpFunction(HttpSettings settings, size_t batch_rows_max, duckdb::LogicalType type,
+  HttpFunction(HttpSettings settings, size_t rows_max, duckdb::LogicalType type,
                std::vector<std::unique_ptr<format::Encoder>> encoders,
                std::unique_ptr<format::Decoder> decoder)
       : client_(std::move(settings)),
-        batch_rows_max_(batch_rows_max),
+        rows_max_(rows_max),
         type_(std::move(type)),
         encoders_(std::move(encoders)),
         decoder_(std::move(decoder)) {}
 
   Status Open() override { return Status::Ok(); }  // the first question connects
 
+  size_t keys_max() const override { return rows_max_; }
+
   Status Ask(duckdb::DataChunk& keys, LookupOutput& out) override {
-    const std::vector<std::string> rows = RowsOf(keys);
-    for (size_t first = 0; first < rows.size(); first += batch_rows_max_) {
-      const size_t count = std::min(batch_rows_max_, rows.size() - first);
-      std::string body = "{\"rows\":[";
-      for (size_t i = 0; i < count; i++) body.append(i > 0 ? "," : "").append(rows[first + i]);
-      MR_ASSIGN_OR_RETURN(const std::string answer, client_.Post(body + "]}"));
-      std::vector<Answer> answers;
-      MR_RETURN_IF_ERROR(Take(answer, count, answers));
-      Decode(answers, static_cast<uint32_t>(first), out);
-    }
+    const std::string body = "{\"rows\":[" + Join(RowsOf(keys), ",") + "]}";
+    MR_ASSIGN_OR_RETURN(const std::string text, client_.Post(body));
+    std::vector<Answer> answers;
+    std::string version;
+    MR_RETURN_IF_ERROR(Take(text, keys.size(), answers, version));
+    Decode(answers, out);
+    if (!version.empty()) out.OnVersion(version);
     return Status::Ok();
   }
 
@@ -133,7 +145,14 @@ class HttpFunction : public Lookup {
         .WithRetry(Retry::kBackoff);
   }
 
-  Status Take(const std::string& text, size_t count, std::vector<Answer>& answers) {
+  // A text as it is, anything else as JSON.
+  static std::string Words(simdjson::dom::element value) {
+    std::string_view text;
+    return value.get(text) == simdjson::SUCCESS ? std::string(text) : simdjson::minify(value);
+  }
+
+  Status Take(const std::string& text, size_t count, std::vector<Answer>& answers,
+              std::string& version) {
     const simdjson::padded_string padded(text);
     simdjson::dom::element document;
     if (auto error = parser_.parse(padded).get(document)) {
@@ -150,34 +169,36 @@ class HttpFunction : public Lookup {
       answer.failed = result.get(object) == simdjson::SUCCESS && object.size() == 1 &&
                       object["error"].get(error) == simdjson::SUCCESS;
       if (answer.failed) {
-        std::string_view words;
-        answer.error =
-            error.get(words) == simdjson::SUCCESS ? std::string(words) : simdjson::minify(error);
+        answer.error = Words(error);
       } else {
         answer.value.append(kBefore).append(simdjson::minify(result)).append(kAfter);
       }
       answers.push_back(std::move(answer));
     }
+    simdjson::dom::element said;
+    if (document["version"].get(said) == simdjson::SUCCESS && !said.is_null()) {
+      version = Words(said);
+    }
     if (answers.size() == count) return Status::Ok();
     return Malformed(fmt::format("{} results for {} rows", answers.size(), count));
   }
 
-  void Decode(const std::vector<Answer>& answers, uint32_t first, LookupOutput& out) {
+  void Decode(const std::vector<Answer>& answers, LookupOutput& out) {
     std::string bytes;
     std::vector<uint32_t> keys;  // by record
     for (uint32_t i = 0; i < answers.size(); i++) {
       if (answers[i].failed) {
-        out.OnBad(first + i, "the service says: " + answers[i].error);
+        out.OnBad(i, "the service says: " + answers[i].error);
       } else {
         bytes += answers[i].value;
-        keys.push_back(first + i);
+        keys.push_back(i);
       }
     }
     bytes.append(model::kRecordPadding, '\0');
     std::vector<model::Record> records(keys.size());
     size_t at = 0;
     for (size_t i = 0; i < keys.size(); i++) {
-      const size_t size = answers[keys[i] - first].value.size();
+      const size_t size = answers[keys[i]].value.size();
       records[i].value = std::string_view(bytes).substr(at, size);
       at += size;
     }
@@ -188,7 +209,7 @@ class HttpFunction : public Lookup {
     std::vector<model::RowError> errors;
     decoder_->Decode(records, rows, row_record, errors);
     for (const model::RowError& error : errors) {
-      const std::string& value = answers[keys[error.record_index] - first].value;
+      const std::string& value = answers[keys[error.record_index]].value;
       out.OnBad(
           keys[error.record_index],
           fmt::format("the service answers {}, which is no {}",
@@ -201,7 +222,7 @@ class HttpFunction : public Lookup {
   }
 
   HttpClient client_;
-  size_t batch_rows_max_;
+  size_t rows_max_;
   duckdb::LogicalType type_;
   std::vector<std::unique_ptr<format::Encoder>> encoders_;  // by argument
   std::unique_ptr<format::Decoder> decoder_;
@@ -220,8 +241,8 @@ Result<std::unique_ptr<Lookup>> NewHttpFunction(const TableContext& table,
   }
   MR_RETURN_IF_ERROR(CheckSettings(settings));
   const int64_t rows_max = table.options.GetInt("batch.max-rows");
-  if (rows_max < 1) {
-    return Status(Code::kBadOption, "option \"batch.max-rows\" must be 1 or more");
+  if (rows_max < 1 || rows_max > STANDARD_VECTOR_SIZE) {
+    return Status(Code::kBadOption, "option \"batch.max-rows\" must be 1 to 2048");
   }
   std::vector<std::unique_ptr<format::Encoder>> encoders;
   for (size_t c : query.keys) {
