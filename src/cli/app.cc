@@ -56,6 +56,7 @@ struct AllOptions {
   VerifyOptions verify;
   ReprocessOptions reprocess;
   LineageOptions lineage;
+  TraceOptions trace;
   PlanOptions plan;
   ExplainOptions explain;
   ConnectorsOptions connectors;
@@ -92,7 +93,7 @@ class CommandLine {
         [this](const char* name, const char* summary, const char* footer, Command command) {
           return Add(kLook, name, summary, footer, std::move(command));
         },
-        options_.lineage);
+        options_.lineage, options_.trace);
   }
 
   int Run(int argc, const char* const* argv);

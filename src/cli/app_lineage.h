@@ -15,7 +15,22 @@ struct LineageOptions {
 };
 int RunLineage(const LineageOptions& options);
 
-// `options` outlive what is added.
-void AddLineageCommands(const AddCommand& add, LineageOptions& lineage);
+struct TraceOptions {
+  std::string table;
+  std::string directory = ".";
+  std::string target;
+  std::string key;
+  bool has_key = false;
+  std::string column;  // "": the table's key
+  int64_t limit = 5;
+  std::string topic;
+  int partition = 0;
+  int64_t offset = -1;
+  std::string format = "text";
+};
+int RunTrace(const TraceOptions& options);
+
+// The options outlive what is added.
+void AddLineageCommands(const AddCommand& add, LineageOptions& lineage, TraceOptions& trace);
 
 }  // namespace millrace::cli

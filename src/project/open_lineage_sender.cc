@@ -26,18 +26,18 @@ class OpenLineageSender::Transport {
 
 class OpenLineageSender::FileTransport : public Transport {
  public:
-  explicit FileTransport(std::FILE* file) : file_(file) {}
-  ~FileTransport() override { std::fclose(file_); }
+  FileTransport(std::unique_ptr<env::File> file, int64_t end) : file_(std::move(file)), end_(end) {}
   Status Deliver(const std::string& event) override {
     const std::string line = event + "\n";
-    const bool written =
-        std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0;
-    return written ? Status::Ok()
-                   : Status(Code::kIo, "the file of OpenLineage events is not taken");
+    const std::string_view part = line;
+    MR_RETURN_IF_ERROR(file_->WriteAt(end_, {&part, 1}));
+    end_ += static_cast<int64_t>(line.size());
+    return Status::Ok();
   }
 
  private:
-  std::FILE* file_;
+  std::unique_ptr<env::File> file_;
+  int64_t end_;
 };
 
 class OpenLineageSender::ConsoleTransport : public Transport {
@@ -115,12 +115,15 @@ Result<std::unique_ptr<OpenLineageSender>> OpenLineageSender::Open(
       MR_ASSIGN_OR_RETURN(std::string path, ResolveReferences(settings.path));
       if (!path.starts_with("/")) path = data_directory + "/" + path;
       MR_RETURN_IF_ERROR(env::FileSystem::Real()->CreateDirectories(env::ParentDirectory(path)));
-      std::FILE* file = std::fopen(path.c_str(), "a");
-      if (!file) {
-        return Status(Code::kIo, fmt::format("cannot write OpenLineage events to \"{}\"", path))
+      auto file = env::FileSystem::Real()->Open(path, env::OpenMode::kCreate);
+      if (!file.ok()) {
+        return std::move(file)
+            .status()
+            .Annotate("OpenLineage events")
             .WithHint("lineage: openlineage: path: in millrace.yml names another file");
       }
-      sender->transport_ = std::make_unique<FileTransport>(file);
+      MR_ASSIGN_OR_RETURN(const int64_t end, (*file)->Size());
+      sender->transport_ = std::make_unique<FileTransport>(std::move(*file), end);
       break;
     }
   }

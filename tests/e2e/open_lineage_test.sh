@@ -56,6 +56,7 @@ check "masking" 0 '"subtype":"TRANSFORMATION","description":"","masking":true' c
 check "the SQL" 0 'INSERT INTO per_user SELECT user_id' cat shop/.millrace/openlineage.jsonl
 
 echo '{"id":5000,"user_id":"u","quantity":2,"price":1,"ts":"2026-03-01 10:01:00"}' > bad.jsonl
+rm -rf shop/.millrace  # a job over bounded sources that ended has ended
 "$MILLRACE" topics -C shop produce orders < bad.jsonl > /dev/null 2>&1
 "$MILLRACE" run shop > /dev/null 2>&1
 check "a run that fails" 0 '"eventType":"FAIL"' cat shop/.millrace/openlineage.jsonl
@@ -112,6 +113,14 @@ check "as DOT" 0 "digraph lineage" "$MILLRACE" lineage per_user shop --format do
 check "as YAML" 0 '    topic: "orders"' "$MILLRACE" lineage per_user shop --format yaml
 check "of all" 0 "job:per_user  -> table:per_user" "$MILLRACE" lineage "" shop
 check "an unknown name" 1 "did you mean" "$MILLRACE" lineage per_usr shop
+
+check "a trace by column" 0 "CHECK check_1 (id < 1000): holds" "$MILLRACE" trace orders shop --key 2 --column id
+check "its row in the sink" 0 "n=1" "$MILLRACE" trace orders shop --key 2 --column id
+check "by offset, as YAML" 0 "    offset: 1" "$MILLRACE" trace "" shop --topic orders --partition 0 --offset 1 --format yaml
+check "as JSON" 0 '"found_by":"user_id, masked"' "$MILLRACE" trace orders shop --key 3 --column id --format json
+check "a filtered one" 0 "nothing: filtered out" "$MILLRACE" trace orders shop --key 1 --column id
+check "an unknown key" 1 "no record of topic" "$MILLRACE" trace orders shop --key nobody
+check "no such offset" 1 "it keeps offsets 0 to 2" "$MILLRACE" trace "" shop --topic orders --offset 99
 
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]
