@@ -61,7 +61,7 @@ std::string LineageYaml(const Project& project, const Lineage& part) {
     }
     for (const std::string& name : job.from.tables) {
       const sql::Table* table = project.catalog().FindTable(name);
-      if (!table) continue;
+      if (!table || !part.Find("table:" + name)) continue;  // another input of the job
       LineageDocument document;
       document.system = project.config().name;
       document.topic = table->Option("topic");
