@@ -27,6 +27,13 @@ const std::vector<StatementDescription>& StatementDescriptions() {
        "bodies it uses",
        "CREATE FUNCTION f(a INT) RETURNS INT AS a + 1"},
       {{"CREATE"},
+       "CREATE FUNCTION",
+       "CREATE [OR REPLACE] [TEMPORARY] FUNCTION f(a DOUBLE, b STRING) RETURNS DOUBLE LANGUAGE "
+       "HTTP "
+       "AS 'http://…' [WITH (…)]",
+       "its answers come from a service, see *Functions served over HTTP*",
+       "CREATE FUNCTION f(a DOUBLE) RETURNS DOUBLE LANGUAGE HTTP AS 'http://127.0.0.1:9000/f'"},
+      {{"CREATE"},
        "CREATE DATABASE",
        "CREATE DATABASE d",
        "accepted, and means nothing",
