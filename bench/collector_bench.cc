@@ -95,6 +95,9 @@ class BenchBackend final : public serve::Backend {
   }
   Result<std::string> ReprocessingJson(const std::string&) override { return std::string("{}"); }
   Result<std::string> VerifyJson(const std::string&, int64_t) override { return std::string("{}"); }
+  Result<std::string> LineageJson(const std::string&, const std::string&) override {
+    return std::string("{}");
+  }
   Status Ready() override { return {}; }
   std::function<void()> Subscribe(std::function<void(const serve::Change&)>) override {
     return [] {};

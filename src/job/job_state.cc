@@ -126,6 +126,8 @@ Status Job::OpenDeadLetters() {
                                                        {"format", "raw"}}));
   table.job =
       (compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name) + "/dead-letters";
+  // A job whose state was deleted begins again at epoch 1, and what it refuses is to be kept again.
+  if (!ledger_run_.empty()) table.job += "/" + ledger_run_;
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(letter_sink_, connectors::kafka::NewLogTopicSink(table));
   MR_RETURN_IF_ERROR(letter_sink_->Open());

@@ -69,6 +69,29 @@ TEST(LateRows, AreKeptWithTheirBytesAndDoNotDependOnEpochs) {
   }
 }
 
+// A job that starts over (its state and its results were deleted) refuses the same rows again: they
+// are kept again, though the dead letters of the first run had the same epochs.
+TEST(BadRows, AreKeptAgainByAJobThatStartsOver) {
+  TempDirectory directory;
+  Write(directory.path() + "/sql/a.sql",
+        Script("",
+               "CREATE TABLE nowhere (id STRING) WITH ('connector' = 'blackhole');\n"
+               "INSERT INTO nowhere SELECT id FROM orders;"));
+  {
+    auto runtime = Open(directory.path(), false);
+    ASSERT_NE(runtime, nullptr);
+    Append(*runtime, "orders", 0, {Order("a", "01"), Order("bad", "02", -1), "no JSON"});
+  }
+  for (int run = 1; run <= 2; run++) {
+    auto runtime = RunToEnd(directory.path());
+    ASSERT_NE(runtime, nullptr);
+    EXPECT_EQ(Rows(*runtime, "SELECT count(*) FROM millrace.dead_letters"),
+              std::vector<std::string>{fmt::format("{}|", 2 * run)});
+    runtime.reset();
+    std::filesystem::remove_all(directory.path() + "/.millrace/state");
+  }
+}
+
 TEST(LateRows, CountInThoseHoppingWindowsThatAreStillOpen) {
   TempDirectory directory;
   Write(directory.path() + "/sql/a.sql",
