@@ -21,18 +21,14 @@ const std::vector<StatementDescription>& StatementDescriptions() {
       {{"CREATE"},
        "CREATE FUNCTION",
        "CREATE [OR REPLACE] [TEMPORARY] FUNCTION f(a INT, b STRING) [RETURNS type] AS expression",
-       "or `AS 'expression' LANGUAGE SQL`; usable in queries, views, computed columns and "
+       "or `AS 'expression' LANGUAGE SQL`; or `RETURNS type LANGUAGE HTTP AS 'http://…' [WITH "
+       "(…)]`: "
+       "a service answers, see *Functions served over HTTP*; usable in queries, views, computed "
+       "columns and "
        "`CHECK`s; "
        "arguments are cast to the parameters' types; no recursion; a job's state depends on the "
        "bodies it uses",
        "CREATE FUNCTION f(a INT) RETURNS INT AS a + 1"},
-      {{"CREATE"},
-       "CREATE FUNCTION",
-       "CREATE [OR REPLACE] [TEMPORARY] FUNCTION f(a DOUBLE, b STRING) RETURNS DOUBLE LANGUAGE "
-       "HTTP "
-       "AS 'http://…' [WITH (…)]",
-       "its answers come from a service, see *Functions served over HTTP*",
-       "CREATE FUNCTION f(a DOUBLE) RETURNS DOUBLE LANGUAGE HTTP AS 'http://127.0.0.1:9000/f'"},
       {{"CREATE"},
        "CREATE DATABASE",
        "CREATE DATABASE d",
