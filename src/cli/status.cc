@@ -59,6 +59,10 @@ class Report {
                 FormatBytes(static_cast<int64_t>(Number(job["state_bytes"]))),
                 counted ? FormatCount(Number(ledger["late"])) : "-",
                 counted ? FormatCount(Number(ledger["dead_lettered"])) : "-"});
+    simdjson::dom::array lookups;
+    if (!job["lookups"].get(lookups)) {
+      for (element lookup : lookups) AddLookup(name, lookup);
+    }
     element error;
     if (!job["error"].get(error) && error.is_object()) {
       std::string line = fmt::format("{}: {}", name, Text(error["message"]));
@@ -70,11 +74,24 @@ class Report {
 
   std::string Render() const {
     std::string out = table_.row_count() > 0 ? "\n" + table_.Render() : "";
+    if (lookups_.row_count() > 0) out += "\n" + lookups_.Render();
     for (const std::string& error : errors_) out += "\n" + error + "\n";
     return out;
   }
 
  private:
+  void AddLookup(const std::string& job, element lookup) {
+    const double waiting_ms = Number(lookup["waiting_ms"]);
+    const std::string version = Text(lookup["version"]);
+    lookups_.Add({Text(lookup["name"]), job, FormatCount(Number(lookup["requests"])),
+                  FormatCount(Number(lookup["keys"])), FormatCount(Number(lookup["missing"])),
+                  FormatCount(Number(lookup["unusable"])), FormatCount(Number(lookup["errors"])),
+                  fmt::format("{:.1f} / {:.1f}", Number(lookup["latency_ms"]["p50"]),
+                              Number(lookup["latency_ms"]["p99"])),
+                  waiting_ms > 0 ? fmt::format("{:.0f} ms", waiting_ms) : "-",
+                  Text(lookup["circuit"]), version.empty() ? "-" : version});
+  }
+
   const HttpClient& client_;
   TextTable table_{{{"job"},
                     {"state"},
@@ -86,6 +103,17 @@ class Report {
                     {"state size", true},
                     {"late", true},
                     {"dead", true}}};
+  TextTable lookups_{{{"asks"},
+                      {"job"},
+                      {"requests", true},
+                      {"keys", true},
+                      {"missing", true},
+                      {"unusable", true},
+                      {"errors", true},
+                      {"p50 / p99 ms", true},
+                      {"waits", true},
+                      {"circuit"},
+                      {"version"}}};
   std::vector<std::string> errors_;
 };
 

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "model/masking.h"
+#include "serve/lookup_view.h"
 
 namespace millrace::serve {
 
@@ -244,14 +245,15 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       "out\":{}}},"
       "\"ledger\":{{\"in\":{},\"used\":{},\"out\":{},\"filtered\":{},\"late\":{},\"dead_lettered\":"
       "{},\"rejected\":{},"
-      "\"in_state\":{},\"missing\":null}},\"error\":{}}}",
+      "\"in_state\":{},\"missing\":null}},\"lookups\":{},\"error\":{}}}",
       JsonQuote(name), PageState(s), JsonQuote(model::MaskSql(job->compiled().sql)),
       JsonQuote(job->explain()), s.guarantee, s.epoch, s.checkpoint_epoch,
       rates.Rate("job:" + name + ":in"), rates.Rate("job:" + name + ":out"), s.lag_rows,
       TimeJson(s.frontier), s.latency_p50_ms, s.latency_p99_ms, s.state_bytes, s.state_rows,
       s.state_freed_by.empty() ? "null" : JsonQuote(s.state_freed_by), NumbersJson(in.time_ms),
       NumbersJson(in.rates), NumbersJson(out.rates), s.rows_in, s.rows_in - accounted, s.rows_out,
-      s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.rows_rejected, s.state_rows, error);
+      s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.rows_rejected, s.state_rows,
+      LookupsJson(job->lookups()), error);
 }
 
 }  // namespace millrace::serve

@@ -7,6 +7,7 @@ import { Sparkline } from "../components/sparkline.js";
 import { SqlText } from "../components/sql_text.js";
 import { Facts, Part } from "./facts.js";
 import { Ledger } from "./ledger.js";
+import { Lookups } from "./lookups.js";
 
 export function JobPanel({ node }) {
   const { data: job, error } = useJson(`/api/jobs/${encodeURIComponent(node.name)}`, {
@@ -37,6 +38,7 @@ export function JobPanel({ node }) {
       ],
       ["Freed by", job.state_freed_by || "nothing: it grows with the input"],
     ]} />
+    ${job.lookups?.length > 0 && html`<${Part} title="Asks"><${Lookups} lookups=${job.lookups} /><//>`}
     ${ledger && html`<${Part} title="Ledger"><${Ledger} ledger=${ledger} stage=${job.name} /><//>`}
     ${job.sql && html`<${Part} title="SQL"><${SqlText} text=${job.sql} /><//>`}
     ${job.plan && html`<${Part} title="Plan"><pre class="code plan" tabindex="0">${job.plan}</pre><//>`}`;
