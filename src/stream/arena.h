@@ -16,9 +16,15 @@ class Arena {
  public:
   // Copies `size` bytes in; the address stays valid until Clear. size 0 gives a valid address too.
   const uint8_t* Copy(const uint8_t* bytes, size_t size) {
+    uint8_t* at = Allocate(size);
+    std::memcpy(at, bytes, size);
+    return at;
+  }
+
+  // The same without bytes: what lies there is undefined.
+  uint8_t* Allocate(size_t size) {
     if (used_ + size > capacity_ || blocks_.empty()) Grow(size);
     uint8_t* at = blocks_.back().get() + used_;
-    std::memcpy(at, bytes, size);
     used_ += size;
     return at;
   }

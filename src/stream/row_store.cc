@@ -1,5 +1,6 @@
 #include "stream/row_store.h"
 
+#include <cstring>
 #include <string>
 
 namespace millrace::stream {
@@ -14,6 +15,21 @@ std::string KeyOf(std::string_view prefix, uint32_t id) {
 
 }  // namespace
 
+uint8_t* RowStore::Store(std::string_view bytes) {
+  const size_t room = RoomFor(bytes.size());
+  live_bytes_ += room;
+  uint8_t* at = nullptr;
+  if (const size_t units = room / kUnitBytes; units < kSpareUnits && !spare_[units].empty()) {
+    at = spare_[units].back();
+    spare_[units].pop_back();
+    dead_bytes_ -= room;
+  } else {
+    at = arena_.Allocate(room);
+  }
+  std::memcpy(at, bytes.data(), bytes.size());
+  return at;
+}
+
 uint32_t RowStore::Add(std::string_view bytes) {
   uint32_t id;
   if (!free_.empty()) {
@@ -23,20 +39,21 @@ uint32_t RowStore::Add(std::string_view bytes) {
     id = static_cast<uint32_t>(rows_.size());
     rows_.emplace_back();
   }
-  rows_[id].data = arena_.Copy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  rows_[id].data = Store(bytes);
   rows_[id].size = static_cast<uint32_t>(bytes.size());
   live_++;
-  live_bytes_ += bytes.size();
   MarkChanged(id);
   return id;
 }
 
 void RowStore::Remove(uint32_t id) {
   Row& row = rows_[id];
+  const size_t room = RoomFor(row.size);
+  if (room / kUnitBytes < kSpareUnits) spare_[room / kUnitBytes].push_back(row.data);
   row.data = nullptr;
   live_--;
-  live_bytes_ -= row.size;
-  dead_bytes_ += row.size;
+  live_bytes_ -= room;
+  dead_bytes_ += room;
   free_.push_back(id);
   MarkChanged(id);
   CompactIfWorthIt();
@@ -52,9 +69,13 @@ void RowStore::CompactIfWorthIt() {
   if (dead_bytes_ < (1 << 20) || dead_bytes_ < live_bytes_) return;
   Arena fresh;
   for (Row& row : rows_) {
-    if (row.data) row.data = fresh.Copy(row.data, row.size);
+    if (!row.data) continue;
+    uint8_t* at = fresh.Allocate(RoomFor(row.size));
+    std::memcpy(at, row.data, row.size);
+    row.data = at;
   }
   arena_ = std::move(fresh);
+  for (auto& room : spare_) room.clear();
   dead_bytes_ = 0;
 }
 
@@ -80,11 +101,10 @@ void RowStore::Restore(const state::StateReader& reader, uint32_t operator_id,
     for (char c : key.substr(prefix.size())) id = id << 8 | static_cast<unsigned char>(c);
     for (auto gap = static_cast<uint32_t>(rows_.size()); gap < id; gap++) free_.push_back(gap);
     rows_.resize(id + 1);
-    rows_[id].data = arena_.Copy(reinterpret_cast<const uint8_t*>(value.data()), value.size());
+    rows_[id].data = Store(value);
     rows_[id].size = static_cast<uint32_t>(value.size());
     rows_[id].stored = true;
     live_++;
-    live_bytes_ += value.size();
     visit(id, At(id));
   });
 }

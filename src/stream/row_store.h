@@ -8,6 +8,7 @@
 // same.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -36,11 +37,16 @@ class RowStore {
 
  private:
   struct Row {
-    const uint8_t* data = nullptr;  // null: free
+    uint8_t* data = nullptr;  // null: free
     uint32_t size = 0;
     bool changed = false;  // since the last snapshot
     bool stored = false;   // in the last snapshot
   };
+  // Rows take room in units, so that a new one fits where one of about its size was.
+  static constexpr size_t kUnitBytes = 16;
+  static constexpr size_t kSpareUnits = 128;  // room of larger rows is not used again
+  static size_t RoomFor(size_t size) { return (size + kUnitBytes - 1) / kUnitBytes * kUnitBytes; }
+  uint8_t* Store(std::string_view bytes);
   void MarkChanged(uint32_t id);
   void CompactIfWorthIt();
 
@@ -49,8 +55,9 @@ class RowStore {
   std::vector<uint32_t> changes_;
   Arena arena_;
   size_t live_ = 0;
-  size_t live_bytes_ = 0;
-  size_t dead_bytes_ = 0;
+  size_t live_bytes_ = 0;                                 // room of the rows that are there
+  size_t dead_bytes_ = 0;                                 // room that no row takes
+  std::array<std::vector<uint8_t*>, kSpareUnits> spare_;  // of these, by units
 };
 
 }  // namespace millrace::stream
