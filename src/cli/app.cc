@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "cli/app_changes.h"
 #include "cli/app_dlq.h"
+#include "cli/app_lineage.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dbt.h"
@@ -54,6 +55,8 @@ struct AllOptions {
   StatusOptions status;
   VerifyOptions verify;
   ReprocessOptions reprocess;
+  LineageOptions lineage;
+  TraceOptions trace;
   PlanOptions plan;
   ExplainOptions explain;
   ConnectorsOptions connectors;
@@ -86,6 +89,11 @@ class CommandLine {
         app_.add_subcommand("dlq", "Dead letters: look, edit, replay, discard")->group(kLook),
         options_.dlq, [this](Command command) { chosen_ = std::move(command); });
     AddLooking();
+    AddLineageCommands(
+        [this](const char* name, const char* summary, const char* footer, Command command) {
+          return Add(kLook, name, summary, footer, std::move(command));
+        },
+        options_.lineage, options_.trace);
   }
 
   int Run(int argc, const char* const* argv);

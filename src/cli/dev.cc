@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "env/clock.h"
 #include "env/files.h"
+#include "project/open_lineage_reporter.h"
 #include "project/runtime.h"
 #include "serve/api_server.h"
 #include "serve/project_backend.h"
@@ -27,8 +28,8 @@ constexpr int64_t kShutdownGraceMs = 10'000;
 
 // What a person would call a topic of the project.
 bool IsProjectTopic(const std::string& topic) {
-  return topic != job::kDeadLetterTopic && topic != project::kDeadLetterAuditTopic &&
-         !IsInternalTopic(topic);
+  return topic != job::kDeadLetterTopic && topic != job::kLedgerTopic &&
+         topic != project::kDeadLetterAuditTopic && !IsInternalTopic(topic);
 }
 
 int64_t RecordsInTopics(log::Log& log) {
@@ -106,6 +107,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   if (!dev_file.status().ok()) return dev_file.status();
 
   int64_t records_before = RecordsInTopics(runtime->log());
+  MR_ASSIGN_OR_RETURN(auto lineage, project::OpenLineageReporter::Start(*runtime));
   runtime->Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
@@ -115,7 +117,9 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   if (kafka) kafka->Shutdown();
   runtime->Stop();
+  if (lineage) lineage->Finish();
   PrintSummary(*runtime, records_before, cut_off);
+  if (lineage) fmt::print("  {}\n", lineage->Summary());
   return Status::Ok();
 }
 

@@ -70,6 +70,9 @@ std::string JobSummary(const job::JobStatus& job) {
     line += fmt::format(", {} dead letter{}", job.rows_dead_lettered,
                         job.rows_dead_lettered == 1 ? "" : "s");
   }
+  if (job.rows_rejected > 0) {
+    line += fmt::format(", {} rejected by \"{}\"", job.rows_rejected, job.sink_table);
+  }
   if (!job.error.ok()) line += ": " + job.error.message();
   return line;
 }

@@ -9,6 +9,7 @@
 #include "cli/statement_answers.h"
 #include "cli/stop_signal.h"
 #include "cli/terminal.h"
+#include "project/open_lineage_reporter.h"
 #include "project/runtime.h"
 
 namespace millrace::cli {
@@ -19,6 +20,7 @@ namespace {
 Status RunJobs(project::Runtime& runtime, const std::atomic<bool>& stop) {
   if (runtime.JobStatuses().empty()) return Status::Ok();
   Progress progress;
+  MR_ASSIGN_OR_RETURN(auto lineage, project::OpenLineageReporter::Start(runtime));
   runtime.Start();
   Status status = runtime.WaitForJobs([&] { progress.Update(runtime.JobStatuses()); }, stop);
   progress.Clear();

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/text_table.h"
 #include "job/scan_schema.h"
+#include "model/masking.h"
 #include "sql/catalog.h"
 #include "sql/function_spec.h"
 #include "sql/types.h"
@@ -21,14 +22,6 @@ Result<model::Schema> ColumnsOf(const sql::Catalog& catalog, const sql::Table& t
   MR_ASSIGN_OR_RETURN(auto planner, sql::NewFlinkPlanner(catalog));
   MR_ASSIGN_OR_RETURN(job::BoundTable bound, job::BindTable(table, *planner));
   return bound.scan.schema;
-}
-
-bool IsSecret(const std::string& option) {
-  std::string name = ToLower(option);
-  for (const char* word : {"password", "secret", "token", "credential"}) {
-    if (name.find(word) != std::string::npos) return true;
-  }
-  return false;
 }
 
 std::string ExtrasOf(const sql::Table& table, const std::string& column) {
@@ -99,8 +92,8 @@ Result<std::string> CreateTableText(const sql::Catalog& catalog, const sql::Tabl
   }
   std::vector<std::string> options;
   for (const auto& [key, value] : table.OptionValues()) {
-    options.push_back(fmt::format("  {} = {}", QuoteLiteral(key),
-                                  QuoteLiteral(IsSecret(key) ? "******" : value)));
+    options.push_back(
+        fmt::format("  {} = {}", QuoteLiteral(key), QuoteLiteral(model::ShownValue(key, value))));
   }
   std::string partitions =
       table.partitioned_by.empty()
@@ -171,8 +164,9 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
   if (show.what == "DATABASES") return NameList("database", {"default_database"});
   if (show.what == "CATALOGS") return NameList("catalog", {"default_catalog"});
   return Status(Code::kUnsupported, fmt::format("SHOW {} is not supported", show.what))
-      .WithHint("there is SHOW TABLES, VIEWS, FUNCTIONS, JOBS, COLUMNS FROM t, CREATE TABLE t, "
-                "CREATE VIEW v");
+      .WithHint(
+          "there is SHOW TABLES, VIEWS, FUNCTIONS, JOBS, COLUMNS FROM t, CREATE TABLE t, "
+          "CREATE VIEW v");
 }
 
 Result<std::string> AnswerDescribe(const project::Project& project, const sql::Name& name) {

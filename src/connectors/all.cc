@@ -3,23 +3,34 @@
 #include "connectors/blackhole/blackhole.h"
 #include "connectors/connector.h"
 #include "connectors/datagen/datagen.h"
+#include "connectors/elasticsearch/elasticsearch.h"
 #include "connectors/filesystem/filesystem.h"
+#include "connectors/http/http_function.h"
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/upsert_kafka.h"
 #include "connectors/print/print.h"
 #include "connectors/redis/redis.h"
 #include "connectors/warehouse/warehouse_sink.h"
+#include "connectors/webhook/webhook.h"
 
 namespace millrace::connectors {
 
 const std::vector<ConnectorEntry>& AllConnectors() {
   static const std::vector<ConnectorEntry> kAll = {
-      blackhole::BlackholeConnector(),   datagen::DatagenConnector(),
-      filesystem::FilesystemConnector(), jdbc::JdbcConnector(),
-      kafka::KafkaConnector(),           kafka::UpsertKafkaConnector(),
-      print::PrintConnector(),           redis::RedisConnector(),
+      blackhole::BlackholeConnector(),
+      datagen::DatagenConnector(),
+      elasticsearch::ElasticsearchConnector(),
+      elasticsearch::OpenSearchConnector(),
+      filesystem::FilesystemConnector(),
+      http::HttpFunctionConnector(),
+      jdbc::JdbcConnector(),
+      kafka::KafkaConnector(),
+      kafka::UpsertKafkaConnector(),
+      print::PrintConnector(),
+      redis::RedisConnector(),
       warehouse::WarehouseConnector(),
+      webhook::WebhookConnector(),
   };
   return kAll;
 }

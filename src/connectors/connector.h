@@ -157,6 +157,19 @@ struct SinkBatch {
   const std::vector<int32_t>* weights = nullptr;
 };
 
+// A row that the target will not take however often it is tried: a value too long, a constraint.
+struct RejectedRow {
+  std::string row;     // as JSON; of a keyed table, what would have become of its key
+  std::string column;  // "" when the target does not say
+  std::string reason;  // the target's own words, one line
+};
+
+// What the target refused.
+struct Rejections {
+  int64_t total = 0;              // rows since the job began
+  std::vector<RejectedRow> rows;  // of the epoch LastCommitted()
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -172,6 +185,14 @@ class Sink {
   // remembers `epoch` in the same step. Called only when rows were written, or must_flush. Must be
   // repeatable after a failure with a retry hint: the buffer is dropped only on success.
   virtual Status Commit(model::Epoch epoch) = 0;
+  // What the target refused of the epoch LastCommitted(). Remembered in the step that makes the
+  // epoch visible, until the next one, for the job makes dead letters of it afterwards: whatever
+  // happens in between, a row is in the target or a letter. What no row is to blame for (no
+  // connection, disk full, no permission) is an error of Commit instead.
+  virtual const Rejections& Rejected() const {
+    static const Rejections kNone;
+    return kNone;
+  }
   // True for sinks that gather many epochs into one commit (files): the job then calls Commit only
   // when WantsCommit() says so, before a checkpoint, and at the end; after a crash it replays.
   virtual bool GathersEpochs() const { return false; }

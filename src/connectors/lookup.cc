@@ -26,11 +26,19 @@ std::vector<OptionSpec> LookupOptions() {
        .default_value = "true"},
       {.name = "lookup.max-retries",
        .type = OptionType::kInt,
-       .doc =
-           "Failures in a row after which the job pauses, with one attempt every few seconds; no "
-           "epoch commits meanwhile, and nothing is lost. Also how often 'lookup.on-miss' = "
-           "'retry' asks again.",
+       .doc = "How often a question that failed is asked again, with growing pauses, before the "
+              "circuit opens, where 'lookup.circuit.failures' does not say.",
        .default_value = "3"},
+      {.name = "lookup.circuit.failures",
+       .type = OptionType::kInt,
+       .doc = "Failures in a row, over all shards, that open the circuit: then nobody asks for "
+              "'lookup.circuit.pause', and after that one question tries. The job waits meanwhile "
+              "(failing); no epoch commits, and nothing is lost.",
+       .example = "5"},
+      {.name = "lookup.circuit.pause",
+       .type = OptionType::kDuration,
+       .doc = "How long nobody asks while the circuit is open.",
+       .default_value = "2 s"},
       {.name = "lookup.timeout",
        .type = OptionType::kDuration,
        .doc = "How long one question may take.",
@@ -39,9 +47,14 @@ std::vector<OptionSpec> LookupOptions() {
        .type = OptionType::kEnum,
        .doc =
            "A key that is not there: null (LEFT JOIN gives NULLs, JOIN no row), dead-letter (the "
-           "row is put aside), retry (ask again, with growing pauses, then null).",
+           "row is put aside), retry (the epoch waits and asks again, with growing pauses, for "
+           "'lookup.on-miss.retry-time' at most; then dead-letter).",
        .default_value = "null",
        .choices = {"null", "dead-letter", "retry"}},
+      {.name = "lookup.on-miss.retry-time",
+       .type = OptionType::kDuration,
+       .doc = "How long an epoch waits for keys that are not there.",
+       .default_value = "10 s"},
   };
 }
 

@@ -1,4 +1,5 @@
-// Lookup: a table of another system that is asked by key, for JOIN … FOR SYSTEM_TIME AS OF.
+// Lookup: a table of another system that is asked by key, for JOIN … FOR SYSTEM_TIME AS OF, or the
+// service of a function, asked by its arguments.
 //
 // Contract: one thread calls an instance; each shard has its own. The job owns retry and pace: a
 // method that fails with Retry::kBackoff or kReconnect is called again, with the same keys, and
@@ -29,6 +30,8 @@ class LookupOutput {
   virtual void OnRows(duckdb::DataChunk& rows, const std::vector<uint32_t>& keys) = 0;
   // What is stored under the key cannot be used.
   virtual void OnBad(uint32_t key, const std::string& why) = 0;
+  // Who gives the answers of this Ask calls himself so (the version of a model).
+  virtual void OnVersion(const std::string& version) { (void)version; }
 };
 
 class Lookup {
@@ -36,8 +39,10 @@ class Lookup {
   virtual ~Lookup() = default;
   // Connects and checks what can be checked.
   virtual Status Open() = 0;
-  // Asks for distinct keys without NULLs: columns of `keys` as LookupQuery::keys, at most
-  // STANDARD_VECTOR_SIZE rows.
+  // How many keys one Ask takes; at most STANDARD_VECTOR_SIZE.
+  virtual size_t keys_max() const { return STANDARD_VECTOR_SIZE; }
+  // Asks for distinct keys: columns of `keys` as LookupQuery::keys, at most keys_max() rows. There
+  // are NULLs among them only where the service of a function is asked.
   virtual Status Ask(duckdb::DataChunk& keys, LookupOutput& out) = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "connectors/connector.h"
 #include "format/decoder.h"
 #include "format/format_options.h"
+#include "model/masking.h"
 
 namespace millrace::connectors {
 
@@ -64,7 +65,8 @@ bool IsBool(const std::string& text) {
 
 Status BadValue(const OptionSpec& option, const std::string& name, const std::string& value,
                 const std::string& wanted) {
-  const std::string shown = option.secret ? "(secret)" : "\"" + value + "\"";
+  const std::string shown =
+      option.secret ? "(secret)" : "\"" + model::ShownValue(name, value) + "\"";
   Status status(Code::kBadOption,
                 "option \"" + name + "\" has the value " + shown + ", which is not " + wanted);
   return option.example.empty()

@@ -37,6 +37,7 @@ std::string Kinds(const ConnectorSpec& spec) {
                     : spec.sink_takes_changelogs ? "sink (append; updates in a changelog format)"
                                                  : "sink (append)");
   if (spec.lookup) kinds.push_back("lookup");
+  if (kinds.empty()) kinds.push_back("function");  // no table: CREATE FUNCTION
   return Join(kinds, ", ");
 }
 
@@ -100,6 +101,7 @@ std::string RenderConnectorList() {
     if (spec.source) kinds.push_back("source");
     if (spec.sink) kinds.push_back("sink");
     if (spec.lookup) kinds.push_back("lookup");
+    if (kinds.empty()) kinds.push_back("function");  // no table: CREATE FUNCTION
     out += fmt::format("{:<12} {:<20} {:<14} {}\n", spec.name, Join(kinds, ", "),
                        GuaranteeName(spec.guarantee), spec.summary);
   }

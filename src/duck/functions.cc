@@ -7,11 +7,14 @@
 #include <duckdb/main/client_context.hpp>
 #include <duckdb/main/client_context_state.hpp>
 #include <duckdb/parser/parsed_data/create_scalar_function_info.hpp>
+#include <duckdb/planner/expression/bound_cast_expression.hpp>
 
 #include "duck/door.h"
 #include "duck/regexp_extract.h"
+#include "duck/served_function.h"
 #include "duck/temporal_marks.h"
 #include "duck/text_functions.h"
+#include "duck/time_zone.h"
 
 namespace millrace::duck {
 
@@ -122,6 +125,17 @@ void CumulateEnds(DataChunk& args, ExpressionState&, Vector& result) {
   });
 }
 
+// Windows over points in time are those of the session's local time.
+duckdb::unique_ptr<duckdb::FunctionData> BindLocalTime(
+    duckdb::ClientContext& context, ScalarFunction& function,
+    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
+  if (!SessionTimeZone(context)) return nullptr;
+  arguments[0] = duckdb::BoundCastExpression::AddCastToType(context, std::move(arguments[0]),
+                                                            LogicalType::TIMESTAMP);
+  function.arguments[0] = LogicalType::TIMESTAMP;
+  return nullptr;
+}
+
 void Now(DataChunk& args, ExpressionState& state, Vector& result) {
   auto clock = state.GetContext().registered_state->GetOrCreate<EpochClock>(kClockState);
   result.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
@@ -167,7 +181,9 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
     for (const LogicalType& time : {ts, tz}) {
       duckdb::vector<LogicalType> arguments = {time};
       arguments.insert(arguments.end(), more.begin(), more.end());
-      set.AddFunction(ScalarFunction(arguments, returns, function));
+      ScalarFunction overload(arguments, returns, function);
+      if (time == tz) overload.SetBindCallback(BindLocalTime);
+      set.AddFunction(overload);
     }
     sets.push_back(std::move(set));
   };
@@ -193,6 +209,7 @@ Status RegisterFunctions(duckdb::DuckDB& database) {
   now.AddFunction(now_function);
   sets.push_back(std::move(now));
   for (auto& set : TemporalMarks()) sets.push_back(std::move(set));
+  sets.push_back(ServedFunction());
 
   return AtTheDoor([&]() -> Status {
     duckdb::Connection connection(database);

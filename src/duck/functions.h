@@ -6,7 +6,8 @@
 //   mr_hop_starts(ts, slide_us, size_us, offset_us)    starts of all hopping windows that hold ts
 //   mr_cumulate_ends(ts, step_us, max_us, offset_us)   ends of all cumulating windows that hold ts
 //   mr_now()                                           the clock reading of the running epoch
-// window_time is the last millisecond of the window, as in Flink.
+// window_time is the last millisecond of the window, as in Flink. Where ts is a TIMESTAMP WITH TIME
+// ZONE, the windows are those of the local time in the session's zone (time_zone.h).
 //
 // Windows that only the aggregation above can make; by themselves they give what a row brings:
 //   mr_session_start|end(ts, gap_us, key…)             of the session by these keys

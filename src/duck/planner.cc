@@ -12,14 +12,15 @@
 #include <duckdb/planner/expression/bound_reference_expression.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/logical_get.hpp>
-#include <duckdb/planner/planner.hpp>
 #include <functional>
 #include <map>
 #include <mutex>
 
 #include "base/strings.h"
+#include "duck/bound_query.h"
 #include "duck/door.h"
 #include "duck/functions.h"
+#include "duck/served_function.h"
 
 namespace millrace::duck {
 
@@ -166,10 +167,8 @@ Status Planner::DefineView(const std::string& name, const std::vector<std::strin
   return impl_->Run(head + query);
 }
 
-namespace {
-// Parses one query, binds it, and hands the binder's outcome to `use`, all in one transaction.
-Status WithBound(duckdb::Connection& connection, const std::string& query,
-                 const std::function<void(duckdb::Planner&)>& use) {
+Status WithBoundQuery(duckdb::Connection& connection, const std::string& query,
+                      const std::function<void(duckdb::Planner&)>& use) {
   try {
     auto statements = connection.ExtractStatements(query);
     if (statements.size() != 1) return Status(Code::kSyntax, "expected exactly one query");
@@ -190,11 +189,10 @@ Status WithBound(duckdb::Connection& connection, const std::string& query,
     return status;
   }
 }
-}  // namespace
 
 Result<Plan> Planner::PlanQuery(const std::string& query) {
   Plan plan;
-  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+  MR_RETURN_IF_ERROR(WithBoundQuery(*impl_->connection, query, [&](duckdb::Planner& binder) {
     for (const auto& name : binder.names) plan.names.push_back(name);
     duckdb::Optimizer optimizer(*binder.binder, context());
     plan.root = optimizer.Optimize(std::move(binder.plan));
@@ -209,7 +207,7 @@ Result<Plan> Planner::PlanQuery(const std::string& query) {
 
 Result<model::Schema> Planner::DescribeQuery(const std::string& query) {
   model::Schema schema;
-  MR_RETURN_IF_ERROR(WithBound(*impl_->connection, query, [&](duckdb::Planner& binder) {
+  MR_RETURN_IF_ERROR(WithBoundQuery(*impl_->connection, query, [&](duckdb::Planner& binder) {
     for (size_t i = 0; i < binder.names.size(); i++) {
       schema.columns.push_back({binder.names[i], binder.types[i], true});
     }
@@ -239,6 +237,13 @@ Result<std::vector<duckdb::unique_ptr<duckdb::Expression>>> Planner::BindExpress
     if (root.type != duckdb::LogicalOperatorType::LOGICAL_PROJECTION || !scan_below) {
       return Status(Code::kUnsupported,
                     fmt::format("\"{}\" is not a plain expression over the row", Trim(text)));
+    }
+    if (const duckdb::Expression* served = FindServedCall(*root.expressions[0])) {
+      return Status(Code::kUnsupported,
+                    fmt::format("function \"{}\" is served over HTTP, and is not asked in computed "
+                                "columns, watermarks and CHECKs: \"{}\"",
+                                NameOfServed(*served), Trim(text)))
+          .WithHint("call it in the query of a job: INSERT INTO … SELECT");
     }
     // The scan was narrowed to the columns in use: point each reference back at the full row.
     const auto& columns = root.children[0]->Cast<duckdb::LogicalGet>().GetColumnIds();

@@ -110,9 +110,13 @@ void ChangelogDecoder::Decode(std::span<const model::Record> records, duckdb::Da
   MR_CHECK(records.size() <= records_max(), "too many records for one chunk");
   records_.clear();
   record_place_.clear();
+  skipped_ = 0;
   for (uint32_t i = 0; i < records.size(); i++) {
     // Debezium's tombstones; a changelog of another kind has none, and its decoder says so.
-    if (debezium_ && (!records[i].has_value || records[i].value.empty())) continue;
+    if (debezium_ && (!records[i].has_value || records[i].value.empty())) {
+      skipped_++;
+      continue;
+    }
     records_.push_back(records[i]);
     record_place_.push_back(i);
   }

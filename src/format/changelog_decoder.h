@@ -36,6 +36,7 @@ class ChangelogDecoder : public Decoder {
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
   size_t records_max() const override { return STANDARD_VECTOR_SIZE / 2; }
   const std::vector<int32_t>* weights() const override { return &weights_; }
+  size_t skipped() const override { return skipped_; }
 
  private:
   // A row of a message: of the side that comes or the one that is taken away.
@@ -74,6 +75,7 @@ class ChangelogDecoder : public Decoder {
   std::vector<uint8_t> key_changed_;    // by message
   std::vector<Change> changes_;
   std::vector<int32_t> weights_;
+  size_t skipped_ = 0;
 };
 
 }  // namespace millrace::format

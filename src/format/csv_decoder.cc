@@ -60,11 +60,15 @@ void CsvDecoder::Decode(std::span<const model::Record> records, duckdb::DataChun
   MR_CHECK(out.ColumnCount() == writers_.size(), "the chunk has not the projected columns");
   for (size_t i = 0; i < writers_.size(); i++) writers_[i].Bind(out.data[i]);
   row_record.clear();
+  skipped_ = 0;
   for (uint32_t i = 0; i < records.size(); i++) {
     std::string_view line = records[i].value;
     if (line.ends_with('\n')) line.remove_suffix(1);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (allow_comments_ && line.starts_with('#')) continue;
+    if (allow_comments_ && line.starts_with('#')) {
+      skipped_++;
+      continue;
+    }
     const bool good = records[i].has_value
                           ? DecodeLine(line, row_record.size())
                           : Fault(RowErrorKind::kMalformed, "tombstone: the record has no value");

@@ -29,6 +29,7 @@ class CsvDecoder : public Decoder {
 
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
+  size_t skipped() const override { return skipped_; }
 
  private:
   struct Column {
@@ -60,6 +61,7 @@ class CsvDecoder : public Decoder {
   bool ignore_parse_errors_ = false;
   bool allow_comments_ = false;
   model::RowError fault_;
+  size_t skipped_ = 0;
 };
 
 }  // namespace millrace::format

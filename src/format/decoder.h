@@ -60,6 +60,8 @@ class Decoder {
   virtual size_t records_max() const { return STANDARD_VECTOR_SIZE; }
   // Of the rows of the last Decode: +1 the row comes, -1 it is taken away. Null: all come.
   virtual const std::vector<int32_t>* weights() const { return nullptr; }
+  // Records of the last Decode that are neither a row nor a fault: tombstones, comments.
+  virtual size_t skipped() const { return 0; }
 };
 
 // The format that a table's WITH clause names ('format' or 'value.format'; "" when neither does)

@@ -109,6 +109,8 @@ void UpsertDecoder::DecodeParts(std::span<const model::Record> records,
     record.has_value = record.has_key;
   }
   key_.Decode(keys, errors);
+  // A comment line of a CSV file is neither a row nor a fault.
+  skipped_ = key_.decoder->skipped();
   for (size_t i = first_error; i < errors.size(); i++) {
     const model::Record& record = records[errors[i].record_index];
     errors[i].message = record.has_key ? "key: " + errors[i].message
@@ -130,6 +132,7 @@ void UpsertDecoder::DecodeParts(std::span<const model::Record> records,
   }
   const size_t value_errors = errors.size();
   value_.Decode(values, errors);
+  skipped_ += value_.decoder->skipped();
   for (size_t i = value_errors; i < errors.size(); i++) {
     errors[i].record_index = record_of_value[errors[i].record_index];
   }
@@ -162,7 +165,6 @@ void UpsertDecoder::Decode(std::span<const model::Record> records, duckdb::DataC
   weights_.clear();
   row_record.clear();
   for (uint32_t i = 0; i < records.size(); i++) {
-    // A comment line of a CSV file is neither a row nor a fault.
     if (found_[i].failed || found_[i].key < 0) continue;
     if (records[i].has_value && found_[i].value < 0) continue;
     size_t column = 0;

@@ -23,6 +23,7 @@ class UpsertDecoder : public Decoder {
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
   const std::vector<int32_t>* weights() const override { return &weights_; }
+  size_t skipped() const override { return skipped_; }
 
  private:
   // One of the two formats: which columns it gives, and what it gave of the records in hand.
@@ -51,6 +52,7 @@ class UpsertDecoder : public Decoder {
   std::vector<Found> found_;        // by record
   std::vector<const Found*> rows_;  // of the output
   std::vector<int32_t> weights_;
+  size_t skipped_ = 0;
 };
 
 }  // namespace millrace::format

@@ -15,6 +15,27 @@ Result<connectors::Options> OptionsOf(const sql::Table& table, const Binding& bi
   return options;
 }
 
+const sql::Table* FindService(const CompiledJob& job, const std::string& name) {
+  for (const sql::Function* function : job.functions) {
+    if (function->service && function->service->name == name) return &*function->service;
+  }
+  return nullptr;
+}
+
+// `prefix`: of the options' names.
+Status TakeCircuit(LookupTable& lookup, const std::string& prefix) {
+  const std::string failures = prefix + "circuit.failures";
+  lookup.circuit_failures = lookup.options.Has(failures)
+                                ? lookup.options.GetInt(failures)
+                                : lookup.options.GetInt(prefix + "max-retries") + 1;
+  lookup.circuit_pause_us = lookup.options.GetMicros(prefix + "circuit.pause");
+  if (lookup.circuit_failures >= 1) return Status::Ok();
+  return Status(Code::kBadOption,
+                fmt::format("option \"{}\" must be 1 or more, \"{}max-retries\" 0 or more",
+                            failures, prefix))
+      .At(lookup.table->span);
+}
+
 }  // namespace
 
 Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& table,
@@ -22,7 +43,9 @@ Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& tab
   std::optional<stream::LookupPolicy> none;
   auto binding = binder(table);
   // What is wrong with a table that the query only seems to read is said where it is used.
-  if (!binding.ok() || !binding->connector->new_lookup) return none;
+  if (!binding.ok() || !binding->connector->new_lookup || !binding->connector->spec.lookup) {
+    return none;
+  }
   auto options = OptionsOf(table, *binding);
   if (!options.ok()) return none;
   stream::LookupPolicy policy;
@@ -30,14 +53,43 @@ Result<std::optional<stream::LookupPolicy>> LookupPolicyOf(const sql::Table& tab
   policy.cache.rows_max = options->GetInt("lookup.partial-cache.max-rows");
   policy.cache.ttl_us = options->GetMicros("lookup.partial-cache.expire-after-write");
   policy.cache.missing = options->GetBool("lookup.partial-cache.cache-missing-key");
-  policy.bury_missing = options->GetString("lookup.on-miss") == "dead-letter";
+  policy.bury_missing = options->GetString("lookup.on-miss") != "null";
   return std::optional<stream::LookupPolicy>(policy);
+}
+
+Result<std::optional<stream::ScanTable>> ServiceOf(const sql::Function& function,
+                                                   const Binder& binder) {
+  std::optional<stream::ScanTable> none;
+  MR_ASSIGN_OR_RETURN(Binding binding, binder(*function.service));
+  if (!binding.connector->new_lookup) return none;
+  MR_ASSIGN_OR_RETURN(connectors::Options options, OptionsOf(*function.service, binding));
+  stream::LookupPolicy policy;
+  policy.cache.on = options.Has("cache.max-rows") || options.Has("cache.expire-after-write");
+  policy.cache.rows_max = options.GetInt("cache.max-rows");
+  policy.cache.ttl_us = options.GetMicros("cache.expire-after-write");
+  policy.ask_nulls = options.GetString("null-input") == "ask";
+  stream::ScanTable table;
+  table.schema = function.service->schema;
+  table.lookup = policy;
+  return std::optional<stream::ScanTable>(std::move(table));
 }
 
 Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
                    const std::map<std::string, BoundTable>& bound) {
   for (const stream::LookupUse& use : job.plan.lookups) {
     LookupTable lookup;
+    if (const sql::Table* service = FindService(job, use.table)) {
+      lookup.table = service;
+      lookup.columns = service->schema;
+      for (size_t c = 0; c < service->schema.size(); c++) {
+        lookup.base_column.push_back(static_cast<int>(c));
+      }
+      MR_ASSIGN_OR_RETURN(lookup.binding, binder(*service));
+      MR_ASSIGN_OR_RETURN(lookup.options, OptionsOf(*service, lookup.binding));
+      MR_RETURN_IF_ERROR(TakeCircuit(lookup, ""));
+      job.lookups[use.table] = std::move(lookup);
+      continue;
+    }
     lookup.table = catalog.FindTable(use.table);
     const BoundTable& columns = bound.at(use.table);
     lookup.columns = columns.scan.schema;
@@ -56,6 +108,10 @@ Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     }
     MR_ASSIGN_OR_RETURN(lookup.binding, binder(*lookup.table));
     MR_ASSIGN_OR_RETURN(lookup.options, OptionsOf(*lookup.table, lookup.binding));
+    MR_RETURN_IF_ERROR(TakeCircuit(lookup, "lookup."));
+    if (lookup.options.GetString("lookup.on-miss") == "retry") {
+      lookup.retry_missing_us = lookup.options.GetMicros("lookup.on-miss.retry-time");
+    }
     job.lookups[use.table] = std::move(lookup);
   }
   return Status::Ok();

@@ -212,6 +212,11 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
     if (!settings.ok() || !ResolveTableSettings(job.settings, name, *settings).ok()) continue;
     tables[name].allowed_lateness_us = settings->allowed_lateness_us;
   }
+  for (const sql::Function* function : job.functions) {
+    if (!function->service) continue;
+    MR_ASSIGN_OR_RETURN(auto service, ServiceOf(*function, binder));
+    if (service) tables[function->service->name] = std::move(*service);
+  }
   auto plan = job.planner->PlanQuery(query);
   if (!plan.ok()) return Relocate(plan.status(), rewritten);
   const auto shards = static_cast<size_t>(job.settings.shards);

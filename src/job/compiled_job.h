@@ -80,13 +80,16 @@ struct SourceTable {
   TableSettings settings;
 };
 
-// A table that the job asks by key (stream::LookupUse).
+// A table that the job asks by key, or the service of a function (stream::LookupUse).
 struct LookupTable {
   const sql::Table* table = nullptr;
   model::Schema columns;         // all, in SELECT * order
   std::vector<int> base_column;  // as BoundTable's
   Binding binding;
   connectors::Options options;
+  int64_t circuit_failures = 1;  // in a row, then nobody asks for circuit_pause_us
+  int64_t circuit_pause_us = 0;
+  int64_t retry_missing_us = 0;  // how long keys that are not there are asked for again
 };
 
 struct CompiledJob {

@@ -28,28 +28,6 @@ constexpr int64_t kOffsetsWorthThreads = 2'000;
 constexpr int64_t kTickEvery = 100'000;  // how late a window of processing time may close
 }  // namespace
 
-const char* JobStateName(JobState state) {
-  switch (state) {
-    case JobState::kStarting:
-      return "starting";
-    case JobState::kRunning:
-      return "running";
-    case JobState::kCatchingUp:
-      return "catching_up";
-    case JobState::kIdle:
-      return "idle";
-    case JobState::kFailing:
-      return "failing";
-    case JobState::kFinished:
-      return "finished";
-    case JobState::kStopped:
-      return "stopped";
-    case JobState::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 // Collects the dead letters of an epoch.
 class Job::Letters : public stream::DeadLetterSink {
  public:
@@ -69,6 +47,7 @@ class Job::SinkEnd : public stream::Operator {
   SinkEnd(uint32_t id, Job& job) : Operator(id), job_(job) {}
   void Process(int, const stream::Batch& batch) override {
     rows_out += static_cast<int64_t>(batch.size());
+    if (job_.sink_ && replayed) delivered += static_cast<int64_t>(batch.size());
     if (job_.sink_ && (replayed || !failure.ok())) return;
     if (job_.shards_->size() == 1) {
       HandOver(*batch.rows, batch.weights);
@@ -88,6 +67,7 @@ class Job::SinkEnd : public stream::Operator {
   bool replayed = false;  // the sink has the running epoch already
   int64_t written = 0;    // rows since the last commit
   int64_t rows_out = 0;   // since the job began
+  int64_t delivered = 0;  // of those, since it was opened: handed over, or known to the sink
   Status failure;
 
  private:
@@ -106,6 +86,7 @@ class Job::SinkEnd : public stream::Operator {
   }
 
   void HandOver(duckdb::DataChunk& rows, const int32_t* weights) {
+    delivered += static_cast<int64_t>(rows.size());
     if (!job_.sink_) {
       if (job_.options_.on_rows) job_.options_.on_rows(rows, weights);
       return;
@@ -176,16 +157,17 @@ Status Job::Start() {
     state_limit_ = compiled_->settings.state_memory;
   }
   MR_RETURN_IF_ERROR(OpenPlans());
-  MR_RETURN_IF_ERROR(OpenSink());
-  const bool fresh = fit_.kind == StateFit::Kind::kNew;
-  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
+  MR_RETURN_IF_ERROR(OpenLedger());
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
-  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
-  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
-  // So must be by which query the state is kept from here on.
-  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
   last_checkpoint_us_ = clock_->MonotonicMicros();
+  MR_RETURN_IF_ERROR(MakeSink());
+  // Other jobs do not wait for a system that is away.
+  Status opened = duck::AtTheDoor([&] { return OpenSink(); });
+  if (opened.ok()) return CheckStart();
+  if (opened.retry() == Retry::kNever) return opened;
+  PublishError(JobState::kFailing, opened);
+  spdlog::warn("job waits for its sink job={} error=\"{}\"", compiled_->name, opened.message());
   return Status::Ok();
 }
 
@@ -248,27 +230,8 @@ std::unique_ptr<LookupDesk> Job::NewLookupDesk() {
   return std::make_unique<LookupDesk>(*clock_, answers_.get(), std::move(events));
 }
 
-bool Job::StoppedInLookup(const Status& status) const {
-  return stop_ && desk_ && !desk_->failure().ok() && status.retry() != Retry::kNever;
-}
-
-Status Job::OpenSink() {
-  if (!compiled_->sink) return Status::Ok();
-  connectors::TableContext table;
-  table.name = compiled_->sink->name;
-  table.schema = compiled_->sink->schema;
-  table.primary_key = compiled_->sink->primary_key;
-  table.partitioned_by = compiled_->sink->partitioned_by;
-  std::map<std::string, std::string> given = compiled_->sink_binding.options;
-  MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
-  MR_ASSIGN_OR_RETURN(table.options,
-                      connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
-  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
-  table.services = options_.services;
-  MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
-  MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
-  MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
-  return Status::Ok();
+bool Job::StoppedWaiting(const Status& status) const {
+  return stop_ && !status.ok() && status.retry() != Retry::kNever;
 }
 
 Status Job::Run() {
@@ -307,7 +270,7 @@ Status Job::RunToEnd() {
       Sleep(200'000);
       continue;
     }
-    if (!*decided) {
+    if (!*decided && !ledger_->IsDue(decision.clock_us)) {
       // A pause between two events is not yet idleness.
       Publish(now - last_epoch_start_us_ < kIdleAfter ? JobState::kRunning : JobState::kIdle);
       WaitForInput(seen);
@@ -319,7 +282,8 @@ Status Job::RunToEnd() {
       Sleep(compiled_->settings.epoch_interval_us - since);
       decision = state::Decision();
       decided = DecideNext(decision);
-      if (!decided.ok() || !*decided) continue;
+      if (!decided.ok()) continue;
+      if (!*decided && !ledger_->IsDue(decision.clock_us)) continue;
     }
     int64_t started = clock_->MonotonicMicros();
     last_epoch_start_us_ = started;
@@ -346,9 +310,9 @@ Status Job::RunToEnd() {
     }
     Publish(lag > 10'000 ? JobState::kCatchingUp : JobState::kRunning);
   }
-  if (StoppedInLookup(status)) {
-    spdlog::info("job stopped while a lookup was not answered job={} epoch={}", compiled_->name,
-                 epoch_ + 1);
+  if (StoppedWaiting(status)) {
+    spdlog::info("job stopped while another system did not answer job={} epoch={} error=\"{}\"",
+                 compiled_->name, epoch_, status.message());
     Publish(JobState::kStopped);
     return Status::Ok();
   }
@@ -376,6 +340,10 @@ void Job::WaitForInput(uint64_t seen_commits) {
 
 // Runs again what was decided after the last checkpoint.
 Status Job::Recover() {
+  if (!sink_open_) {
+    MR_RETURN_IF_ERROR(WithRetry([&] { return OpenSink(); }));
+    MR_RETURN_IF_ERROR(CheckStart());
+  }
   if (!decisions_) return Status::Ok();
   int64_t replayed = 0;
   for (const state::Decision& decision : decisions_->found()) {
@@ -456,6 +424,7 @@ Status Job::RunEpoch(const state::Decision& decision) {
   epoch_ = decision.epoch;
   for (auto& end : sink_ends_) end->Deliver();
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
+  AccountEpoch(decision);
   return Status::Ok();
 }
 
@@ -493,8 +462,21 @@ int64_t Job::RowsOut() const {
   return rows;
 }
 
+int64_t Job::RowsDelivered() const {
+  int64_t rows = 0;
+  for (const auto& end : sink_ends_) rows += end->delivered;
+  return rows;
+}
+
+// The letters come after the sink: only then it is settled, and remembered by the sink, which rows
+// its target took. After a crash in between the epoch runs again for its letters alone.
 Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
+  MR_RETURN_IF_ERROR(CommitSink(epoch, flush));
   MR_RETURN_IF_ERROR(CommitLetters(epoch));
+  return CommitLedger();
+}
+
+Status Job::CommitSink(model::Epoch epoch, bool flush) {
   if (!sink_ || RowsWritten() == 0) return Status::Ok();
   if (sink_->GathersEpochs() && !flush && !sink_->WantsCommit()) return Status::Ok();
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Commit(epoch); }));
@@ -508,18 +490,35 @@ Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
   return Status::Ok();
 }
 
+void Job::AddRejectedLetters(model::Epoch epoch, std::vector<model::DeadLetter>& letters) const {
+  if (!sink_ || epoch != sink_committed_ || epoch <= letters_committed_) return;
+  for (const connectors::RejectedRow& rejected : sink_->Rejected().rows) {
+    model::DeadLetter& letter = letters.emplace_back();
+    letter.time_ms = letters_[0]->clock_ms;
+    letter.stage = "sink";
+    letter.job = compiled_->name;
+    letter.table = compiled_->sink->name;
+    letter.kind = model::RowErrorKind::kRejected;
+    letter.column = rejected.column;
+    letter.reason = rejected.reason;
+    letter.payload = rejected.row;
+  }
+}
+
 Status Job::CommitLetters(model::Epoch epoch) {
   std::vector<model::DeadLetter> letters;
   for (auto& shard : letters_) {
     std::move(shard->pending.begin(), shard->pending.end(), std::back_inserter(letters));
     shard->pending.clear();
   }
+  AddRejectedLetters(epoch, letters);
   if (options_.knows_letter) std::erase_if(letters, options_.knows_letter);
   if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
       spdlog::warn("dead letter {}", letter.ToJson());
     }
+    letters_committed_ = epoch;
     return Status::Ok();
   }
   if (epoch <= letters_committed_) return Status::Ok();
@@ -542,6 +541,11 @@ Status Job::CommitLetters(model::Epoch epoch) {
 Status Job::Finish() {
   MR_RETURN_IF_ERROR(CommitEpoch(epoch_, true));
   MR_RETURN_IF_ERROR(Checkpoint());
+  // That the last entry ends here is no function of the decisions: the state has to say it first.
+  ledger_->Close();
+  if (!ledger_->ended().empty()) MR_RETURN_IF_ERROR(Save());
+  MR_RETURN_IF_ERROR(CommitLedger());
+  if (ledger_sink_) MR_RETURN_IF_ERROR(ledger_sink_->Close());
   if (sink_) MR_RETURN_IF_ERROR(sink_->Close());
   return letter_sink_ ? letter_sink_->Close() : Status::Ok();
 }
@@ -632,13 +636,18 @@ void Job::Publish(JobState state) {
   if (!timed) next.frontier = model::kTimeMin;
   for (size_t s = 0; s < shards_->size(); s++) {
     for (const auto& op : shards_->plan(s).operators) {
-      next.rows_late += op->stats().rows_late;
-      next.rows_filtered += op->stats().rows_filtered;
-      next.rows_dead_lettered += op->stats().rows_failed;
       next.state_rows += op->stats().state_rows;
       next.state_bytes += op->stats().state_bytes;
     }
   }
+  next.rows_rejected = sink_ ? sink_->Rejected().total : 0;
+  next.rows_late += ledger_->Sum(Count::kLate, sources_.size());
+  next.rows_filtered += ledger_->Sum(Count::kFiltered, sources_.size());
+  next.rows_dead_lettered += ledger_->Sum(Count::kFailed, sources_.size());
+  next.stages = ledger_->total().stages;
+  next.stages_since = ledger_->total().from_epoch;
+  next.rows_missing = ledger_->missing();
+  next.ledger_gap = ledger_->total().gaps.empty() ? "" : ledger_->total().gaps[0].Text();
   next.rows_out = RowsOut();
   next.rows_per_second = Rate();
   std::vector<double> sorted(latencies_ms_.begin(), latencies_ms_.end());
@@ -655,6 +664,10 @@ void Job::Publish(JobState state) {
 JobStatus Job::status() const {
   std::lock_guard<std::mutex> lock(status_mutex_);
   return status_;
+}
+
+std::vector<LookupStatus> Job::lookups() const {
+  return desk_ ? desk_->Statuses() : std::vector<LookupStatus>();
 }
 
 }  // namespace millrace::job

@@ -4,7 +4,8 @@
 //   │  log      the decision is appended and synced: durable before any output commits
 //   │  run      read the ranges, process, ask other systems, move the frontier, close windows;
 //   │           what they answered is journaled and synced
-//   │  commit   the sink makes the epoch's rows visible and remembers its number
+//   │  commit   the sink makes the epoch's rows visible and remembers its number and what its
+//   │           target refused; then the epoch's dead letters are written, those rows among them
 //   └─ checkpoint, when it is time: what changed in the state is gathered, and becomes durable
 //               beside the next epochs; then decisions that it makes unnecessary are forgotten
 //
@@ -30,6 +31,7 @@
 
 #include "env/files.h"
 #include "job/compiled_job.h"
+#include "job/ledger.h"
 #include "job/lookup_desk.h"
 #include "job/shard_runner.h"
 #include "job/source_reader.h"
@@ -91,6 +93,7 @@ struct JobStatus {
   int64_t rows_late = 0;
   int64_t rows_filtered = 0;
   int64_t rows_dead_lettered = 0;  // decode, checks, event time, failed expressions (not late)
+  int64_t rows_rejected = 0;       // by the sink's target; dead letters, too
   int64_t state_rows = 0;
   int64_t state_bytes = 0;
   int64_t lag_rows = 0;
@@ -104,6 +107,10 @@ struct JobStatus {
   int64_t last_commit_ms = 0;
   std::string guarantee;
   std::string state_freed_by;
+  std::vector<StageEntry> stages;  // sources, operators, sink: since their ledger began
+  model::Epoch stages_since = 0;   // epoch
+  int64_t rows_missing = 0;        // that do not add up; 0: the ledger closes
+  std::string ledger_gap;          // the first that was found; "": none
 };
 
 struct JobOptions {
@@ -126,12 +133,15 @@ struct StepOptions {
   // False: the decision is durable and the rows are with the sink, then the step ends, as if the
   // process had died there. Only the destructor may follow.
   bool commit = true;
+  // False: the sink has committed, and the step ends before the epoch's dead letters are written.
+  bool letters = true;
 };
 
 constexpr const char* kDeadLetterTopic = "millrace.dead-letters";
 
 class Job {
  public:
+  // A sink that does not answer now is opened by Run or Recover; until then the job is "failing".
   // Errors: a state that belongs to another version of the query (kFailedPrecondition, with what
   // to do), or whatever sources, sink and state report.
   static Result<std::unique_ptr<Job>> Open(std::unique_ptr<CompiledJob> compiled,
@@ -158,6 +168,8 @@ class Job {
   Status Checkpoint();
 
   JobStatus status() const;
+  // What it asks other systems, as of now: also while an epoch waits for an answer. Any thread.
+  std::vector<LookupStatus> lookups() const;
   // Of the state that was found when it was opened: kNew, kSame or kKeeps.
   const StateFit& fit() const { return fit_; }
   const CompiledJob& compiled() const { return *compiled_; }
@@ -171,17 +183,26 @@ class Job {
   Status ResultsWithoutState() const;
   Status OpenPlans();
   std::unique_ptr<LookupDesk> NewLookupDesk();
+  Status MakeSink();
   Status OpenSink();
+  Status CheckStart();  // the last step of Start, once the sink is open
   Status OpenDeadLetters();
   Result<bool> DecideNext(state::Decision& decision);
   bool NeedsTick(const state::Decision& decision) const;
   Status RunEpoch(const state::Decision& decision);
-  // Whether `status` only says that a lookup was not answered before the job was told to stop: the
-  // epoch then runs again at the next start.
-  bool StoppedInLookup(const Status& status) const;
+  // Whether `status` only says that another system did not answer before the job was told to stop:
+  // the epoch then runs again at the next start.
+  bool StoppedWaiting(const Status& status) const;
   bool MoveFrontiers(const state::Decision& decision);  // whether any moved
   Status CommitEpoch(model::Epoch epoch, bool flush);
+  Status CommitSink(model::Epoch epoch, bool flush);
   Status CommitLetters(model::Epoch epoch);
+  // Of what the sink's target refused of `epoch`.
+  void AddRejectedLetters(model::Epoch epoch, std::vector<model::DeadLetter>& letters) const;
+  Status OpenLedger();
+  std::vector<StageCounts> GatherCounts() const;
+  void AccountEpoch(const state::Decision& decision);
+  Status CommitLedger();
   int64_t RowsRead() const;
   Status BeginCheckpoint();   // gathers what changed; it is written while the job goes on
   Status FinishCheckpoint();  // waits for the one under way, if any
@@ -196,11 +217,12 @@ class Job {
   bool AllEnded() const;
   Status RunToEnd();
   JobPosition Position() const;
-  double Rate() const;          // records per second of work
-  Status ServeBoundary();       // calls the waiting body, if any
-  Status FitState();            // whether the state found is this query's
-  int64_t RowsWritten() const;  // to the sink, since the last commit
-  int64_t RowsOut() const;      // since the job began
+  double Rate() const;            // records per second of work
+  Status ServeBoundary();         // calls the waiting body, if any
+  Status FitState();              // whether the state found is this query's
+  int64_t RowsWritten() const;    // to the sink, since the last commit
+  int64_t RowsOut() const;        // since the job began
+  int64_t RowsDelivered() const;  // of those: with the sink
 
   std::unique_ptr<CompiledJob> compiled_;
   JobOptions options_;
@@ -213,7 +235,12 @@ class Job {
   std::unique_ptr<LookupDesk> desk_;               // null: no lookups
   std::vector<std::unique_ptr<SourceReader>> sources_;
   std::unique_ptr<connectors::Sink> sink_;
+  bool sink_open_ = false;
   std::unique_ptr<connectors::Sink> letter_sink_;
+  std::unique_ptr<connectors::Sink> ledger_sink_;  // null: no log, or state in memory
+  std::unique_ptr<Ledger> ledger_;
+  std::vector<StageCounts> counts_at_open_;
+  std::string ledger_run_;
   std::vector<std::unique_ptr<SinkEnd>> sink_ends_;  // by shard
   std::unique_ptr<ShardRunner> shards_;              // its threads end before what they use
   stream::Frontiers frontiers_;  // of the sources, then the clock of the last epoch
@@ -228,6 +255,7 @@ class Job {
   };
   CheckpointUnderWay checkpoint_;
   int64_t last_checkpoint_us_ = 0;  // when it was begun
+  model::Epoch ledger_committed_ = 0;
   int64_t checkpoint_us_max_ = 0;
   int64_t checkpoint_rows_ = 200'000;  // after so many rows it is time for one, whatever the clock
   int64_t rows_at_checkpoint_ = 0;

@@ -13,6 +13,11 @@ constexpr const char* kTextSinceKey = "text_since";  // epoch (8 bytes) from whi
 constexpr const char* kRateKey = "rate";             // records per second when busy (double)
 constexpr const char* kCountersKey = "counters";
 constexpr const char* kClockKey = "clock";
+constexpr const char* kLedgerRunKey = "ledger_run";          // LedgerEntry::run
+constexpr const char* kLedgerTotalKey = "ledger_total";      // LedgerEntry::ToJson
+constexpr const char* kLedgerOpenKey = "ledger_open";        // the same
+constexpr const char* kLedgerEndedKey = "ledger_ended";      // the same, one a line
+constexpr const char* kLedgerMissingKey = "ledger_missing";  // rows (8 bytes)
 
 // A table's frontier and counters, by its place among the job's sources.
 inline std::string SourceKey(int source) {

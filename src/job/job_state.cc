@@ -18,6 +18,27 @@ constexpr double kCheckpointRowsMin = 50'000;
 constexpr double kCheckpointRowsMax = 1e12;
 constexpr int64_t kCheckpointShare = 9;  // of the time, one part in ten at most
 }  // namespace
+const char* JobStateName(JobState state) {
+  switch (state) {
+    case JobState::kStarting:
+      return "starting";
+    case JobState::kRunning:
+      return "running";
+    case JobState::kCatchingUp:
+      return "catching_up";
+    case JobState::kIdle:
+      return "idle";
+    case JobState::kFailing:
+      return "failing";
+    case JobState::kFinished:
+      return "finished";
+    case JobState::kStopped:
+      return "stopped";
+    case JobState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
 
 Status Job::FitState() {
   fit_ = FitOf(*store_, *compiled_);
@@ -54,6 +75,42 @@ Status Job::FitState() {
           fmt::format("compute it anew beside the old one: millrace reprocess {}; or give the "
                       "new query another name (SET 'pipeline.name')",
                       compiled_->name));
+}
+
+Status Job::MakeSink() {
+  if (!compiled_->sink) return Status::Ok();
+  connectors::TableContext table;
+  table.name = compiled_->sink->name;
+  table.schema = compiled_->sink->schema;
+  table.primary_key = compiled_->sink->primary_key;
+  table.partitioned_by = compiled_->sink->partitioned_by;
+  std::map<std::string, std::string> given = compiled_->sink_binding.options;
+  MR_RETURN_IF_ERROR(TakeTableSettings(given).status());
+  MR_ASSIGN_OR_RETURN(table.options,
+                      connectors::ParseOptions(compiled_->sink_binding.connector->spec, given));
+  table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
+  table.services = options_.services;
+  MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
+  return Status::Ok();
+}
+
+Status Job::OpenSink() {
+  if (sink_) {
+    MR_RETURN_IF_ERROR(sink_->Open());
+    MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
+  }
+  sink_open_ = true;
+  return Status::Ok();
+}
+
+Status Job::CheckStart() {
+  const bool fresh = fit_.kind == StateFit::Kind::kNew;
+  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
+  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
+  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  // So must be by which query the state is kept from here on.
+  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
+  return Status::Ok();
 }
 
 // Dead letters go to a topic, exactly once, like any other output.
@@ -101,6 +158,8 @@ void Job::WriteState(state::StateWriter& writer) {
     for (auto& op : shards_->plan(s).operators) op->Snapshot(writer);
   }
   for (auto& source : sources_) source->Save(writer);
+  ledger_->Save(writer);
+  writer.Put(state::kJobEntries, kLedgerRunKey, ledger_run_);
   auto put = [&](const char* key, const auto& number) {
     writer.Put(state::kJobEntries, key, {reinterpret_cast<const char*>(&number), sizeof number});
   };

@@ -22,7 +22,9 @@ Result<bool> Job::Step(const StepOptions& options) {
     MR_RETURN_IF_ERROR(decisions_->Sync());
   }
   MR_RETURN_IF_ERROR(RunEpoch(decision));
-  if (options.commit) MR_RETURN_IF_ERROR(CommitEpoch(decision.epoch, false));
+  if (!options.commit) return true;
+  MR_RETURN_IF_ERROR(options.letters ? CommitEpoch(decision.epoch, false)
+                                     : CommitSink(decision.epoch, false));
   return true;
 }
 

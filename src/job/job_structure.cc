@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "duck/door.h"
+#include "duck/served_function.h"
 #include "job/compiled_job.h"
 #include "job/job_entries.h"
 
@@ -202,6 +203,12 @@ std::string PlaceText(const Binding& binding) {
                      XXH3_64bits(text.data(), text.size()));
 }
 
+// Such a step keeps answers.
+bool AsksServices(const LogicalOperator& node) {
+  return std::any_of(node.expressions.begin(), node.expressions.end(),
+                     [](const auto& e) { return duck::FindServedCall(*e) != nullptr; });
+}
+
 }  // namespace
 
 PlanTexts DescribePlan(duck::Plan& plan, bool stateful) {
@@ -212,8 +219,9 @@ PlanTexts DescribePlan(duck::Plan& plan, bool stateful) {
     return texts;
   }
   LogicalOperator* node = plan.root.get();
-  while (node->type == LogicalOperatorType::LOGICAL_PROJECTION ||
-         node->type == LogicalOperatorType::LOGICAL_FILTER) {
+  while ((node->type == LogicalOperatorType::LOGICAL_PROJECTION ||
+          node->type == LogicalOperatorType::LOGICAL_FILTER) &&
+         !AsksServices(*node)) {
     texts.rest +=
         duckdb::LogicalOperatorToString(node->type) + " " + NodeText(*node, keeps_indexes) + "\n";
     node = node->children[0].get();
@@ -253,7 +261,8 @@ JobStructure StructureOf(const CompiledJob& job, const PlanTexts& texts) {
   parts["when results are shown"] =
       fmt::format("{} {} {}", emit.early, emit.early_delay_us, emit.late_delay_us);
   for (const auto& [name, lookup] : job.lookups) {
-    parts[fmt::format("lookup table \"{}\"", name)] = PlaceText(lookup.binding);
+    parts[fmt::format("{} \"{}\"", name.ends_with(")") ? "function" : "lookup table", name)] =
+        PlaceText(lookup.binding);
   }
   for (size_t i = 0; i < job.sources.size(); i++) {
     parts[fmt::format("table \"{}\" (input {})", job.sources[i].table->name, i + 1)] =

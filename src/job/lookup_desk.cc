@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "duck/door.h"
+#include "job/circuit_breaker.h"
 #include "stream/columns.h"
 #include "stream/lookup_answer.h"
 #include "stream/row_codec.h"
@@ -17,6 +18,15 @@ namespace {
 
 constexpr int64_t kFirstPause = 50'000;
 constexpr int64_t kPauseMax = 2'000'000;
+constexpr int64_t kStep = 50'000;  // how soon a stop, or an open circuit that closes, is noticed
+
+int64_t PauseAfter(int64_t attempts) {
+  return std::min(kPauseMax, kFirstPause << std::min<int64_t>(attempts, 10));
+}
+
+bool IsMissing(const stream::LookupAnswer& answer) {
+  return answer.kind == stream::AnswerKind::kRows && answer.count == 0;
+}
 
 // Encodes what a connector finds.
 class Answers : public connectors::LookupOutput {
@@ -40,6 +50,22 @@ class Answers : public connectors::LookupOutput {
   void OnBad(uint32_t key, const std::string& why) override {
     responses_[wanted_[first_ + key]] = stream::LookupAnswer::Bad(why);
   }
+  void OnVersion(const std::string& version) override { version_ = version; }
+
+  // Once all `count` answers are there.
+  LookupMeter::Outcome Finish(size_t count) {
+    LookupMeter::Outcome outcome;
+    outcome.keys = static_cast<int64_t>(count);
+    outcome.version = version_;
+    for (size_t i = 0; i < count; i++) {
+      std::string& response = responses_[wanted_[first_ + i]];
+      const stream::LookupAnswer answer = stream::LookupAnswer::Read(response);
+      outcome.missing += IsMissing(answer);
+      outcome.unusable += answer.kind == stream::AnswerKind::kBad;
+      if (!version_.empty()) response = stream::LookupAnswer::WithVersion(version_, response);
+    }
+    return outcome;
+  }
 
  private:
   stream::RowCodec& codec_;
@@ -47,9 +73,19 @@ class Answers : public connectors::LookupOutput {
   const std::vector<size_t>& wanted_;  // which of the requests are asked
   size_t first_;                       // of them is the first of this chunk
   std::vector<std::string>& responses_;
+  std::string version_;
 };
 
 }  // namespace
+
+// What the shards share of one table.
+struct LookupDesk::Station {
+  Station(int64_t failures, int64_t pause_us) : circuit(failures, pause_us) {}
+  CircuitBreaker circuit;
+  LookupMeter meter;
+  std::mutex mutex;  // of last_error
+  Status last_error;
+};
 
 // One lookup join of one shard.
 struct LookupDesk::Table {
@@ -60,13 +96,13 @@ struct LookupDesk::Table {
   }
   std::string job;
   std::string name;
+  Station* station = nullptr;
   std::unique_ptr<connectors::Lookup> lookup;
   bool open = false;
   stream::RowCodec key_codec;
   stream::RowCodec answer_codec;
   duckdb::DataChunk keys;
-  int64_t retries_max = 0;
-  bool retry_missing = false;
+  int64_t retry_missing_us = 0;
 };
 
 LookupDesk::LookupDesk(env::Clock& clock, state::AnswerJournal* journal, Events events)
@@ -99,8 +135,12 @@ Status LookupDesk::Add(const CompiledJob& job, const stream::JobPlan& plan,
     auto table = std::make_unique<Table>(key_types, answer_types);
     table->job = job.name;
     table->name = use.table;
-    table->retries_max = context.options.GetInt("lookup.max-retries");
-    table->retry_missing = context.options.GetString("lookup.on-miss") == "retry";
+    table->retry_missing_us = source.retry_missing_us;
+    auto& station = stations_[use.table];
+    if (!station) {
+      station = std::make_unique<Station>(source.circuit_failures, source.circuit_pause_us);
+    }
+    table->station = station.get();
     auto made = source.binding.connector->new_lookup(context, query);
     if (!made.ok()) return std::move(made).status().At(source.table->span);
     table->lookup = std::move(*made);
@@ -120,6 +160,16 @@ Status LookupDesk::failure() const {
   return failure_;
 }
 
+std::vector<LookupStatus> LookupDesk::Statuses() const {
+  std::vector<LookupStatus> statuses;
+  for (const auto& [name, station] : stations_) {
+    statuses.push_back(station->meter.Status(clock_.MonotonicMicros()));
+    statuses.back().name = name;
+    statuses.back().circuit = CircuitStateName(station->circuit.state());
+  }
+  return statuses;
+}
+
 Status LookupDesk::Fail(Status status) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (failure_.ok()) failure_ = status;
@@ -136,7 +186,7 @@ Status LookupDesk::Ask(uint32_t asker, const stream::EncodedKeys& requests,
   for (size_t i = 0; i < wanted.size(); i++) wanted[i] = i;
   responses.resize(requests.size());
   MR_RETURN_IF_ERROR(FromSystem(table, requests, wanted, responses));
-  if (table.retry_missing) MR_RETURN_IF_ERROR(AskAgainWhereMissing(table, requests, responses));
+  MR_RETURN_IF_ERROR(AskAgainWhereMissing(table, requests, responses));
   if (!journal_) return Status::Ok();
   const int64_t now_us = clock_.WallMicros();
   for (size_t i = 0; i < requests.size(); i++) {
@@ -168,15 +218,16 @@ Status LookupDesk::FromSystem(Table& table, const stream::EncodedKeys& requests,
                               const std::vector<size_t>& wanted,
                               std::vector<std::string>& responses) {
   const std::vector<duckdb::idx_t> columns = stream::FirstColumns(table.key_codec.types().size());
-  for (size_t first = 0; first < wanted.size(); first += STANDARD_VECTOR_SIZE) {
-    const size_t count = std::min<size_t>(wanted.size() - first, STANDARD_VECTOR_SIZE);
+  const size_t keys_max = table.lookup->keys_max();
+  for (size_t first = 0; first < wanted.size(); first += keys_max) {
+    const size_t count = std::min(wanted.size() - first, keys_max);
     table.keys.Reset();
     for (size_t i = 0; i < count; i++) {
       table.key_codec.Decode(requests[wanted[first + i]], table.keys, columns, i);
     }
     table.keys.SetCardinality(count);
-    Answers answers(table.answer_codec, wanted, first, responses);
-    MR_RETURN_IF_ERROR(UntilAnswered(table, [&]() -> Status {
+    auto ask = [&]() -> Result<LookupMeter::Outcome> {
+      Answers answers(table.answer_codec, wanted, first, responses);
       // Half of an answer may be there from a failed attempt.
       for (size_t i = 0; i < count; i++) {
         responses[wanted[first + i]] = stream::LookupAnswer::Nothing();
@@ -186,54 +237,88 @@ Status LookupDesk::FromSystem(Table& table, const stream::EncodedKeys& requests,
         if (!opened.ok()) return opened;
         table.open = true;
       }
-      return table.lookup->Ask(table.keys, answers);
-    }));
+      MR_RETURN_IF_ERROR(table.lookup->Ask(table.keys, answers));
+      return answers.Finish(count);
+    };
+    MR_RETURN_IF_ERROR(UntilAnswered(table, ask));
   }
   return Status::Ok();
 }
 
-Status LookupDesk::UntilAnswered(Table& table, const std::function<Status()>& ask) {
+// Until it may be asked.
+Status LookupDesk::WaitForCircuit(Station& station) {
+  while (!station.circuit.MayAsk(clock_.MonotonicMicros())) {
+    if (events_.stopping()) {
+      std::lock_guard<std::mutex> lock(station.mutex);
+      return Fail(station.last_error);
+    }
+    Sleep(kStep);
+  }
+  return Status::Ok();
+}
+
+Status LookupDesk::UntilAnswered(Table& table,
+                                 const std::function<Result<LookupMeter::Outcome>()>& ask) {
+  Station& station = *table.station;
   for (int64_t failures = 0;;) {
-    Status status = duck::AtTheDoor(ask);
-    if (status.ok()) {
+    MR_RETURN_IF_ERROR(WaitForCircuit(station));
+    const int64_t begun_us = clock_.MonotonicMicros();
+    station.meter.Begin(begun_us);
+    auto outcome = duck::AtTheDoor(ask);
+    const int64_t now_us = clock_.MonotonicMicros();
+    if (outcome.ok()) {
+      station.meter.Answered(begun_us, now_us, std::move(*outcome));
+      station.circuit.OnAnswer();
       if (failures > 0) {
         events_.answering();
         spdlog::info("lookup answers again job={} table={} failures={}", table.job, table.name,
                      failures);
       }
-      return status;
+      return Status::Ok();
     }
-    if (status.retry() == Retry::kNever) return Fail(std::move(status));
+    const Status& status = outcome.status();
+    station.meter.Failed(begun_us, now_us);
+    {
+      std::lock_guard<std::mutex> lock(station.mutex);
+      station.last_error = status;
+    }
+    const bool opened = station.circuit.OnFailure(now_us);
+    if (status.retry() == Retry::kNever) return Fail(status);
     failures++;
     events_.failing(status);
-    const bool paused = failures > table.retries_max;
-    if (failures == 1 || failures == table.retries_max + 1) {
-      spdlog::warn("lookup {} job={} table={} error=\"{}\"", paused ? "pauses" : "retries",
-                   table.job, table.name, status.message());
+    if (failures == 1 || opened) {
+      spdlog::warn("lookup {} job={} table={} failures={} error=\"{}\"",
+                   opened ? "pauses" : "retries", table.job, table.name, failures,
+                   status.message());
     }
-    Sleep(paused ? kPauseMax
-                 : std::min(kPauseMax, kFirstPause << std::min<int64_t>(failures - 1, 10)));
-    if (events_.stopping()) return Fail(std::move(status));
+    if (!opened) Sleep(PauseAfter(failures - 1));
+    if (events_.stopping()) return Fail(status);
   }
 }
 
 Status LookupDesk::AskAgainWhereMissing(Table& table, const stream::EncodedKeys& requests,
                                         std::vector<std::string>& responses) {
-  for (int64_t attempt = 0; attempt < table.retries_max && !events_.stopping(); attempt++) {
+  const int64_t until_us = clock_.MonotonicMicros() + table.retry_missing_us;
+  for (int64_t attempt = 0;; attempt++) {
     std::vector<size_t> missing;
     for (size_t i = 0; i < responses.size(); i++) {
-      const stream::LookupAnswer answer = stream::LookupAnswer::Read(responses[i]);
-      if (answer.kind == stream::AnswerKind::kRows && answer.count == 0) missing.push_back(i);
+      if (IsMissing(stream::LookupAnswer::Read(responses[i]))) missing.push_back(i);
     }
-    if (missing.empty()) return Status::Ok();
-    Sleep(std::min(kPauseMax, kFirstPause << std::min<int64_t>(attempt, 10)));
+    const int64_t left_us = until_us - clock_.MonotonicMicros();
+    if (missing.empty() || left_us <= 0) return Status::Ok();
+    Sleep(std::min(left_us, PauseAfter(attempt)));
+    if (events_.stopping()) {
+      return Fail(Status(Code::kUnavailable,
+                         fmt::format("job \"{}\" was told to stop while it waited for keys that "
+                                     "table \"{}\" lacks",
+                                     table.job, table.name))
+                      .WithRetry(Retry::kBackoff));
+    }
     MR_RETURN_IF_ERROR(FromSystem(table, requests, missing, responses));
   }
-  return Status::Ok();
 }
 
 void LookupDesk::Sleep(int64_t micros) {
-  constexpr int64_t kStep = 50'000;  // how soon a stop is noticed
   const int64_t until = clock_.MonotonicMicros() + micros;
   for (int64_t now = clock_.MonotonicMicros(); now < until && !events_.stopping();
        now = clock_.MonotonicMicros()) {

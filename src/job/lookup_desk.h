@@ -1,12 +1,12 @@
 // LookupDesk: answers what the lookup joins of a job ask: from the journal when an epoch runs
 // again, else from the tables' systems; then the answers are journaled.
 //
-// A system that fails is asked again, with growing pauses; after 'lookup.max-retries' failures in a
-// row there is one attempt every few seconds, until it answers or the job is told to stop. The
-// epoch waits meanwhile, so nothing is lost and nothing doubled.
+// A system that fails is asked again, with growing pauses; after some failures in a row nobody asks
+// it for a while, then one question tries (job/circuit_breaker.h), until it answers or the job is
+// told to stop. The epoch waits meanwhile, so nothing is lost and nothing doubled.
 //
-// Contract: Ask on the shards' threads; everything else on the job's, between epochs. After
-// failure() is an error, the epoch is void and the desk of no further use.
+// Contract: Ask on the shards' threads; Statuses on any; everything else on the job's, between
+// epochs. After failure() is an error, the epoch is void and the desk of no further use.
 #pragma once
 
 #include <atomic>
@@ -20,6 +20,7 @@
 #include "connectors/lookup.h"
 #include "env/clock.h"
 #include "job/compiled_job.h"
+#include "job/lookup_meter.h"
 #include "state/answer_journal.h"
 #include "stream/asker.h"
 
@@ -44,16 +45,20 @@ class LookupDesk : public stream::Asker {
   Status Ask(uint32_t asker, const stream::EncodedKeys& requests,
              std::vector<std::string>& responses) override;
   Status failure() const;
+  // Of each table and service, by name.
+  std::vector<LookupStatus> Statuses() const;
   // Answers of the running epoch become durable.
   Status Sync() { return journal_ ? journal_->Sync() : Status::Ok(); }
 
  private:
   struct Table;
+  struct Station;
   Status FromJournal(uint32_t asker, const Table& table, const stream::EncodedKeys& requests,
                      std::vector<std::string>& responses);
   Status FromSystem(Table& table, const stream::EncodedKeys& requests,
                     const std::vector<size_t>& wanted, std::vector<std::string>& responses);
-  Status UntilAnswered(Table& table, const std::function<Status()>& ask);
+  Status UntilAnswered(Table& table, const std::function<Result<LookupMeter::Outcome>()>& ask);
+  Status WaitForCircuit(Station& station);
   Status AskAgainWhereMissing(Table& table, const stream::EncodedKeys& requests,
                               std::vector<std::string>& responses);
   void Sleep(int64_t micros);
@@ -62,7 +67,8 @@ class LookupDesk : public stream::Asker {
   env::Clock& clock_;
   state::AnswerJournal* journal_;
   Events events_;
-  std::map<uint32_t, std::unique_ptr<Table>> tables_;  // by asker
+  std::map<std::string, std::unique_ptr<Station>> stations_;  // by table
+  std::map<uint32_t, std::unique_ptr<Table>> tables_;         // by asker
   model::Epoch epoch_ = 0;
   bool committed_ = false;
   mutable std::mutex mutex_;  // of failure_

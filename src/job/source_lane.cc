@@ -305,10 +305,12 @@ Status SourceLane::Read(SplitState& split, const state::SplitRange& range, int64
   failure_ = Status::Ok();
   Output output(*this);
   if (range.to > range.from) {
+    const int64_t missing_before = counters_.Missing();
     Status read = duck::AtTheDoor(
         [&]() -> Status { return source_->Read({range.split}, range.from, range.to, output); });
     MR_RETURN_IF_ERROR(read);
     MR_RETURN_IF_ERROR(failure_);
+    split.missing += counters_.Missing() - missing_before;
   }
   split.next = range.to;
   split.ended = range.end;
@@ -344,6 +346,12 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
     letter.reason = error.message;
     counters_.dead_lettered++;
     context_.dead_letters->Add(std::move(letter));
+  }
+  counters_.skipped += static_cast<int64_t>(decoder_->skipped());
+  if (origin.weights) {
+    for (size_t row = 1; row < origin.row_record.size(); row++) {
+      counters_.added += origin.row_record[row] == origin.row_record[row - 1] ? 1 : 0;
+    }
   }
   Deliver(base_, origin);
 }
@@ -402,6 +410,7 @@ void SourceLane::Deliver(duckdb::DataChunk& base, const Origin& origin) {
   }
   if (has_time_) JudgeTimes(rows, batch);
   if (origin.weights) batch.weights = weights_.data();
+  counters_.delivered += static_cast<int64_t>(output_.size());
   if (output_.size() > 0) emitter_.Emit(batch);
 }
 

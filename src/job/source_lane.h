@@ -33,7 +33,8 @@ struct SplitState {
   model::EventTime newest = model::kTimeMin;
   bool ended = false;
   bool idle = false;
-  int64_t behind = 0;                  // offsets not read yet, as of the last poll
+  int64_t missing = 0;  // rows of it that are not accounted for, since the job was opened
+  int64_t behind = 0;   // offsets not read yet, as of the last poll
   int64_t last_data_monotonic_us = 0;  // not part of the state
 
   // The split's own frontier under a watermark of this delay.
@@ -46,8 +47,16 @@ struct SplitState {
 struct SourceCounters {
   int64_t rows_in = 0;        // records read
   int64_t dead_lettered = 0;  // refused here
-  int64_t dropped = 0;  // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
-  int64_t warned = 0;   // violations of CHECK … ON VIOLATION WARN; the rows go on
+  int64_t dropped = 0;    // by a CHECK … ON VIOLATION DROP, or an option that says so; counted
+  int64_t warned = 0;     // violations of CHECK … ON VIOLATION WARN; the rows go on
+  int64_t skipped = 0;    // records that are neither row nor fault: tombstones, comments
+  int64_t added = 0;      // rows of a record beside its first: an update is two
+  int64_t delivered = 0;  // rows handed to the operators
+
+  // What is not accounted for; 0 unless a row got lost (> 0) or came from nowhere (< 0).
+  int64_t Missing() const {
+    return rows_in + added - delivered - dead_lettered - dropped - skipped;
+  }
 };
 
 class SourceLane {

@@ -111,6 +111,9 @@ SourceCounters SourceReader::counters() const {
     sum.dead_lettered += lane->counters().dead_lettered;
     sum.dropped += lane->counters().dropped;
     sum.warned += lane->counters().warned;
+    sum.skipped += lane->counters().skipped;
+    sum.added += lane->counters().added;
+    sum.delivered += lane->counters().delivered;
   }
   return sum;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "project/open_lineage_settings.h"
 #include "project/yaml_reader.h"
 
 namespace millrace::project {
@@ -163,6 +164,11 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
             }
           }},
          {"serve", [&](const YAML::Node& n) { ReadServe(reader, n, config); }},
+         {"lineage",
+          [&](const YAML::Node& n) {
+            OpenLineageSettings checked;  // read again by who makes the events
+            ReadLineageSettings(reader, n, checked);
+          }},
          {"kafka", [&](const YAML::Node& n) { ReadKafka(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {
             reader.Map(

@@ -6,6 +6,7 @@
 #include "connectors/jdbc/postgres_client.h"
 #include "connectors/redis/redis_client.h"
 #include "project/project_fixture.h"
+#include "project/stepped_job.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/redis_server.h"
 
@@ -317,36 +318,6 @@ ON mod(B.auction, 10000) = S.key;
                  "10000) FROM range(50) AS r(i)"));
 }
 
-// The one job of a project, driven step by step; destroyed, it leaves what a crash leaves.
-std::unique_ptr<job::Job> OpenJob(Runtime& runtime) {
-  auto compiled = runtime.project().Compile(runtime.project().jobs()[0]);
-  if (!compiled.ok()) {
-    ADD_FAILURE() << compiled.status().ToString();
-    return nullptr;
-  }
-  job::JobOptions options;
-  options.state_directory = runtime.project().target_directory() + "/state/stepped";
-  options.services.log = &runtime.log();
-  options.services.warehouse = &runtime.warehouse();
-  options.services.base_dir = runtime.project().directory();
-  auto job = job::Job::Open(std::move(*compiled), std::move(options));
-  if (!job.ok()) {
-    ADD_FAILURE() << job.status().ToString();
-    return nullptr;
-  }
-  Status recovered = (*job)->Recover();
-  EXPECT_TRUE(recovered.ok()) << recovered.ToString();
-  return std::move(*job);
-}
-
-void StepToEnd(job::Job& job, bool commit_last = true) {
-  for (;;) {
-    auto more = job.Step({.promises = {}, .commit = commit_last});
-    ASSERT_TRUE(more.ok()) << more.status().ToString();
-    if (!*more || !commit_last) return;
-  }
-}
-
 constexpr const char* kTotals = R"(
 CREATE TABLE totals (currency STRING, n BIGINT, total BIGINT, PRIMARY KEY (currency) NOT ENFORCED)
   WITH ('connector' = 'warehouse');
@@ -457,10 +428,6 @@ TEST(LookupJoin, CacheForgetsByTheEpochsClock) {
   EXPECT_EQ(totals[1], "XXX|2|10|");
 }
 
-void WaitFor(const std::function<bool()>& condition) {
-  while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-}
-
 // Redis dies, comes back, hangs and goes on: the job waits and then has every order once.
 TEST(LookupJoin, WaitsWhileTheSystemIsAway) {
   if (!test::RedisServer::Available()) GTEST_SKIP() << "no redis-server";
@@ -557,8 +524,68 @@ INSERT INTO out SELECT o.id, r.rate FROM orders AS o
   ASSERT_EQ(letters.size(), 4u);
   EXPECT_NE(letters[0].find("\"a lot\", which is no BIGINT"), std::string::npos) << letters[0];
   EXPECT_NE(letters[1].find("WRONGTYPE"), std::string::npos) << letters[1];
-  EXPECT_NE(letters[2].find("no row for the key"), std::string::npos) << letters[2];
-  EXPECT_NE(letters[3].find("no row for the key"), std::string::npos) << letters[3];
+  const std::string missing = "lookup|lookup in \"rates\": there is no row for the key currency = ";
+  EXPECT_EQ(letters[2], missing + "'XXX'|");
+  EXPECT_EQ(letters[3], missing + "NULL|");
+}
+
+// 'lookup.on-miss' = 'retry': the order waits for its rate, also over a stop; then it is put aside.
+TEST(LookupJoin, WaitsForKeysThatAreMissing) {
+  if (!test::RedisServer::Available()) GTEST_SKIP() << "no redis-server";
+  Redis redis;
+  ASSERT_NE(redis.server, nullptr);
+  redis.SetHash({"EUR", 1, ""});
+  TempDirectory directory;
+  auto open = [&](const std::string& retry_time) {
+    Write(
+        directory.path() + "/sql/a.sql",
+        OrdersTable(false) +
+            RatesTable(redis.With(", 'lookup.on-miss' = 'retry', 'lookup.on-miss.retry-time' = '" +
+                                  retry_time + "'")) +
+            R"(
+CREATE TABLE out (id BIGINT, rate BIGINT) WITH ('connector' = 'warehouse');
+INSERT INTO out SELECT o.id, r.rate FROM orders AS o
+  LEFT JOIN rates FOR SYSTEM_TIME AS OF o.proc_time AS r ON o.currency = r.currency;
+)");
+    auto runtime = Open(directory.path(), true);
+    if (runtime) runtime->Start();
+    return runtime;
+  };
+  auto runtime = open("1 h");
+  ASSERT_NE(runtime, nullptr);
+  auto feed = [&](int64_t id, const std::string& currency) {
+    Append(*runtime, "orders", 0, {JsonOf({id, currency, 1})});
+  };
+  auto missing = [&] {
+    return runtime->FindJob(runtime->JobStatuses()[0].name)->lookups().at(0).missing;
+  };
+  auto count = [&](const std::string& from) {
+    return Rows(*runtime, "SELECT count(*) FROM " + from)[0];
+  };
+  feed(0, "EUR");
+  feed(1, "NEW");
+  WaitFor([&] { return missing() > 0; });
+  redis.SetHash({"NEW", 2, ""});
+  WaitFor([&] { return count("out") == "2|"; });
+  feed(2, "LATE");
+  const int64_t missed = missing();
+  WaitFor([&] { return missing() > missed; });
+  runtime->Stop();
+  EXPECT_EQ(runtime->JobStatuses()[0].state, job::JobState::kStopped);
+  EXPECT_EQ(count("out"), "2|");
+  runtime.reset();
+  redis.SetHash({"LATE", 3, ""});
+  runtime = open("100 ms");
+  ASSERT_NE(runtime, nullptr);
+  feed(3, "NEVER");
+  feed(4, "EUR");
+  WaitFor([&] { return count("out") == "4|" && count("millrace.dead_letters") == "1|"; });
+  EXPECT_EQ(Rows(*runtime, "SELECT * FROM out"),
+            (std::vector<std::string>{"0|1|", "1|2|", "2|3|", "4|1|"}));
+  EXPECT_EQ(Rows(*runtime, "SELECT reason FROM millrace.dead_letters"),
+            (std::vector<std::string>{
+                "lookup in \"rates\": there is no row for the key currency = 'NEVER'|"}));
+  runtime->Stop();
 }
 
 TEST(LookupJoin, RefusesWhatItCannotDo) {

@@ -240,6 +240,14 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
     binding.options = std::move(kept);
   }
   for (auto& [key, value] : binding.options) {
+    // A key that signs must not lie about in texts that are shared.
+    if (key == "secret" && !value.starts_with("${")) {
+      return Status(
+                 Code::kBadOption,
+                 fmt::format("option 'secret' of table \"{}\" holds the secret itself", table.name))
+          .WithHint("keep it elsewhere, and write '${env:NAME}' or '${file:/path}'")
+          .At(table.span);
+    }
     auto resolved = ResolveReferences(value);
     if (!resolved.ok()) {
       return std::move(resolved)

@@ -65,6 +65,10 @@ Status Runtime::CreateTopics() {
     wanted.try_emplace(topic, config);
   }
   wanted.try_emplace(job::kDeadLetterTopic);
+  // About a kilobyte per second and job at work: by size, the oldest go first.
+  wanted.try_emplace(job::kLedgerTopic, log::TopicConfig{.retention_ms = -1,
+                                                         .retention_bytes = 256 << 20,
+                                                         .segment_bytes = 16 << 20});
   // Small, and to be kept for longer than the letters.
   wanted.try_emplace(kDeadLetterAuditTopic, log::TopicConfig{.retention_ms = -1});
   for (const auto& [name, config] : wanted) {

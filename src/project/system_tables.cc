@@ -27,14 +27,25 @@ Value Time(model::EventTime frontier) {
 Result<Rows> JobRows(Runtime& runtime) {
   Rows rows;
   for (const job::JobStatus& s : runtime.JobStatuses()) {
-    rows.push_back({Value(s.name), Value(job::JobStateName(s.state)), Value(s.sink_table),
-                    Value::BIGINT(s.epoch), Value::BIGINT(s.checkpoint_epoch),
-                    Value::BIGINT(s.rows_in), Value::BIGINT(s.rows_out),
-                    Value::BIGINT(s.rows_filtered), Value::BIGINT(s.rows_late),
-                    Value::BIGINT(s.rows_dead_lettered), Value::BIGINT(s.state_rows),
-                    Value::BIGINT(s.state_bytes), Value::BIGINT(s.lag_rows), Time(s.frontier),
-                    Value::DOUBLE(s.latency_p50_ms), Value::DOUBLE(s.latency_p99_ms),
-                    Value::DOUBLE(s.checkpoint_ms), Value(s.guarantee),
+    rows.push_back({Value(s.name),
+                    Value(job::JobStateName(s.state)),
+                    Value(s.sink_table),
+                    Value::BIGINT(s.epoch),
+                    Value::BIGINT(s.checkpoint_epoch),
+                    Value::BIGINT(s.rows_in),
+                    Value::BIGINT(s.rows_out),
+                    Value::BIGINT(s.rows_filtered),
+                    Value::BIGINT(s.rows_late),
+                    Value::BIGINT(s.rows_dead_lettered),
+                    Value::BIGINT(s.rows_rejected),
+                    Value::BIGINT(s.state_rows),
+                    Value::BIGINT(s.state_bytes),
+                    Value::BIGINT(s.lag_rows),
+                    Time(s.frontier),
+                    Value::DOUBLE(s.latency_p50_ms),
+                    Value::DOUBLE(s.latency_p99_ms),
+                    Value::DOUBLE(s.checkpoint_ms),
+                    Value(s.guarantee),
                     s.error.ok() ? Value(LogicalType::VARCHAR) : Value(s.error.message())});
   }
   return rows;
@@ -86,6 +97,7 @@ Status RegisterSystemTables(Runtime& runtime) {
                                                               {"rows_filtered", count},
                                                               {"rows_late", count},
                                                               {"rows_dead_lettered", count},
+                                                              {"rows_rejected", count},
                                                               {"state_rows", count},
                                                               {"state_bytes", count},
                                                               {"lag_rows", count},

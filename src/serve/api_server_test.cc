@@ -38,6 +38,8 @@ TEST_F(ApiServerTest, ViewsComeFromTheBackend) {
   EXPECT_EQ(client_->Get("/api/dashboards/shop/data?country=DE&since=15m&country=FR").body,
             R"("shop;country=FR;since=15m")");
   EXPECT_EQ(client_->Get("/api/dead-letters").body, "100");
+  EXPECT_EQ(client_->Get("/api/lineage?of=t.c&direction=up").body,
+            R"({"of":"t.c","direction":"up"})");
   EXPECT_EQ(client_->Get("/api/dead-letters?limit=99999").body, "1000");
   EXPECT_EQ(client_->Get("/api/dead-letters?limit=x").status, 400);
   RawAnswer missing = client_->Get("/api/jobs/nope");

@@ -83,6 +83,10 @@ class Backend {
   // {"text", "equal", "report"}; at most about `lines_max` lines of differences.
   virtual Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) = 0;
 
+  // Of the whole project, or with `of` ("table.column") what it comes from and what comes from it;
+  // `direction`: "up", "down" or "" for both. See project/lineage.h.
+  virtual Result<std::string> LineageJson(const std::string& of, const std::string& direction) = 0;
+
   // Ok once the jobs run; otherwise the reason.
   virtual Status Ready() = 0;
   // More metrics for /metrics, e.g. a prometheus::Registry; null: only those of the server.

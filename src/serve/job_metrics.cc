@@ -38,6 +38,43 @@ class Families {
   std::vector<prometheus::MetricFamily> families_;
 };
 
+// What the job asks other systems.
+void AddLookups(Families& families, const std::string& job,
+                const std::vector<job::LookupStatus>& lookups) {
+  using prometheus::MetricType;
+  for (const job::LookupStatus& lookup : lookups) {
+    const std::vector<std::pair<std::string, std::string>> labels = {{"job", job},
+                                                                     {"lookup", lookup.name}};
+    auto counter = [&](const char* name, const char* help, double value) {
+      families.Add(name, help, MetricType::Counter, labels, value);
+    };
+    auto latency = [&](const char* quantile, double ms) {
+      auto with_quantile = labels;
+      with_quantile.push_back({"quantile", quantile});
+      families.Add("millrace_lookup_latency_seconds", "Of a request, last 512 requests",
+                   MetricType::Gauge, with_quantile, ms / 1000);
+    };
+    counter("millrace_lookup_requests_total", "Requests that ended",
+            static_cast<double>(lookup.requests));
+    counter("millrace_lookup_errors_total", "Requests without an answer, which are repeated",
+            static_cast<double>(lookup.errors));
+    counter("millrace_lookup_keys_total", "Keys (rows of arguments) that were answered",
+            static_cast<double>(lookup.keys));
+    counter("millrace_lookup_missing_total", "Keys that are not there",
+            static_cast<double>(lookup.missing));
+    counter("millrace_lookup_unusable_total", "Keys whose answer makes a dead letter",
+            static_cast<double>(lookup.unusable));
+    counter("millrace_lookup_busy_seconds_total", "Time in requests, summed over the shards",
+            lookup.busy_seconds);
+    latency("0.5", lookup.latency_p50_ms);
+    latency("0.99", lookup.latency_p99_ms);
+    families.Add("millrace_lookup_waiting_seconds", "Age of the oldest request without answer",
+                 MetricType::Gauge, labels, static_cast<double>(lookup.waiting_ms) / 1000);
+    families.Add("millrace_lookup_circuit_open", "1 while nobody asks, after failures in a row",
+                 MetricType::Gauge, labels, lookup.circuit == "closed" ? 0 : 1);
+  }
+}
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
@@ -57,6 +94,8 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
     counter("millrace_job_rows_filtered_total", "Rows that a filter let go", job.rows_filtered);
     counter("millrace_job_rows_dead_lettered_total", "Rows in the dead letters, late ones excepted",
             job.rows_dead_lettered);
+    counter("millrace_job_rows_rejected_total",
+            "Rows that the sink's target refused; they are dead letters, too", job.rows_rejected);
     for (const job::SourceStatus& source : job.sources) {
       std::vector<std::pair<std::string, std::string>> of = {{"job", job.name},
                                                              {"table", source.table}};
@@ -65,6 +104,9 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
       families.Add("millrace_source_violations_warned_total",
                    "Violations of constraints that say ON VIOLATION WARN; the rows went on",
                    MetricType::Counter, of, static_cast<double>(source.warned));
+    }
+    if (const auto running = runtime_.FindJob(job.name)) {
+      AddLookups(families, job.name, running->lookups());
     }
     gauge("millrace_job_epoch", "Last epoch", static_cast<double>(job.epoch));
     gauge("millrace_job_lag_rows", "Records not read yet", static_cast<double>(job.lag_rows));

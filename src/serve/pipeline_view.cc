@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "model/masking.h"
 
 namespace millrace::serve {
 
@@ -242,15 +243,15 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       "\"state_rows\":{},\"state_freed_by\":{},\"history\":{{\"time_ms\":{},\"rate_in\":{},\"rate_"
       "out\":{}}},"
       "\"ledger\":{{\"in\":{},\"used\":{},\"out\":{},\"filtered\":{},\"late\":{},\"dead_lettered\":"
-      "{},"
+      "{},\"rejected\":{},"
       "\"in_state\":{},\"missing\":null}},\"error\":{}}}",
-      JsonQuote(name), PageState(s), JsonQuote(job->compiled().sql), JsonQuote(job->explain()),
-      s.guarantee, s.epoch, s.checkpoint_epoch, rates.Rate("job:" + name + ":in"),
-      rates.Rate("job:" + name + ":out"), s.lag_rows, TimeJson(s.frontier), s.latency_p50_ms,
-      s.latency_p99_ms, s.state_bytes, s.state_rows,
+      JsonQuote(name), PageState(s), JsonQuote(model::MaskSql(job->compiled().sql)),
+      JsonQuote(job->explain()), s.guarantee, s.epoch, s.checkpoint_epoch,
+      rates.Rate("job:" + name + ":in"), rates.Rate("job:" + name + ":out"), s.lag_rows,
+      TimeJson(s.frontier), s.latency_p50_ms, s.latency_p99_ms, s.state_bytes, s.state_rows,
       s.state_freed_by.empty() ? "null" : JsonQuote(s.state_freed_by), NumbersJson(in.time_ms),
       NumbersJson(in.rates), NumbersJson(out.rates), s.rows_in, s.rows_in - accounted, s.rows_out,
-      s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.state_rows, error);
+      s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.rows_rejected, s.state_rows, error);
 }
 
 }  // namespace millrace::serve

@@ -12,6 +12,7 @@
 #include "env/clock.h"
 #include "project/change_plan.h"
 #include "project/dashboard.h"
+#include "project/lineage_text.h"
 #include "project/reprocess.h"
 #include "project/verify.h"
 #include "serve/dead_letter_desk.h"
@@ -125,6 +126,14 @@ class ProjectBackend : public Backend {
                         project::VerifyJob(runtime_, job, static_cast<size_t>(lines_max)));
     return fmt::format(R"({{"text":{},"equal":{},"report":{}}})", JsonQuote(report.ToText()),
                        report.equal(), report.ToJson());
+  }
+
+  Result<std::string> LineageJson(const std::string& of, const std::string& direction) override {
+    MR_ASSIGN_OR_RETURN(auto way, project::ParseLineageDirection(direction));
+    MR_ASSIGN_OR_RETURN(project::Lineage whole, project::LineageOf(runtime_.project()));
+    if (of.empty()) return project::LineageJson(whole);
+    MR_ASSIGN_OR_RETURN(project::LineageWays ways, project::WaysOf(whole, of, way));
+    return project::LineageJson(ways);
   }
 
   Status Ready() override {

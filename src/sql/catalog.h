@@ -91,7 +91,8 @@ struct View {
   SourceSpan span;
 };
 
-// A function that a script defines: a macro of DuckDB's.
+// A function that a script defines: a macro of DuckDB's. In LANGUAGE HTTP its body is a call of
+// duck::kServedFunction, which says who is to be asked.
 struct Function {
   std::string name;
   std::vector<FunctionParameter> parameters;
@@ -100,12 +101,20 @@ struct Function {
   Fragment returns; // the type, or empty
   std::vector<std::string> calls;  // what the body calls, in lower case
   SourceSpan span;
+  // Who answers, of LANGUAGE HTTP: a table by the name ServiceTable(name), asked by the columns of
+  // the parameters for one named "result", the last.
+  std::optional<Table> service = {};
 
   // `f(a INT) RETURNS INT`.
   std::string Signature() const;
   // DuckDB's statement, e.g. CREATE OR REPLACE TEMP MACRO "f"("a") AS (…).
   std::string Statement() const;
 };
+
+// No name of a table that a script defines.
+inline std::string ServiceTable(const std::string& function) {
+  return function + "()";
+}
 
 class Catalog {
  public:

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "duck/served_function.h"
 #include "sql/catalog.h"
 #include "sql/function_spec.h"
 #include "sql/functions.h"
@@ -33,6 +34,39 @@ std::vector<std::string> CalledIn(const std::string& text) {
     }
   }
   return calls;
+}
+
+constexpr const char* kServiceConnector = "http-function";
+
+// The body in DuckDB's dialect of a function that a service answers, and the service.
+Status Serve(const CreateFunction& definition, Function& function) {
+  MR_ASSIGN_OR_RETURN(SqlType returns, ParseTypeText(definition.returns.text));
+  Table service;
+  service.name = ServiceTable(function.name);
+  service.options = definition.options;
+  for (const char* taken : {"connector", "url"}) {
+    auto option = service.options.find(taken);
+    if (option == service.options.end()) continue;
+    return Status(Code::kBadOption, std::string("option \"") + taken +
+                                        "\" of a function follows from LANGUAGE HTTP AS '…'")
+        .At(option->second.key_span)
+        .WithHint("remove it");
+  }
+  service.options["connector"].value = kServiceConnector;
+  service.options["url"] = {definition.body.text, definition.body.span, definition.body.span};
+  service.span = function.span;
+  std::string call = std::string(duck::kServedFunction) + "(" + QuoteLiteral(function.name) +
+                     ", CAST(NULL AS " + returns.type.ToString() + ")";
+  for (const FunctionParameter& parameter : definition.parameters) {
+    service.schema.columns.push_back({parameter.name, *parameter.type});
+    call += ", CAST(" + QuoteIdentifier(parameter.name) + " AS " + parameter.type->ToString() + ")";
+  }
+  service.schema.columns.push_back({"result", returns.type});
+  service.column_names = service.schema.Names();
+  function.body.text = call + ")";
+  function.body.original = definition.body;
+  function.service = std::move(service);
+  return Status::Ok();
 }
 
 }  // namespace
@@ -117,8 +151,12 @@ Status Catalog::AddFunction(const CreateFunction& definition) {
   function->flink = definition.body;
   function->returns = definition.returns;
   function->span = definition.name.span;
-  MR_ASSIGN_OR_RETURN(function->body, RewriteFunctionBody(definition));
-  function->calls = CalledIn(definition.body.text);
+  if (definition.language == FunctionLanguage::kHttp) {
+    MR_RETURN_IF_ERROR(Serve(definition, *function));
+  } else {
+    MR_ASSIGN_OR_RETURN(function->body, RewriteFunctionBody(definition));
+    function->calls = CalledIn(definition.body.text);
+  }
   std::string lower = ToLower(name);
   for (const std::string& called : function->calls) {
     if (called != lower && !Calls(called, lower)) continue;

@@ -72,7 +72,7 @@ TEST(Functions, Errors) {
   has("CREATE FUNCTION f(a INT, A INT) AS a", "f.sql:1:26");
   has("CREATE FUNCTION f(a INTT) AS a", "did you mean \"INT\"");
   has("CREATE FUNCTION f(a INT) AS", "the function's expression");
-  has("CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE HTTP AS 'http://x'", "language \"HTTP\"");
+  has("CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE JAVA AS 'x'", "language \"JAVA\"");
   has("CREATE FUNCTION f AS 'com.example.F'", "a class is not supported");
   has("CREATE FUNCTION upper(a INT) AS a", "function UPPER is built in");
   has("CREATE FUNCTION f(a INT) AS a; CREATE FUNCTION F(a INT) AS a",

@@ -12,7 +12,9 @@
 #include <mutex>
 
 #include "duck/door.h"
+#include "duck/time_zone.h"
 #include "sql/flink_values.h"
+#include "sql/flink_zone.h"
 #include "sql/functions.h"
 
 namespace millrace::sql {
@@ -23,6 +25,7 @@ using duckdb::ScalarFunction;
 using duckdb::ScalarFunctionSet;
 
 constexpr const char* kArithmeticDatabase = "millrace_flink";
+constexpr const char* kZoneDatabase = "millrace_flink_zone";
 
 // The overloads of one of DuckDB's own functions.
 ScalarFunctionSet BuiltIn(duckdb::ClientContext& context, const char* name) {
@@ -133,45 +136,85 @@ Status RegisterFlinkFunctions(duckdb::DuckDB& database) {
       for (ScalarFunctionSet& set : FlinkValueFunctions()) {
         Register(context, duckdb::Catalog::GetSystemCatalog(context), std::move(set));
       }
+      for (ScalarFunctionSet& set : InstantFunctions()) {
+        Register(context, duckdb::Catalog::GetSystemCatalog(context), std::move(set));
+      }
       RegisterMacros(context);
     });
     return Status::Ok();
   });
 }
 
+namespace {
+
+duckdb::unique_ptr<duckdb::MaterializedQueryResult> Run(duckdb::Connection& connection,
+                                                        const std::string& sql) {
+  auto result = connection.Query(sql);
+  if (result->HasError()) result->ThrowError();
+  return result;
+}
+
+// Makes an in-memory database of functions, once per DuckDB, and puts it on the connection's search
+// path: `first`, or last but before DuckDB's own functions.
+void UseDatabase(duckdb::Connection& connection, const std::string& name, bool first,
+                 const std::function<void(duckdb::ClientContext&, duckdb::Catalog&)>& fill) {
+  static std::mutex attaching;
+  std::lock_guard<std::mutex> lock(attaching);
+  auto& context = *connection.context;
+  bool attached = false;
+  context.RunFunctionInTransaction([&]() {
+    auto& databases = duckdb::DatabaseManager::Get(context);
+    attached = databases.GetDatabase(context, name) != nullptr;
+  });
+  if (!attached) {
+    Run(connection, "ATTACH ':memory:' AS " + name);
+    context.RunFunctionInTransaction([&]() {
+      auto& catalog = duckdb::Catalog::GetCatalog(context, name);
+      // Below SQL nobody else tells the transaction which database it writes to.
+      duckdb::MetaTransaction::Get(context).ModifyDatabase(
+          catalog.GetAttached(), duckdb::DatabaseModificationType::CREATE_CATALOG_ENTRY);
+      fill(context, catalog);
+    });
+  }
+  auto current = Run(connection,
+                     "SELECT current_database(), current_schema(), current_setting('search_path')");
+  std::string path = current->GetValue(2, 0).ToString();
+  if (path.find(name + ".") != std::string::npos) return;
+  if (path.empty()) {
+    path = current->GetValue(0, 0).ToString() + "." + current->GetValue(1, 0).ToString();
+  }
+  // What is made without a schema's name goes to the first of the path, so that stays in front.
+  const size_t comma = first ? std::min(path.find(','), path.size()) : path.size();
+  path.insert(comma, "," + name + ".main");
+  Run(connection, "SET search_path = '" + path + "'");
+}
+
+}  // namespace
+
 Status UseFlinkArithmetic(duckdb::Connection& connection) {
   return duck::AtTheDoor([&]() -> Status {
-    auto run = [&](const std::string& sql) {
-      auto result = connection.Query(sql);
-      if (result->HasError()) result->ThrowError();
-      return result;
-    };
-    auto& context = *connection.context;
-    bool attached = false;
-    context.RunFunctionInTransaction([&]() {
-      auto& databases = duckdb::DatabaseManager::Get(context);
-      attached = databases.GetDatabase(context, kArithmeticDatabase) != nullptr;
-    });
-    if (!attached) {
-      run(std::string("ATTACH ':memory:' AS ") + kArithmeticDatabase);
-      context.RunFunctionInTransaction([&]() {
-        auto& catalog = duckdb::Catalog::GetCatalog(context, kArithmeticDatabase);
-        // Below SQL nobody else tells the transaction which database it writes to.
-        duckdb::MetaTransaction::Get(context).ModifyDatabase(
-            catalog.GetAttached(), duckdb::DatabaseModificationType::CREATE_CATALOG_ENTRY);
-        Register(context, catalog, Division(context));
-        RegisterMacro(context, catalog, kIsJsonOperator);
-      });
-    }
-    auto current =
-        run("SELECT current_database(), current_schema(), "
-            "current_setting('search_path')");
-    std::string path = current->GetValue(2, 0).ToString();
-    if (path.find(kArithmeticDatabase) != std::string::npos) return Status::Ok();
-    if (path.empty()) {
-      path = current->GetValue(0, 0).ToString() + "." + current->GetValue(1, 0).ToString();
-    }
-    run("SET search_path = '" + path + "," + kArithmeticDatabase + ".main'");
+    UseDatabase(connection, kArithmeticDatabase, false,
+                [](duckdb::ClientContext& context, duckdb::Catalog& catalog) {
+                  Register(context, catalog, Division(context));
+                  RegisterMacro(context, catalog, kIsJsonOperator);
+                });
+    return Status::Ok();
+  });
+}
+
+Status UseTimeZone(duckdb::Connection& connection, const std::string& name) {
+  MR_RETURN_IF_ERROR(duck::SetTimeZone(connection, name));
+  if (!duck::SessionTimeZone(*connection.context)) return Status::Ok();
+  return duck::AtTheDoor([&]() -> Status {
+    UseDatabase(connection, kZoneDatabase, true,
+                [](duckdb::ClientContext& context, duckdb::Catalog& catalog) {
+                  for (const char* own : {"+", "-", "date_sub"}) {
+                    Register(context, catalog, ExactOnInstants(BuiltIn(context, own)));
+                  }
+                  for (std::string_view macro : ZoneMacroStatements()) {
+                    RegisterMacro(context, catalog, macro);
+                  }
+                });
     return Status::Ok();
   });
 }

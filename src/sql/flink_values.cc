@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <duckdb/common/exception/conversion_exception.hpp>
+#include <duckdb/common/type_visitor.hpp>
 #include <duckdb/planner/expression/bound_cast_expression.hpp>
 #include <duckdb/planner/expression/bound_constant_expression.hpp>
 #include <duckdb/planner/expression/bound_function_expression.hpp>
@@ -108,12 +109,19 @@ void TextOf(DataChunk& args, ExpressionState&, Vector& result) {
   if (constant) result.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
 }
 
+// The type with points in time as the session's time zone has them, which is then not named.
+LogicalType Local(const LogicalType& type) {
+  return duckdb::TypeVisitor::VisitReplace(type, [](const LogicalType& part) {
+    return part.id() == LogicalTypeId::TIMESTAMP_TZ ? LogicalType(LogicalType::TIMESTAMP) : part;
+  });
+}
+
 // Plain types need no function of ours.
 duckdb::unique_ptr<duckdb::Expression> BindText(duckdb::FunctionBindExpressionInput& input) {
-  if (input.children[0]->return_type.id() == LogicalTypeId::TIMESTAMP_TZ) {
-    // As the session's time zone has it, without naming it.
+  LogicalType local = Local(input.children[0]->return_type);
+  if (local != input.children[0]->return_type) {
     input.children[0] = duckdb::BoundCastExpression::AddCastToType(
-        input.context, std::move(input.children[0]), LogicalType::TIMESTAMP);
+        input.context, std::move(input.children[0]), local);
   }
   if (!CastsAlike(input.children[0]->return_type)) return nullptr;
   return duckdb::BoundCastExpression::AddCastToType(input.context, std::move(input.children[0]),

@@ -157,4 +157,22 @@ const std::vector<std::string_view>& MacroStatements() {
   return statements;
 }
 
+// A point in time is rounded as the local time is, by as much: also where the clocks change between
+// the two. That is Flink's arithmetic.
+const std::vector<std::string_view>& ZoneMacroStatements() {
+  static const std::vector<std::string_view> statements = {
+      "CREATE MACRO mr_moved(t, l, r) AS t + to_microseconds(epoch_us(r) - epoch_us(l))",
+      "CREATE MACRO mr_floor_time(unit, t DATE) AS CAST(mr_trunc(unit, t) AS DATE), "
+      "(unit, t TIME) AS CAST(mr_trunc(unit, DATE '2000-01-01' + t) AS TIME), "
+      "(unit, t TIMESTAMPTZ) AS mr_moved(t, CAST(t AS TIMESTAMP), "
+      "mr_trunc(unit, CAST(t AS TIMESTAMP))), (unit, t TIMESTAMP) AS mr_trunc(unit, t)",
+      "CREATE MACRO mr_ceil_time(unit, t DATE, step) AS CAST(mr_ceil(unit, t, step) AS DATE), "
+      "(unit, t TIME, step) AS mr_ceil(unit, t, step), "
+      "(unit, t TIMESTAMPTZ, step) AS mr_moved(t, CAST(t AS TIMESTAMP), "
+      "mr_ceil(unit, CAST(t AS TIMESTAMP), step)), "
+      "(unit, t TIMESTAMP, step) AS mr_ceil(unit, t, step)",
+  };
+  return statements;
+}
+
 }  // namespace millrace::sql

@@ -7,16 +7,10 @@
 #include "sql/create_table.h"
 #include "sql/cursor.h"
 #include "sql/refused_statements.h"
+#include "sql/statement_list.h"
 
 namespace millrace::sql {
 namespace {
-
-const std::vector<std::string>& FirstWords() {
-  static const std::vector<std::string> words = {
-      "CREATE", "INSERT", "SELECT", "WITH", "VALUES", "SET",  "RESET",  "EXPLAIN",
-      "DROP",   "SHOW",   "DESCRIBE", "DESC", "USE",  "BEGIN", "EXECUTE"};
-  return words;
-}
 
 class ScriptParser {
  public:
@@ -108,7 +102,7 @@ class ScriptParser {
     if (first.Is("DROP")) return ParseDrop(body);
     return Status(Code::kSyntax, "statement begins with " + first.Describe())
         .At(cursor_.Span())
-        .WithHint(DidYouMean(ToUpper(first.text.substr(0, 40)), FirstWords()));
+        .WithHint(DidYouMean(ToUpper(first.text.substr(0, 40)), StatementFirstWords()));
   }
 
   Status Refuse() const {

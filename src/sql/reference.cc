@@ -6,6 +6,7 @@
 #include "duck/door.h"
 #include "sql/functions.h"
 #include "sql/rewriter.h"
+#include "sql/statement_list.h"
 
 namespace millrace::sql {
 namespace {
@@ -80,6 +81,14 @@ Result<std::string> EvaluateExample(std::string_view expression) {
   return Evaluate(planner->connection(), expression);
 }
 
+std::string RenderStatements() {
+  std::string table = "| statement | notes |\n|---|---|\n";
+  for (const StatementDescription& statement : StatementDescriptions()) {
+    table += "| " + Quoted(statement.syntax) + " | " + std::string(statement.notes) + " |\n";
+  }
+  return table;
+}
+
 Result<std::string> RenderReference() {
   MR_ASSIGN_OR_RETURN(auto planner, NewFlinkPlanner());
   std::string page = "## Types\n| Flink | here | |\n|---|---|---|\n";
@@ -105,9 +114,16 @@ Result<std::string> RenderReference() {
   return page;
 }
 
-Result<std::string> RenderFunctionList(const std::string& name) {
+Result<std::string> RenderFunctionList(const std::string& name,
+                                       const std::vector<const Function*>& own) {
   std::string text;
   std::vector<std::string> names;
+  for (const Function* function : own) {
+    names.push_back(function->name);
+    if (!name.empty() && !EqualsIgnoreCase(function->name, name)) continue;
+    if (text.empty()) text = "This project's functions\n";
+    text += "  " + function->Signature() + ": " + function->flink.text + "\n";
+  }
   for (const FunctionGroup& group : FunctionGroups()) {
     if (name.empty()) text += (text.empty() ? "" : "\n") + std::string(group.title) + "\n";
     for (const FunctionSpec& spec : group.functions) {
@@ -137,15 +153,15 @@ Result<std::string> RenderFunctionList(const std::string& name) {
       .WithHint(DidYouMean(ToUpper(name), names));
 }
 
-Result<std::string> ReplaceGenerated(const std::string& page, const std::string& generated) {
-  size_t begin = page.find(kGeneratedBegin);
-  size_t end = page.find(kGeneratedEnd);
+Result<std::string> ReplaceGenerated(const std::string& page, const std::string& generated,
+                                     std::string_view begins) {
+  size_t begin = page.find(begins);
+  size_t end = begin == std::string::npos ? begin : page.find(kGeneratedEnd, begin);
   if (begin == std::string::npos || end == std::string::npos || end < begin) {
     return Status(Code::kInvalidArgument, "the page has no marks for what is generated")
-        .WithHint("add a line " + std::string(kGeneratedBegin) + "and a line " +
-                  std::string(kGeneratedEnd));
+        .WithHint("add a line " + std::string(begins) + "and a line " + std::string(kGeneratedEnd));
   }
-  begin += kGeneratedBegin.size();
+  begin += begins.size();
   return page.substr(0, begin) + generated + page.substr(end);
 }
 

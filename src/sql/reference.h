@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "sql/catalog.h"
 #include "sql/function_spec.h"
 
 namespace millrace::sql {
@@ -22,16 +23,21 @@ const std::vector<TypeDescription>& TypeDescriptions();
 // 1970; the time zone is UTC.
 Result<std::string> EvaluateExample(std::string_view expression);
 
+// Markdown: the table of statements.
+std::string RenderStatements();
 // Markdown. Evaluates every example, so it fails where one of them does.
 Result<std::string> RenderReference();
-// For a terminal: one line per function; with a name only those that have it, with an example.
-Result<std::string> RenderFunctionList(const std::string& name);
+// For a terminal: one line per function, a project's own ones first; with a name only those that
+// have it, with an example.
+Result<std::string> RenderFunctionList(const std::string& name,
+                                       const std::vector<const Function*>& own = {});
 
-// The text of a page with what stands between the two marks replaced. kInvalidArgument without
-// marks.
+// The text of a page with what stands between two marks replaced. kInvalidArgument without marks.
+inline constexpr std::string_view kStatementsBegin = "<!-- generated: the list of statements -->\n";
 inline constexpr std::string_view kGeneratedBegin =
     "<!-- generated: millrace functions --markdown -->\n";
 inline constexpr std::string_view kGeneratedEnd = "<!-- end of what is generated -->\n";
-Result<std::string> ReplaceGenerated(const std::string& page, const std::string& generated);
+Result<std::string> ReplaceGenerated(const std::string& page, const std::string& generated,
+                                     std::string_view begins = kGeneratedBegin);
 
 }  // namespace millrace::sql

@@ -198,6 +198,7 @@ Status QueryRewriter::CastTo(const char* cast, const SqlType& type, size_t i, co
   bool is_text = type.type.id() == duckdb::LogicalTypeId::VARCHAR;
   bool is_bytes = type.type.id() == duckdb::LogicalTypeId::BLOB;
   bool bounded = (is_text || is_bytes) && type.length > 0;
+  bool is_instant = type.type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ;
   bool integral = IsIntegral(type.type);
   if (bounded && is_bytes) out.Make(type.fixed_length ? "mr_fill_bytes(" : "mr_cut_bytes(", at);
   if (bounded && is_text) out.Make(type.fixed_length ? "rpad(" : "left(", at);
@@ -205,8 +206,12 @@ Status QueryRewriter::CastTo(const char* cast, const SqlType& type, size_t i, co
   if (integral) out.Make("mr_cut(", at);
   if (is_text) out.Make("mr_text(", at);
   if (is_bytes) out.Make("mr_bytes(", at);
+  bool tries = std::string_view(cast).starts_with("TRY_");
+  bool is_time = type.type.id() == duckdb::LogicalTypeId::TIME;
+  if (is_time) out.Make("mr_local(", at);
+  if (is_instant) out.Make(tries ? "mr_try_instant(" : "mr_instant(", at);
   out.Append(value);
-  if (integral || is_text || is_bytes) out.Make(")", at);
+  if (integral || is_text || is_bytes || is_instant || is_time) out.Make(")", at);
   out.Make(" AS " + type.type.ToString() + ")", at);
   if (bounded) {
     bool padded = is_text && type.fixed_length;

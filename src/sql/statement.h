@@ -129,12 +129,17 @@ struct FunctionParameter {
   SourceSpan span;
 };
 
+enum class FunctionLanguage { kSql, kHttp };
+
 // CREATE FUNCTION f(a INT, b STRING) [RETURNS type] AS expression, or AS 'expression' LANGUAGE SQL.
+// CREATE FUNCTION f(a INT) RETURNS type LANGUAGE HTTP AS 'http://…' [WITH ('key' = 'value', …)].
 struct CreateFunction {
   Name name;
   std::vector<FunctionParameter> parameters;
   Fragment returns;  // the type, or empty
-  Fragment body;     // Flink text of the expression
+  FunctionLanguage language = FunctionLanguage::kSql;
+  Fragment body;      // Flink text of the expression, or the URL
+  OptionMap options;  // of kHttp
   bool temporary = false;
   bool if_not_exists = false;
   bool or_replace = false;

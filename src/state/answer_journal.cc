@@ -24,6 +24,17 @@ bool TakeText(std::string_view& bytes, std::string_view& text) {
   return true;
 }
 
+// An answer in an entry's payload, behind the epoch. False: there is none any more.
+struct AnswerView {
+  uint32_t asker = 0;
+  int64_t fetched_us = 0;
+  std::string_view request, response;
+};
+bool TakeAnswer(std::string_view& bytes, AnswerView& answer) {
+  return TakeNumber(bytes, answer.asker) && TakeNumber(bytes, answer.fetched_us) &&
+         TakeText(bytes, answer.request) && TakeText(bytes, answer.response);
+}
+
 std::string NameOf(uint32_t asker, std::string_view request) {
   std::string name;
   PutNumber(name, asker);
@@ -56,14 +67,24 @@ Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
   MR_ASSIGN_OR_RETURN(replayed_, entries_->Read(found->second));
   std::string_view rest = replayed_;
   rest.remove_prefix(sizeof epoch);
-  uint32_t asker = 0;
-  int64_t fetched_us = 0;
-  std::string_view request, response;
-  while (TakeNumber(rest, asker) && TakeNumber(rest, fetched_us) && TakeText(rest, request) &&
-         TakeText(rest, response)) {
-    answers_[NameOf(asker, request)] = response;
+  for (AnswerView answer; TakeAnswer(rest, answer);) {
+    answers_[NameOf(answer.asker, answer.request)] = answer.response;
   }
   return Status::Ok();
+}
+
+Result<std::vector<AnswerJournal::Answer>> AnswerJournal::AnswersOf(model::Epoch epoch) const {
+  std::vector<Answer> answers;
+  auto found = found_.find(epoch);
+  if (found == found_.end()) return answers;
+  MR_ASSIGN_OR_RETURN(const std::string payload, entries_->Read(found->second));
+  std::string_view rest = payload;
+  rest.remove_prefix(sizeof epoch);
+  for (AnswerView one; TakeAnswer(rest, one);) {
+    answers.push_back(
+        {one.asker, one.fetched_us, std::string(one.request), std::string(one.response)});
+  }
+  return answers;
 }
 
 std::optional<std::string_view> AnswerJournal::Find(uint32_t asker,
@@ -87,7 +108,7 @@ Status AnswerJournal::Sync() {
     std::string payload;
     PutNumber(payload, epoch_);
     payload += added_;
-    MR_RETURN_IF_ERROR(entries_->Append(epoch_, payload));
+    MR_ASSIGN_OR_RETURN(found_[epoch_], entries_->Append(epoch_, payload));
     added_.clear();
     unsynced_ = true;
   }

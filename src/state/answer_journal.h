@@ -41,6 +41,15 @@ class AnswerJournal {
   // Whether the running epoch's answers are here: then it must not ask for others.
   bool Replays() const { return replays_; }
   std::optional<std::string_view> Find(uint32_t asker, std::string_view request) const;
+  // What the answers of an epoch were, for who explains results; none where it asked nothing or is
+  // forgotten. On the job's thread. Errors: kIo.
+  struct Answer {
+    uint32_t asker = 0;
+    int64_t fetched_us = 0;
+    std::string request;
+    std::string response;
+  };
+  Result<std::vector<Answer>> AnswersOf(model::Epoch epoch) const;
 
   // Adds an answer of the running epoch.
   void Add(uint32_t asker, int64_t fetched_us, std::string_view request, std::string_view response);
@@ -55,7 +64,7 @@ class AnswerJournal {
   AnswerJournal() = default;
 
   std::unique_ptr<EntryFiles> entries_;
-  std::map<model::Epoch, EntryFiles::Place> found_;  // on open
+  std::map<model::Epoch, EntryFiles::Place> found_;  // where each epoch's answers are
 
   model::Epoch epoch_ = 0;  // running
   bool replays_ = false;

@@ -65,6 +65,28 @@ TEST_F(AnswerJournalTest, AnswersAreThereAfterARestart) {
   EXPECT_EQ(journal->Find(7, "key"), "five");
 }
 
+TEST_F(AnswerJournalTest, SaysWhatTheAnswersOfAnEpochWere) {
+  auto check = [](const AnswerJournal& journal) {
+    EXPECT_TRUE(journal.AnswersOf(2)->empty());
+    const auto answers = journal.AnswersOf(3);
+    ASSERT_TRUE(answers.ok()) << answers.status().ToString();
+    ASSERT_EQ(answers->size(), 3u);
+    EXPECT_EQ((*answers)[2].asker, 8u);
+    EXPECT_EQ((*answers)[2].fetched_us, 1);
+    EXPECT_EQ((*answers)[2].request, "key");
+    EXPECT_EQ((*answers)[2].response, "threethree");
+  };
+  auto journal = Open();
+  Ask(*journal, 3, "three");
+  check(*journal);  // also of an epoch that was not replayed
+  Ask(*journal, 4, "four");
+  EXPECT_FALSE(journal->Replays());
+  check(*journal);
+  check(*Open());
+  ASSERT_TRUE(journal->ForgetUpTo(4).ok());
+  EXPECT_TRUE(journal->AnswersOf(3)->empty());
+}
+
 TEST_F(AnswerJournalTest, ATornTailIsCutWhereverItTears) {
   {
     auto journal = Open();

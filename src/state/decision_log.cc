@@ -111,7 +111,7 @@ Result<std::unique_ptr<DecisionLog>> DecisionLog::Open(env::FileSystem* files,
 }
 
 Status DecisionLog::Append(const Decision& decision) {
-  return entries_->Append(decision.epoch, Encode(decision));
+  return entries_->Append(decision.epoch, Encode(decision)).status();
 }
 
 }  // namespace millrace::state

@@ -73,7 +73,7 @@ Status EntryFiles::FindEntries(const Visit& visit) {
   return open_->Sync();
 }
 
-Status EntryFiles::Append(model::Epoch epoch, std::string_view payload) {
+Result<EntryFiles::Place> EntryFiles::Append(model::Epoch epoch, std::string_view payload) {
   if (payload.size() > UINT32_MAX) {
     return Status(Code::kResourceExhausted,
                   fmt::format("what epoch {} has to remember is {} bytes, more than 4 GiB", epoch,
@@ -91,9 +91,11 @@ Status EntryFiles::Append(model::Epoch epoch, std::string_view payload) {
   const std::string head = HeadOf(payload);
   const std::string_view parts[] = {head, payload};
   MR_RETURN_IF_ERROR(open_->WriteAt(size_, parts));
+  const Place place{all_.back().path, size_ + static_cast<int64_t>(head.size()),
+                    static_cast<int64_t>(payload.size())};
   size_ += static_cast<int64_t>(head.size() + payload.size());
   all_.back().last = epoch;
-  return Status::Ok();
+  return place;
 }
 
 Status EntryFiles::Sync() {

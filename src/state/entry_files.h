@@ -42,8 +42,8 @@ class EntryFiles {
                                                   const std::string& prefix, const Visit& visit);
 
   // Errors: kIo, kResourceExhausted (a full disk; or a payload of 4 GiB and more). After an error
-  // nothing was appended, and it may be tried again.
-  Status Append(model::Epoch epoch, std::string_view payload);
+  // nothing was appended, and it may be tried again. Says where the payload lies.
+  Result<Place> Append(model::Epoch epoch, std::string_view payload);
   Status Sync();
   Result<std::string> Read(const Place& place) const;
 

@@ -84,7 +84,11 @@ void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
   const std::string_view key = key_codec_.Encode(row);
   if (weight < 0) {
     const int64_t slot = slots_.Find(key);
-    if (slot < 0) return;
+    if (slot < 0) {  // nothing to take away
+      stats_.rows_unchanged++;
+      return;
+    }
+    stats_.rows_taken++;
     uint32_t& stored = row_of_slot_[static_cast<size_t>(slot)];
     Add(stored, -1, row);
     rows_.Remove(stored);
@@ -100,10 +104,14 @@ void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
   if (slot >= row_of_slot_.size()) row_of_slot_.resize(slot * 2 + 16, kNone);
   uint32_t& stored = row_of_slot_[slot];
   if (stored != kNone) {
-    if (rows_.At(stored) == record_) return;
+    if (rows_.At(stored) == record_) {
+      stats_.rows_unchanged++;
+      return;
+    }
     Add(stored, -1, row);
     rows_.Remove(stored);
   }
+  stats_.rows_taken++;
   stored = rows_.Add(record_);
   Add(stored, 1, row);
 }

@@ -9,6 +9,7 @@
 #include <duckdb/planner/expression_iterator.hpp>
 
 #include "duck/functions.h"
+#include "duck/time_zone.h"
 
 namespace millrace::stream {
 
@@ -85,8 +86,12 @@ std::function<model::EventTime(model::EventTime)> Evaluator(const Expression& e,
     if (!duckdb::ExpressionExecutor::TryEvaluateScalar(context, *copy, result) || result.IsNull()) {
       return model::kTimeMin;  // promises nothing
     }
-    return result.GetValue<duckdb::timestamp_t>().value;
+    return result.GetValueUnsafe<int64_t>();  // of either kind of TIMESTAMP
   };
+}
+
+bool IsInstant(const duckdb::LogicalType& type) {
+  return type.id() == LogicalTypeId::TIMESTAMP_TZ;
 }
 
 StreamColumn Through(const StreamColumn& from, const Expression& e, WindowRole role,
@@ -96,6 +101,19 @@ StreamColumn Through(const StreamColumn& from, const Expression& e, WindowRole r
   column.frontier = from.frontier.Then(map);
   column.window = role;
   return column;
+}
+
+// A time as a point in time, or the other way round: `e` is the cast. In UTC the number stays.
+StreamColumn InOtherZone(StreamColumn from, const Expression& e, duckdb::ClientContext& context) {
+  auto zone = duck::SessionTimeZone(context);
+  if (!zone || IsInstant(from.type) == IsInstant(e.return_type)) {
+    from.type = e.return_type;
+    return from;
+  }
+  const bool local = IsInstant(from.type);
+  return Through(from, e, WindowRole::kNone, [zone, local](model::EventTime t) {
+    return local ? zone->LowestLocalFrom(t) : zone->LowestUtcFrom(t);
+  });
 }
 
 }  // namespace
@@ -186,13 +204,15 @@ StreamColumn DeriveTime(const Expression& e, const std::vector<StreamColumn>& co
   if (e.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
     const auto& cast = e.Cast<BoundCastExpression>();
     StreamColumn from = Derive(*cast.child, columns, context);
-    // All TIMESTAMP types count microseconds of UTC, so the cast keeps the number.
     if (!from.frontier.known() || !IsTimestamp(from.type) || !IsTimestamp(e.return_type))
       return none;
-    from.type = e.return_type;
-    return named(from);
+    return named(InOtherZone(from, e, context));
   }
   const BoundFunctionExpression* f = AsFunction(e);
+  if (f && f->function.name == "mr_instant" && f->children.size() == 1) {
+    StreamColumn from = Derive(*f->children[0], columns, context);
+    return from.frontier.known() ? named(InOtherZone(from, e, context)) : none;
+  }
   if (f && f->function.name == "mr_now") {
     none.frontier.terms.push_back({kClockSource, [](model::EventTime t) { return t; }});
     return none;
@@ -231,6 +251,8 @@ StreamColumn DeriveTime(const Expression& e, const std::vector<StreamColumn>& co
   if (!time) return none;
   StreamColumn from = Derive(*time, columns, context);
   if (!from.frontier.known()) return none;
+  // DuckDB's rounding of points in time goes backwards when the clocks do.
+  if (!plus_minus && IsInstant(e.return_type) && duck::SessionTimeZone(context)) return none;
   // Evaluate only this function on the inner column's frontier.
   auto shell = e.Copy();
   duckdb::ExpressionIterator::EnumerateChildren(*shell, [&](duckdb::unique_ptr<Expression>& child) {
@@ -270,19 +292,22 @@ StreamColumn DeriveElement(const Expression& list, const std::vector<StreamColum
   return column;
 }
 
-std::optional<ShiftedColumn> AsShiftedColumn(const Expression& e) {
+std::optional<ShiftedColumn> AsShiftedColumn(const Expression& e, duckdb::ClientContext& context) {
   if (!IsTimestamp(e.return_type)) return std::nullopt;
   if (e.GetExpressionClass() == ExpressionClass::BOUND_REF) {
     return ShiftedColumn{e.Cast<BoundReferenceExpression>().index, 0};
   }
   if (e.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
-    return AsShiftedColumn(*e.Cast<BoundCastExpression>().child);
+    const Expression& child = *e.Cast<BoundCastExpression>().child;
+    const bool other_zone = IsInstant(child.return_type) != IsInstant(e.return_type);
+    if (other_zone && duck::SessionTimeZone(context)) return std::nullopt;
+    return AsShiftedColumn(child, context);
   }
   const BoundFunctionExpression* f = AsFunction(e);
   if (!f || f->children.size() != 2) return std::nullopt;
   const std::string& name = f->function.name;
   if (name == "mr_window_plus") {
-    auto column = AsShiftedColumn(*f->children[0]);
+    auto column = AsShiftedColumn(*f->children[0], context);
     auto shift = ConstantInt(*f->children[1]);
     if (!column || !shift) return std::nullopt;
     return ShiftedColumn{column->column, column->shift_us + *shift};
@@ -291,7 +316,7 @@ std::optional<ShiftedColumn> AsShiftedColumn(const Expression& e) {
   for (size_t i : {0, 1}) {
     auto interval = ConstantInterval(*f->children[1 - i]);
     if (!interval || (name == "-" && i == 1)) continue;
-    auto column = AsShiftedColumn(*f->children[i]);
+    auto column = AsShiftedColumn(*f->children[i], context);
     if (!column) continue;
     return ShiftedColumn{column->column, column->shift_us + (name == "-" ? -*interval : *interval)};
   }

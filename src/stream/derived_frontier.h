@@ -39,7 +39,8 @@ struct StreamColumn {
 
 // The frontier and role of an expression over these columns: known when the expression is a
 // non-decreasing function of one column that has a frontier: the column itself, the mr_ window
-// functions, time_bucket, date_trunc, ± a constant interval, casts between timestamp types.
+// functions, time_bucket, date_trunc, ± a constant interval, casts between timestamp types (in the
+// session's time zone; where clocks go back, the lowest value still to come).
 StreamColumn Derive(const duckdb::Expression& expression, const std::vector<StreamColumn>& columns,
                     duckdb::ClientContext& context);
 
@@ -52,6 +53,7 @@ struct ShiftedColumn {
   duckdb::idx_t column = 0;
   int64_t shift_us = 0;
 };
-std::optional<ShiftedColumn> AsShiftedColumn(const duckdb::Expression& expression);
+std::optional<ShiftedColumn> AsShiftedColumn(const duckdb::Expression& expression,
+                                             duckdb::ClientContext& context);
 
 }  // namespace millrace::stream

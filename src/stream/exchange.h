@@ -29,6 +29,7 @@ class Exchange : public Operator {
   // Emits, on this copy, what `sender` kept for shard `me`, and forgets it.
   void Receive(Exchange& sender, size_t me);
   OperatorDescription Describe() const override;
+  bool Forwards() const override { return true; }
 
  private:
   struct Parcel;

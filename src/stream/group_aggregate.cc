@@ -53,6 +53,7 @@ void GroupAggregate::Process(int port, const Batch& batch) {
   RememberOldRows(had_a_row);
   groups_.Update({batch.rows, rows_.data(), slots_.data(), batch.weights,
                   static_cast<uint32_t>(rows_.size())});
+  stats_.rows_taken += static_cast<int64_t>(rows_.size());
 }
 
 void GroupAggregate::FillRows(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out) {

@@ -65,8 +65,7 @@ Status IntervalJoin::Open(const OperatorContext& context, const state::StateRead
   if (plan_.emits != IntervalJoinPlan::Emits::kPairs) types.resize(plan_.sides[0].types.size());
   for (auto& side : sides_) side->alone.Initialize(duckdb::Allocator::DefaultAllocator(), types);
   if (!plan_.residual.empty()) {
-    residual_ = std::make_unique<duckdb::ExpressionExecutor>(*context.client);
-    for (auto& e : plan_.residual) residual_->AddExpression(*e);
+    residual_ = std::make_unique<JoinConditions>(plan_.residual, context, "join");
   }
   Restore(state);
   return Status::Ok();
@@ -108,6 +107,7 @@ void IntervalJoin::Process(int port, const Batch& batch) {
     std::string key(side.key_codec.Encode(row));
     uint32_t slot = side.keys.FindOrAdd(key).slot;
     RowId self = Store(port, side.row_codec.Encode(row), time, slot);
+    stats_.rows_taken++;
     if (!never_matches) Probe(port, time, key, self);
   }
   FlushPairs();
@@ -158,35 +158,18 @@ void IntervalJoin::FlushPairs() {
   idx_t count = pair_rows_.size();
   for (idx_t i = 0; i < count; i++) kept.set_index(i, i);
   if (residual_) {
-    for (idx_t e = 0; e < plan_.residual.size(); e++) {
-      duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-      residual_->SetChunk(&pairs_);
-      residual_->ExecuteExpression(e, condition);
-      condition.Flatten(pairs_.size());
-      idx_t next = 0;
-      for (idx_t i = 0; i < count; i++) {
-        idx_t row = kept.get_index(i);
-        if (!duckdb::FlatVector::IsNull(condition, row) &&
-            duckdb::FlatVector::GetData<bool>(condition)[row]) {
-          kept.set_index(next++, row);
-        }
-      }
-      count = next;
+    using Outcome = JoinConditions::Outcome;
+    const int64_t failed_before = stats_.rows_failed;
+    const std::vector<Outcome>& outcomes = residual_->Check(pairs_, stats_.rows_failed);
+    stats_.rows_failed_taken += stats_.rows_failed - failed_before;
+    count = 0;
+    for (idx_t i = 0; i < outcomes.size(); i++) {
+      if (outcomes[i] == Outcome::kTrue) kept.set_index(count++, i);
+      // In the dead letters with its pair, a row is not shown alone as well.
+      if (outcomes[i] == Outcome::kFailed) MarkMatched(pair_rows_[i], false);
     }
   }
-  for (idx_t i = 0; i < count; i++) {
-    const PairRows& pair = pair_rows_[kept.get_index(i)];
-    for (int port : {0, 1}) {
-      const bool semi = port == 0 && plan_.emits == IntervalJoinPlan::Emits::kLeftMatched;
-      if (!plan_.sides[port].keeps_unmatched && !semi) continue;
-      const RowId& id = port == 0 ? pair.left : pair.right;
-      Bucket& bucket = sides_[port]->buckets[id.bucket];
-      StoredRow& stored = bucket.rows[id.index];
-      if (stored.matched) continue;
-      stored.matched = stored.changed = bucket.changed = true;
-      if (semi) AddAlone(port, stored.bytes);
-    }
-  }
+  for (idx_t i = 0; i < count; i++) MarkMatched(pair_rows_[kept.get_index(i)], true);
   FlushAlone(0);
   if (count > 0 && plan_.emits == IntervalJoinPlan::Emits::kPairs) {
     duckdb::DataChunk out;
@@ -199,6 +182,19 @@ void IntervalJoin::FlushPairs() {
   }
   pair_rows_.clear();
   pairs_.Reset();
+}
+
+void IntervalJoin::MarkMatched(const PairRows& pair, bool holds) {
+  for (int port : {0, 1}) {
+    const bool semi = holds && port == 0 && plan_.emits == IntervalJoinPlan::Emits::kLeftMatched;
+    if (!plan_.sides[port].keeps_unmatched && !semi) continue;
+    const RowId& id = port == 0 ? pair.left : pair.right;
+    Bucket& bucket = sides_[port]->buckets[id.bucket];
+    StoredRow& stored = bucket.rows[id.index];
+    if (stored.matched) continue;
+    stored.matched = stored.changed = bucket.changed = true;
+    if (semi) AddAlone(port, stored.bytes);
+  }
 }
 
 void IntervalJoin::OnWatermark(const Frontiers& frontiers) {

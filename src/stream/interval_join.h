@@ -8,7 +8,8 @@
 // interval.
 //
 // A row that comes behind its split's frontier is late: its partners may be gone already. It goes
-// to the dead letters, so the result is a function of the input alone, whatever the pace.
+// to the dead letters, so the result is a function of the input alone, whatever the pace. So does a
+// pair on which a condition fails; its rows are then not shown alone.
 //
 // State: per side, rows by key, in buckets of time that are freed whole. Key of a stored row: side
 // (1 byte), bucket (8 bytes, ordered), number in the bucket (4 bytes).
@@ -20,15 +21,12 @@
 #include <vector>
 
 #include "stream/arena.h"
+#include "stream/join_conditions.h"
 #include "stream/key_table.h"
 #include "stream/late_rows.h"
 #include "stream/operator.h"
 #include "stream/row_codec.h"
 #include "stream/transform.h"
-
-namespace duckdb {
-class ExpressionExecutor;
-}
 
 namespace millrace::stream {
 
@@ -74,6 +72,10 @@ class IntervalJoin : public Operator {
     int64_t bucket;
     uint32_t index;
   };
+  struct PairRows {
+    RowId left;
+    RowId right;
+  };
   struct Bucket {
     Arena arena;
     std::vector<StoredRow> rows;
@@ -102,6 +104,8 @@ class IntervalJoin : public Operator {
   void EmitExpired(int port, model::EventTime before);
   // Appends a row without its partner to the output; FlushAlone emits what was appended.
   void AddAlone(int port, std::string_view bytes);
+  // Notes that neither row is to be shown alone; `holds`: they are partners.
+  void MarkMatched(const PairRows& pair, bool holds);
   void FlushAlone(int port);
   void FreeBuckets(int port, model::EventTime before);
   void Restore(const state::StateReader& state);
@@ -112,12 +116,8 @@ class IntervalJoin : public Operator {
   std::unique_ptr<Side> sides_[2];
   std::vector<duckdb::idx_t> columns_[2];  // where each side's columns stand in the joined row
   duckdb::DataChunk pairs_;
-  struct PairRows {
-    RowId left;
-    RowId right;
-  };
   std::vector<PairRows> pair_rows_;
-  std::unique_ptr<duckdb::ExpressionExecutor> residual_;
+  std::unique_ptr<JoinConditions> residual_;
 };
 
 }  // namespace millrace::stream

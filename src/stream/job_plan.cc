@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "duck/door.h"
+#include "duck/served_function.h"
 #include "stream/changelog_normalize.h"
 #include "stream/expressions.h"
 #include "stream/group_aggregate.h"
@@ -180,6 +181,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitNode(const LogicalOperator& 
   for (const auto& expression : node.expressions) {
     MR_RETURN_IF_ERROR(CheckDeterministic(*expression));
   }
+  MR_RETURN_IF_ERROR(CheckServedCalls(node));
   switch (node.type) {
     case LogicalOperatorType::LOGICAL_GET:
       return VisitScan(node);
@@ -241,7 +243,8 @@ Status JobPlanBuilder::CheckDeterministic(const Expression& expression) const {
     if (e.GetExpressionClass() == duckdb::ExpressionClass::BOUND_FUNCTION) {
       const auto& f = e.Cast<duckdb::BoundFunctionExpression>().function;
       bool stable = f.GetStability() == duckdb::FunctionStability::CONSISTENT;
-      if (!stable && f.name != "mr_now" && f.name != "error" && status.ok()) {
+      if (!stable && f.name != "mr_now" && f.name != "error" && f.name != duck::kServedFunction &&
+          status.ok()) {
         status =
             Refuse(f.name,
                    "gives another answer each time it is asked, so a result could not "
@@ -363,6 +366,11 @@ Expressions JobPlanBuilder::ScannedColumns(const LogicalOperator& node, const So
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& node) {
   const auto& get = node.Cast<duckdb::LogicalGet>();
+  if (get.function.name == "unnest") {
+    return Refuse("UNNEST", "of an expression beside a table is not supported",
+                  "compute the array in a view first, SELECT …, expression AS parts, and then "
+                  "CROSS JOIN UNNEST(parts)");
+  }
   if (get.function.name != duck::kScanFunction) {
     return Refuse("FROM", fmt::format("{}() cannot be read as a stream", get.function.name),
                   "declare a table with CREATE TABLE … WITH ('connector' = …)");
@@ -379,13 +387,21 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitScan(const LogicalOperator& 
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitProjection(const LogicalOperator& node) {
-  MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
+  Stream stream;
+  std::vector<Answered> answered;
+  if (IsServedFilter(*node.children[0])) {
+    MR_ASSIGN_OR_RETURN(stream, FilterServed(*node.children[0], &answered));
+  } else {
+    MR_ASSIGN_OR_RETURN(stream, Visit(*node.children[0]));
+  }
   Expressions expressions;
   for (const auto& e : node.expressions) expressions.push_back(e->Copy());
+  MR_ASSIGN_OR_RETURN(stream, AskServed(std::move(stream), expressions, &answered));
   return Project(std::move(stream), std::move(expressions));
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitFilter(const LogicalOperator& node) {
+  if (IsServedFilter(node)) return FilterServed(node, nullptr);
   MR_ASSIGN_OR_RETURN(Stream stream, Visit(*node.children[0]));
   Expressions conditions;
   for (const auto& e : node.expressions) {
@@ -544,6 +560,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   if (needed.empty()) {  // COUNT(*) of everything: keep the row count
     needed.push_back(duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BIGINT(0)));
   }
+  MR_ASSIGN_OR_RETURN(input, AskServed(std::move(input), needed));
   Stream stream = Project(std::move(input), std::move(needed));
   MR_ASSIGN_OR_RETURN(bool session, MakePendingWindows(stream, group_count));
   if (session) return AddSession(std::move(stream), std::move(plan), group_count);

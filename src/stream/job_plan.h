@@ -28,6 +28,7 @@ using model::ChangelogKind;
 struct LookupPolicy {
   LookupCachePolicy cache;
   bool bury_missing = false;  // rows whose key is not there become dead letters
+  bool ask_nulls = false;     // keys with NULLs are asked for, too
 };
 
 // What the builder needs to know of a table that a query scans.
@@ -89,7 +90,7 @@ struct JobPlan {
 
 struct JobPlanOptions {
   Shard shard;
-  int64_t state_ttl_us = 0;  // of rows in regular joins; 0: for ever
+  int64_t state_ttl_us = 0;  // of rows in regular joins and keys in KeepFirst; 0: for ever
   WindowEmit emit;
 };
 

@@ -104,6 +104,8 @@ class JobPlanBuilder {
   Stream AddTopN(Stream input, TopNPlan plan,
                  const std::vector<const duckdb::Expression*>& partitions,
                  const std::vector<const duckdb::BoundOrderByNode*>& orders);
+  // The same for the first row of each key in the order of processing.
+  Stream AddKeepFirst(Stream input, const TopNPlan& top, duckdb::idx_t input_columns);
   // The stream with a column for each wanted expression: at places[i] for wanted[i].
   Stream WithColumns(Stream stream, const std::vector<const duckdb::Expression*>& wanted,
                      std::vector<duckdb::idx_t>& places);
@@ -136,6 +138,22 @@ class JobPlanBuilder {
   Result<Stream> VisitTemporalJoin(const duckdb::LogicalOperator& node);
   // job_plan_lookup.cc: the join with a table that is asked by key, not read.
   Result<Stream> LookupJoinOf(JoinShape shape, Stream left, const duckdb::LogicalOperator& right);
+  // job_plan_served.cc: functions that a service answers.
+  struct Answered {
+    duckdb::unique_ptr<duckdb::Expression> call;
+    duckdb::idx_t column;  // of the stream, which holds the answers
+  };
+  // A filter (not one on a rank) with served calls, or plain projections of such a filter.
+  static bool IsServedFilter(const duckdb::LogicalOperator& node);
+  // Refuses served calls where nobody would ask for them.
+  static Status CheckServedCalls(const duckdb::LogicalOperator& node);
+  // Puts columns in the place of all served calls in `expressions`: those of `answered`, and new
+  // ones at the stream's end, which are added to it. Null: nothing is known, nor to be noted.
+  Result<Stream> AskServed(Stream stream, Expressions& expressions,
+                           std::vector<Answered>* answered = nullptr);
+  Result<Stream> AnswerOf(Stream stream, const duckdb::Expression& call);
+  // Such a node. `answered` not null: the filter's answers stay, as columns at the end.
+  Result<Stream> FilterServed(const duckdb::LogicalOperator& node, std::vector<Answered>* answered);
   // job_plan_versions.cc: of event time, over a table or view whose rows have versions.
   struct Versions {
     Stream stream;     // the visible columns, then some that are only needed here

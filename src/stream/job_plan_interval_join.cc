@@ -29,9 +29,10 @@ struct HalfBound {
 
 std::optional<HalfBound> AsHalfBound(const JoinCondition& condition,
                                      const std::vector<StreamColumn>& left_columns,
-                                     const std::vector<StreamColumn>& right_columns) {
-  auto left = AsShiftedColumn(*condition.left);
-  auto right = AsShiftedColumn(*condition.right);
+                                     const std::vector<StreamColumn>& right_columns,
+                                     duckdb::ClientContext& context) {
+  auto left = AsShiftedColumn(*condition.left, context);
+  auto right = AsShiftedColumn(*condition.right, context);
   if (!left || !right) return std::nullopt;
   if (!left_columns[left->column].frontier.known()) return std::nullopt;
   if (!right_columns[right->column].frontier.known()) return std::nullopt;
@@ -89,7 +90,7 @@ std::optional<JobPlanBuilder::TimeBound> JobPlanBuilder::BoundInTime(const JoinS
   for (bool equality : {false, true}) {
     for (const JoinCondition& condition : shape.conditions) {
       if ((condition.comparison == ExpressionType::COMPARE_EQUAL) != equality) continue;
-      auto bound = AsHalfBound(condition, left.columns, right.columns);
+      auto bound = AsHalfBound(condition, left.columns, right.columns, context_);
       if (!bound || (equality && time && time->lower_us && time->upper_us &&
                      left.columns[bound->left].window != WindowRole::kEnd)) {
         continue;

@@ -181,6 +181,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::LookupJoinOf(JoinShape shape, Str
           duckdb::BoundCastExpression::AddCastToType(context_, std::move(value), key.type, true);
     }
     use.keys.push_back(column);
+    plan.key_names.push_back(key.name);
     key_values.push_back(std::move(value));
     return true;
   };

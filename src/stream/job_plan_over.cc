@@ -31,7 +31,8 @@ struct OverFrame {
 };
 
 // The frame of an aggregate or FIRST_VALUE, LAST_VALUE; nothing when it is one that updates.
-std::optional<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column) {
+std::optional<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time_column,
+                                 duckdb::ClientContext& context) {
   OverFrame frame;
   if (window.exclude_clause != duckdb::WindowExcludeMode::NO_OTHER) return std::nullopt;
   bool rows = window.end == Boundary::CURRENT_ROW_ROWS;
@@ -55,7 +56,7 @@ std::optional<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time
     }
     case Boundary::EXPR_PRECEDING_RANGE: {
       // DuckDB turns it into the frame's first time: the ordering column less the distance.
-      auto shifted = AsShiftedColumn(*window.start_expr);
+      auto shifted = AsShiftedColumn(*window.start_expr, context);
       if (!shifted || shifted->column != time_column || shifted->shift_us > 0) {
         return std::nullopt;
       }
@@ -71,7 +72,7 @@ std::optional<OverFrame> FrameOf(const BoundWindowExpression& window, idx_t time
 // Frame and kind of result of one window function. LAG is the first of the last rows; ROW_NUMBER
 // and RANK count the rows so far.
 std::optional<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_column,
-                                OverPlan::Call& call) {
+                                duckdb::ClientContext& context, OverPlan::Call& call) {
   OverFrame frame;
   call.type = window.return_type;
   call.text = window.ToString();
@@ -79,7 +80,7 @@ std::optional<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_
   switch (window.GetExpressionType()) {
     case ExpressionType::WINDOW_AGGREGATE:
       call.result = OverPlan::Result::kAggregate;
-      return FrameOf(window, time_column);
+      return FrameOf(window, time_column, context);
     case ExpressionType::WINDOW_ROW_NUMBER:
       call.result = OverPlan::Result::kRowNumber;
       frame.peers_together = false;
@@ -89,10 +90,10 @@ std::optional<OverFrame> CallOf(const BoundWindowExpression& window, idx_t time_
       return frame;
     case ExpressionType::WINDOW_FIRST_VALUE:
       call.result = OverPlan::Result::kFirstValue;
-      return FrameOf(window, time_column);
+      return FrameOf(window, time_column, context);
     case ExpressionType::WINDOW_LAST_VALUE:
       call.result = OverPlan::Result::kLastValue;
-      return FrameOf(window, time_column);
+      return FrameOf(window, time_column, context);
     case ExpressionType::WINDOW_LAG: {
       auto distance = window.offset_expr ? ConstantInt(*window.offset_expr) : 1;
       if (!distance || *distance < 0) return std::nullopt;
@@ -129,7 +130,7 @@ bool JobPlanBuilder::RunsInTime(const Stream& stream, const BoundWindowExpressio
   return CallOf(window,
                 column ? order.Cast<BoundReferenceExpression>().index
                        : duckdb::DConstants::INVALID_INDEX,
-                call)
+                context_, call)
       .has_value();
 }
 
@@ -154,7 +155,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitWindow(const LogicalOperator
       if (done[i] || !window.KeysAreCompatible(other)) continue;
       if (in_time) {
         OverPlan::Call call;
-        auto frame = CallOf(other, plan.time, call);
+        auto frame = CallOf(other, plan.time, context_, call);
         if (!frame || (shared && *shared != *frame)) continue;
         shared = *frame;
         plan.calls.push_back(std::move(call));

@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "stream/job_plan_builder.h"
+#include "stream/keep_first.h"
 #include "stream/top_n.h"
 
 namespace millrace::stream {
@@ -204,6 +205,12 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
     }
     if (plan.pane < 0 || column.window == WindowRole::kEnd) plan.pane = static_cast<int>(key);
   }
+  // Who comes first in the order of processing stays first.
+  const bool first_wins = plan.rank == TopNPlan::Rank::kRowNumber && plan.first == 1 &&
+                          plan.last == 1 && orders.size() == 1 && !plan.input_retracts &&
+                          plan.pane < 0 && orders[0]->type != duckdb::OrderType::DESCENDING &&
+                          stream.columns[plan.order_columns[0]].frontier.uses_clock();
+  if (first_wins) return AddKeepFirst(std::move(stream), plan, input_columns);
   // Keep the last row by event time: Flink's deduplication.
   plan.last_wins = plan.rank == TopNPlan::Rank::kRowNumber && plan.first == 1 && plan.last == 1 &&
                    orders.size() == 1 && orders[0]->type == duckdb::OrderType::DESCENDING &&
@@ -238,6 +245,33 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
   for (idx_t c = 0; c < input_columns; c++) kept.push_back(c);
   if (shows_rank) kept.push_back(result.columns.size() - 1);
   return KeepColumns(std::move(result), kept);
+}
+
+JobPlanBuilder::Stream JobPlanBuilder::AddKeepFirst(Stream input, const TopNPlan& top,
+                                                    idx_t input_columns) {
+  KeepFirstPlan plan;
+  plan.types = top.types;
+  plan.keys = top.keys;
+  plan.names = top.names;
+  plan.shows_rank = top.shows_rank;
+  plan.ttl_us = options_.state_ttl_us;
+  Stream result;
+  result.columns = input.columns;
+  duckdb::vector<idx_t> kept;
+  for (idx_t c = 0; c < input_columns; c++) kept.push_back(c);
+  if (plan.shows_rank) {
+    StreamColumn rank;
+    rank.type = duckdb::LogicalType::BIGINT;
+    rank.name = "rank";
+    kept.push_back(result.columns.size());
+    result.columns.push_back(rank);
+  }
+  if (plan.ttl_us == 0) result.unique = plan.keys;
+  Stream stream = Partition(std::move(input), plan.keys);
+  auto* made = Add<KeepFirst>(std::move(plan));
+  stream.from->emitter().Add(made, 0);
+  result.from = made;
+  return kept.size() == result.columns.size() ? result : KeepColumns(std::move(result), kept);
 }
 
 Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitLimit(const LogicalOperator& node) {

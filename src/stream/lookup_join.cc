@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/strings.h"
 #include "base/units.h"
 #include "duck/functions.h"
 #include "stream/asker.h"
@@ -55,15 +56,16 @@ LookupJoin::LookupJoin(uint32_t id, LookupJoinPlan plan)
       key_codec_(Pick(plan_.input_types, plan_.keys)),
       answer_codec_(plan_.answer_types),
       answer_columns_(FirstColumns(plan_.answer_types.size())),
-      cache_(plan_.cache) {}
+      cache_(plan_.cache) {
+  if (plan_.what.empty()) plan_.what = fmt::format("lookup in \"{}\"", plan_.table);
+}
 LookupJoin::~LookupJoin() = default;
 
 Status LookupJoin::Open(const OperatorContext& context, const state::StateReader& state) {
   context_ = context;
   MR_CHECK(context.asker != nullptr, "a job with lookups has who asks for it");
   if (!plan_.residual.empty()) {
-    residual_ = std::make_unique<duckdb::ExpressionExecutor>(*context.client);
-    for (auto& e : plan_.residual) residual_->AddExpression(*e);
+    residual_ = std::make_unique<JoinConditions>(plan_.residual, context, "lookup");
   }
   duckdb::vector<duckdb::LogicalType> types(
       plan_.input_types.begin(),
@@ -147,8 +149,9 @@ void LookupJoin::CollectKeys() {
     key_codec_.Bind(waiting.rows, plan_.keys);
     for (uint32_t row = 0; row < waiting.rows.size(); row++) {
       const std::string_view key = key_codec_.Encode(row);
-      waiting.known[row] =
-          HasNoNull(key, plan_.keys.size()) ? epoch_keys_.FindOrAdd(key).slot : kNoKey;
+      waiting.known[row] = plan_.ask_nulls || HasNoNull(key, plan_.keys.size())
+                               ? epoch_keys_.FindOrAdd(key).slot
+                               : kNoKey;
     }
   }
 }
@@ -228,17 +231,17 @@ void LookupJoin::Join(Waiting& waiting) {
       stats_.rows_failed++;
       gone[row] = 1;
       Bury(waiting, row, model::RowErrorKind::kMalformed,
-           fmt::format("lookup in \"{}\": {}", plan_.table, known_[k].bad));
+           fmt::format("{}: {}", plan_.what, known_[k].bad));
     } else if ((k == kNoKey || known_[k].count == 0) && plan_.bury_missing) {
       stats_.rows_failed++;
       gone[row] = 1;
       Bury(waiting, row, model::RowErrorKind::kConstraint,
-           fmt::format("lookup in \"{}\": there is no row for the key", plan_.table));
+           fmt::format("{}: there is no row for the key {}", plan_.what, KeyText(waiting, row)));
     } else if (k != kNoKey) {
       for (uint32_t i = 0; i < known_[k].count; i++) pairs.push_back({row, known_[k].first + i});
     }
   }
-  if (residual_ && !pairs.empty()) KeepTruePairs(waiting, pairs);
+  if (residual_ && !pairs.empty()) KeepTruePairs(waiting, pairs, gone);
   if (plan_.left) {
     std::vector<Pair> all;
     size_t next = 0;
@@ -246,6 +249,7 @@ void LookupJoin::Join(Waiting& waiting) {
       const size_t first = next;
       for (; next < pairs.size() && pairs[next].row == row; next++) all.push_back(pairs[next]);
       if (next == first && !gone[row]) all.push_back({row, null_answer_});
+      stats_.rows_taken += gone[row] ? 0 : 1;
     }
     pairs = std::move(all);
   } else {
@@ -253,6 +257,7 @@ void LookupJoin::Join(Waiting& waiting) {
     for (size_t i = 0; i < pairs.size(); i++) matched += i == 0 || pairs[i].row != pairs[i - 1].row;
     const auto buried = static_cast<size_t>(std::count(gone.begin(), gone.end(), 1));
     stats_.rows_filtered += static_cast<int64_t>(waiting.rows.size() - matched - buried);
+    stats_.rows_taken += static_cast<int64_t>(matched);
   }
   EmitPairs(waiting, pairs);
 }
@@ -271,69 +276,27 @@ void LookupJoin::FillPairs(Waiting& waiting, const Pair* pairs, idx_t count, Dat
   out.SetCardinality(count);
 }
 
-void LookupJoin::KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs) {
+// A row whose pairs fail, all but those that do not hold, is in the dead letters with them: `gone`.
+void LookupJoin::KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs,
+                               std::vector<uint8_t>& gone) {
+  using Outcome = JoinConditions::Outcome;
+  const int64_t failed_before = stats_.rows_failed;
+  const auto gone_before = std::count(gone.begin(), gone.end(), 1);
   std::vector<Pair> kept;
   for (size_t first = 0; first < pairs.size(); first += STANDARD_VECTOR_SIZE) {
     const idx_t count = std::min<size_t>(pairs.size() - first, STANDARD_VECTOR_SIZE);
     FillPairs(waiting, &pairs[first], count, output_);
-    std::vector<Pair> block(pairs.begin() + static_cast<std::ptrdiff_t>(first),
-                            pairs.begin() + static_cast<std::ptrdiff_t>(first + count));
-    std::vector<uint8_t> is_true(count, 1);
-    try {
-      for (idx_t e = 0; e < plan_.residual.size(); e++) {
-        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-        residual_->SetChunk(&output_);
-        residual_->ExecuteExpression(e, condition);
-        duckdb::UnifiedVectorFormat format;
-        condition.ToUnifiedFormat(count, format);
-        const bool* values = reinterpret_cast<const bool*>(format.data);
-        for (idx_t i = 0; i < count; i++) {
-          const idx_t at = format.sel->get_index(i);
-          is_true[i] &= format.validity.RowIsValid(at) && values[at];
-        }
-      }
-      idx_t i = 0;
-      std::erase_if(block, [&](const Pair&) { return !is_true[i++]; });
-    } catch (const std::exception&) {
-      KeepTruePairsOneByOne(output_, block);
-    }
-    kept.insert(kept.end(), block.begin(), block.end());
-  }
-  pairs = std::move(kept);
-}
-
-// Where a condition fails on a pair, that pair alone is put away.
-void LookupJoin::KeepTruePairsOneByOne(DataChunk& chunk, std::vector<Pair>& pairs) {
-  DataChunk single;
-  single.InitializeEmpty(chunk.GetTypes());
-  std::vector<Pair> kept;
-  for (idx_t i = 0; i < pairs.size(); i++) {
-    duckdb::SelectionVector selection(1);
-    selection.set_index(0, i);
-    for (idx_t c = 0; c < chunk.ColumnCount(); c++)
-      single.data[c].Slice(chunk.data[c], selection, 1);
-    single.SetCardinality(1);
-    try {
-      bool all = true;
-      for (idx_t e = 0; e < plan_.residual.size() && all; e++) {
-        duckdb::Vector condition(duckdb::LogicalType::BOOLEAN);
-        residual_->SetChunk(&single);
-        residual_->ExecuteExpression(e, condition);
-        const duckdb::Value value = condition.GetValue(0);
-        all = !value.IsNull() && value.GetValue<bool>();
-      }
-      if (all) kept.push_back(pairs[i]);
-    } catch (const std::exception& e) {
-      stats_.rows_failed++;
-      model::DeadLetter letter;
-      letter.stage = "lookup";
-      letter.job = context_.job;
-      letter.kind = model::RowErrorKind::kType;
-      letter.reason = duckdb::ErrorData(e).RawMessage();
-      letter.payload = RowText(single, 0);
-      context_.dead_letters->Add(std::move(letter));
+    const std::vector<Outcome>& outcomes = residual_->Check(output_, stats_.rows_failed);
+    for (idx_t i = 0; i < count; i++) {
+      const Pair& pair = pairs[first + i];
+      if (outcomes[i] == Outcome::kTrue) kept.push_back(pair);
+      if (outcomes[i] == Outcome::kFailed) gone[pair.row] = 1;
     }
   }
+  for (const Pair& pair : kept) gone[pair.row] = 0;
+  // Of the pairs that failed one stands for each row that is gone; the others' rows were joined.
+  stats_.rows_failed_taken += stats_.rows_failed - failed_before -
+                              (std::count(gone.begin(), gone.end(), 1) - gone_before);
   pairs = std::move(kept);
 }
 
@@ -356,6 +319,20 @@ void LookupJoin::EmitPairs(Waiting& waiting, const std::vector<Pair>& pairs) {
   }
 }
 
+std::string LookupJoin::KeyText(const Waiting& waiting, uint32_t row) const {
+  constexpr size_t kShownBytes = 200;
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < plan_.keys.size(); i++) {
+    const std::string value = waiting.rows.GetValue(plan_.keys[i], row).ToSQLString();
+    parts.push_back(i < plan_.key_names.size() ? plan_.key_names[i] + " = " + value : value);
+  }
+  std::string text = millrace::Join(parts, ", ");
+  if (text.size() <= kShownBytes) return text;
+  size_t end = kShownBytes;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) end--;  // whole characters
+  return text.substr(0, end) + "…";
+}
+
 void LookupJoin::Bury(Waiting& waiting, uint32_t row, model::RowErrorKind kind,
                       std::string reason) {
   model::DeadLetter letter;
@@ -375,7 +352,9 @@ OperatorDescription LookupJoin::Describe() const {
   OperatorDescription description;
   description.name = "LookupJoin";
   description.detail =
-      fmt::format("{} \"{}\" on {}", plan_.left ? "left, in" : "in", plan_.table, plan_.on);
+      plan_.what.starts_with("function")
+          ? fmt::format("{} of {}", plan_.what, plan_.on)
+          : fmt::format("{} \"{}\" on {}", plan_.left ? "left, in" : "in", plan_.table, plan_.on);
   if (plan_.bury_missing) description.detail += "; rows without partner are dead letters";
   description.changelog = "append";
   if (!plan_.cache.on) {

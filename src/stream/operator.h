@@ -76,11 +76,20 @@ struct OperatorDescription {
   std::string freed_by;   // "watermark of event_time"; empty: nothing to free
 };
 
+// Every row that comes in is accounted for (job/ledger.h holds it to that, after each epoch):
+//   in + added - merged = taken + filtered + unchanged + (late - late_taken)
+//                         + (failed - failed_taken)
 struct OperatorStats {
   int64_t rows_in = 0;
+  int64_t rows_taken = 0;   // into the state, or joined; see Operator::Forwards
+  int64_t rows_added = 0;   // by an unnest, beside the one that a row is anyway
+  int64_t rows_merged = 0;  // equal rows for which another one stands, with its weight
   int64_t rows_late = 0;
+  int64_t rows_late_taken = 0;  // of the late ones: they still count for what is open
   int64_t rows_filtered = 0;
-  int64_t rows_failed = 0;  // an expression failed on them; in the dead letters
+  int64_t rows_unchanged = 0;     // said nothing new, or are not among those that are kept
+  int64_t rows_failed = 0;        // an expression failed on them; in the dead letters
+  int64_t rows_failed_taken = 0;  // of the failed ones: made of rows that had been taken
   int64_t state_rows = 0;
   int64_t state_bytes = 0;
 };
@@ -96,10 +105,14 @@ class Operator {
   virtual void OnEpochEnd() {}
   virtual void Snapshot(state::StateWriter& writer) { (void)writer; }
   virtual OperatorDescription Describe() const = 0;
+  // True: each row leaves in the epoch it came in, so what it emitted is what it took, and
+  // rows_taken is not counted.
+  virtual bool Forwards() const { return false; }
 
   // Position in the plan, in topological order; the prefix of the operator's state.
   uint32_t id() const { return id_; }
   Emitter& emitter() { return emitter_; }
+  const Emitter& emitter() const { return emitter_; }
   const OperatorStats& stats() const { return stats_; }
 
  protected:

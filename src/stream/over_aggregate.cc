@@ -131,6 +131,7 @@ void OverAggregate::Process(int port, const Batch& batch) {
     record_.append(row_codec_.Encode(row));
     waiting_.push_back({header.time, header.arrival, slot, rows_.Add(record_)});
     std::push_heap(waiting_.begin(), waiting_.end(), std::greater<>());
+    stats_.rows_taken++;
   }
 }
 

@@ -147,12 +147,14 @@ void RegularJoin::Process(int port, const Batch& batch) {
         stats_.rows_filtered++;
       } else {
         AddAlone(port, bytes, false, weight);
+        stats_.rows_taken++;
       }
       continue;
     }
     const uint32_t key = keys_.FindOrAdd(side.key_codec.Encode(row)).slot;
     auto [own, added] = side.rows.FindOrAdd(key, bytes);
     side.rows.AddWeight(own, weight);
+    stats_.rows_taken++;
     if (side.looks_back) Touch(port, own);
     if (plan_.ttl_us > 0 && side.rows[own].written_us != now_us) {
       side.rows[own].written_us = now_us;
@@ -252,6 +254,7 @@ void RegularJoin::CheckResidualOneByOne(DataChunk& pairs) {
       if (all) kept_.push_back(pair);
     } catch (const std::exception& e) {
       stats_.rows_failed++;
+      stats_.rows_failed_taken++;
       model::DeadLetter letter;
       letter.stage = "join";
       letter.job = context_.job;

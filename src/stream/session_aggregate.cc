@@ -118,6 +118,7 @@ void SessionAggregate::Process(int port, const Batch& batch) {
     }
     if (session == kNone) session = NewSession(slot, time);
     AddRow(session, time, row_codec_.Encode(row));
+    stats_.rows_taken++;
   }
 }
 

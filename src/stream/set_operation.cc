@@ -47,6 +47,7 @@ void SetOperation::Process(int port, const Batch& batch) {
     if (!copies.touched) touched_.push_back(slot);
     if (!copies.changed) changed_.push_back(slot);
     copies.touched = copies.changed = true;
+    stats_.rows_taken++;
   }
 }
 

@@ -147,6 +147,7 @@ void TemporalJoin::ProcessLeft(const Batch& batch) {
     const std::string key(never_matches ? std::string_view() : side.key_codec.Encode(row));
     record_ = Record(time, next_arrival_, key, side.row_codec.Encode(row));
     waiting_[{time, next_arrival_++}] = side.rows.Add(record_);
+    stats_.rows_taken++;
   }
 }
 
@@ -168,7 +169,10 @@ void TemporalJoin::ProcessRight(const Batch& batch) {
     const model::EventTime reached = side.late.ClosedFor(mark);
     model::EventTime time = 0;
     if (times.IsNull(row)) {
-      if (!is_there) continue;
+      if (!is_there) {  // nothing to take away
+        stats_.rows_unchanged++;
+        continue;
+      }
       time = std::max(newest->time, reached);
     } else {
       time = times[row];
@@ -177,8 +181,10 @@ void TemporalJoin::ProcessRight(const Batch& batch) {
       stats_.rows_late++;
       // A removal may be freed already: it counts as far as it cannot be.
       if (newest && newest->time > (is_there ? time : reached)) continue;
+      stats_.rows_late_taken++;
       time = reached;
     }
+    stats_.rows_taken++;
     AddVersion(key, time, there, side.row_codec.Encode(row));
   }
 }
@@ -295,6 +301,7 @@ std::vector<uint8_t> TemporalJoin::CheckResidualOneByOne() {
       matched_[row] = matched[0];
     } catch (const std::exception& e) {
       stats_.rows_failed++;
+      stats_.rows_failed_taken++;
       failed[row] = 1;
       model::DeadLetter letter;
       letter.stage = "join";

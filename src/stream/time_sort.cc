@@ -108,6 +108,7 @@ void TimeSort::Process(int port, const Batch& batch) {
     waiting_.push_back({header.time, header.arrival, rows_.Add(record)});
     std::push_heap(waiting_.begin(), waiting_.end(),
                    [&](const Waiting& a, const Waiting& b) { return Behind(a, b); });
+    stats_.rows_taken++;
   }
 }
 

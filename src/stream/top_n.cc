@@ -155,9 +155,15 @@ void TopN::Process(int port, const Batch& batch) {
     int32_t weight = batch.weights ? batch.weights[row] : 1;
     if (!plan_.input_retracts) {
       if (added && windowed_) panes_[panes[row]].push_back(slot);
-      if (!IsHopeless(partitions_[slot], row)) Insert(slot, row);
+      if (IsHopeless(partitions_[slot], row)) {
+        stats_.rows_unchanged++;
+        continue;
+      }
+      Insert(slot, row);
+      stats_.rows_taken++;
       continue;
     }
+    stats_.rows_taken++;
     for (; weight > 0; weight--) Insert(slot, row);
     if (weight == 0) continue;
     // Taken away at the end of the epoch: its arrival may come after its removal.
@@ -357,6 +363,7 @@ void TopN::BuryUnknown(std::string_view record) {
   row_codec_.Decode(RowOf(record), row, row_columns_, 0);
   row.SetCardinality(1);
   stats_.rows_failed++;
+  stats_.rows_failed_taken++;
   context_.dead_letters->Add(UnknownRow("top-n", context_.job, row));
 }
 

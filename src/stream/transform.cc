@@ -174,11 +174,13 @@ void Transform::Process(int port, const Batch& batch) {
   batch_ = &batch;
   map_rows_ = batch.weights != nullptr || !batch.late.empty();
   outputs_used_ = 0;
+  const OperatorStats before = stats_;
   try {
     Run(0, *batch.rows, {});
   } catch (const std::bad_alloc&) {
     throw;  // not the row's fault
   } catch (const std::exception&) {
+    stats_ = before;  // what the steps before the failing one counted, they count again
     RunRowByRow(batch);
     return;
   }
@@ -285,8 +287,11 @@ void Transform::RunUnnest(size_t index, DataChunk& in, const Rows& rows) {
     const idx_t row = merge ? step.equal->first()[i] : i;
     idx_t length = 0;
     for (size_t e = 0; e < formats.size(); e++) length = std::max(length, entry_of(e, row).length);
+    const int64_t stands_for = merge ? merged.counts[i] : counted ? rows.counts[row] : 1;
     if (length == 0) {
-      stats_.rows_filtered += merge ? merged.counts[i] : counted ? rows.counts[row] : 1;
+      stats_.rows_filtered += stands_for;
+    } else {
+      stats_.rows_added += static_cast<int64_t>(length - 1) * stands_for;
     }
     for (idx_t k = 0; k < length; k++) {
       source.set_index(filled, row);
@@ -339,6 +344,7 @@ void Transform::EmitCollected(const Batch& batch) {
         out.weights = weights.data();
       } else if (!output.origin.counts.empty()) {
         out.weights = output.origin.counts.data();
+        stats_.rows_merged += output.origin.Total(0) - static_cast<int64_t>(from.size());
       }
       size_t candidate = 0;
       for (uint32_t row = 0; row < from.size() && !batch.late.empty(); row++) {
@@ -366,11 +372,13 @@ void Transform::RunRowByRow(const Batch& batch) {
     single.SetCardinality(1);
     single.Flatten();
     outputs_used_ = 0;
+    const OperatorStats before = stats_;
     try {
       Run(0, single, {});
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& e) {
+      stats_ = before;
       BuryRow(batch, row, duckdb::ErrorData(e).RawMessage());
       continue;
     }

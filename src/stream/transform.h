@@ -37,6 +37,7 @@ class Transform : public Operator {
   Status Open(const OperatorContext& context, const state::StateReader& state) override;
   void Process(int port, const Batch& batch) override;
   OperatorDescription Describe() const override;
+  bool Forwards() const override { return true; }
 
  private:
   struct Step;

@@ -168,6 +168,7 @@ void UpdatingOver::Process(int port, const Batch& batch) {
       next_arrival_++;
       partition.changes.push_back({{PrefixOf(SortKeyOf(record_)), rows_.Add(record_)}, weight > 0});
     }
+    stats_.rows_taken++;
   }
 }
 
@@ -586,6 +587,7 @@ void UpdatingOver::BuryUnknown(std::string_view record) {
   row_codec_.Decode(RowOf(record), row, all_columns_, 0);
   row.SetCardinality(1);
   stats_.rows_failed++;
+  stats_.rows_failed_taken++;
   context_.dead_letters->Add(UnknownRow("over", context_.job, row));
 }
 

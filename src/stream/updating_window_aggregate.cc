@@ -149,6 +149,7 @@ void UpdatingWindowAggregate::ProcessRows(const Batch& batch, int64_t value,
     weights.push_back(batch.weights[rows[i]]);
   if (batch.weights) input.weights = weights.data();
   pane.groups.Update(input);
+  stats_.rows_taken += static_cast<int64_t>(rows.size());
 }
 
 // Remembers what the groups show, before they change.

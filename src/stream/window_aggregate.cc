@@ -87,6 +87,7 @@ void WindowAggregate::ProcessRows(const Batch& batch, int64_t pane_value,
     input.weights = weights_.data();
   }
   pane.groups.Update(input);
+  stats_.rows_taken += static_cast<int64_t>(rows.size());
 }
 
 void WindowAggregate::OnWatermark(const Frontiers& frontiers) {

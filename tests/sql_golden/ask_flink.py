@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Asks a running Flink for the answers in flink_functions.txt, and writes them into that file.
+"""Asks a running Flink for the answers in flink_functions.txt and flink_time_zone.txt, and writes
+them into these files.
 
   scripts/flink-up.sh build/flink                     # prints the addresses
   tests/sql_golden/ask_flink.py [--all] [GATEWAY]     # host:port, default 127.0.0.1:8083
@@ -15,7 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
-FILE = pathlib.Path(__file__).with_name("flink_functions.txt")
+FILES = [pathlib.Path(__file__).with_name(name + ".txt")
+         for name in ("flink_functions", "flink_time_zone")]
 SETTINGS = {"execution.runtime-mode": "batch", "parallelism.default": "1",
             "table.local-time-zone": "UTC", "restart-strategy.type": "none"}
 
@@ -68,7 +70,12 @@ def main():
     arguments = sys.argv[1:]
     again = "--all" in arguments
     gateway = Gateway(next((a for a in arguments if a != "--all"), "127.0.0.1:8083"))
-    relation, pending, lines = "", [], FILE.read_text().split("\n")
+    for file in FILES:
+        ask_file(gateway, file, again)
+
+
+def ask_file(gateway, file, again):
+    relation, pending, lines = "", [], file.read_text().split("\n")
 
     def answer():
         for begin in range(0, len(pending), 20):
@@ -83,10 +90,13 @@ def main():
             if line.startswith("#from "):
                 answer()
                 relation = "FROM " + line[6:]
+            elif line.startswith("#zone "):
+                answer()
+                gateway.rows(f"SET 'table.local-time-zone' = '{line[6:]}'")
         elif line and (again or " ==> " not in line):
             pending.append(i)
     answer()
-    FILE.write_text("\n".join(lines))
+    file.write_text("\n".join(lines))
 
 
 main()

@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { Job, Pipeline, state } from "./fake_pipeline.mjs";
+import { Lineage } from "./fake_lineage.mjs";
 import { Boards, Data } from "./fake_dashboards.mjs";
 import { ActOnDeadLetters, Ask, DeadLetters, Records, Topics } from "./fake_data.mjs";
 
@@ -63,6 +64,8 @@ const server = createServer(async (request, response) => {
       );
     return Json(part === "data" ? Data(board, Object.fromEntries(url.searchParams)) : board);
   }
+  if (kind === "lineage")
+    return Json(state.is_empty ? { nodes: [], links: [], edges: [], jobs: [] } : Lineage());
   if (kind === "topics") {
     const topics = state.is_empty ? [] : Topics();
     if (!name) return Json(topics);

@@ -14,6 +14,7 @@ import { NotFound } from "./components/empty.js";
 import { PipelinePage } from "./pipeline/page.js";
 import { DashboardsPage } from "./dashboards/page.js";
 import { TopicsPage } from "./topics/page.js";
+import { LineagePage } from "./lineage/page.js";
 import { SqlPage } from "./sql/page.js";
 import { DeadLettersPage } from "./dead_letters/page.js";
 
@@ -21,6 +22,7 @@ const kPageComponents = {
   "/pipeline": PipelinePage,
   "/dashboards": DashboardsPage,
   "/topics": TopicsPage,
+  "/lineage": LineagePage,
   "/sql": SqlPage,
   "/dead-letters": DeadLettersPage,
 };

@@ -150,7 +150,7 @@ export const kMockChecks = [
     async ({ browser, url }) => {
       await Turn(url, "empty?on=1");
       try {
-        for (const path of ["/", "/dashboards", "/topics", "/dead-letters"]) {
+        for (const path of ["/", "/dashboards", "/topics", "/lineage", "/dead-letters"]) {
           await browser.With(path, {}, async (page) => {
             await page.waitForSelector(".empty pre");
             await page.waitForSelector(".status-live");

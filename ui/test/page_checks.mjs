@@ -16,6 +16,7 @@ const kPages = [
   ["pipeline", "/", ".stage"],
   ["dashboard", "/dashboards", ".chart"],
   ["topics", "/topics", "table.data"],
+  ["lineage", "/lineage", ".lineage-box"],
   ["sql", "/sql", "textarea"],
   ["dead-letters", "/dead-letters", "table.data, .empty"],
 ];
@@ -132,6 +133,25 @@ export const kPageChecks = [
         await page.waitForSelector(".filter.set");
         await page.goBack();
         await page.waitForSelector(".filter.set", { state: "detached" });
+      }),
+  ],
+  [
+    "a click on a column shows its ways; the URL holds it; back undoes it",
+    ({ browser }) =>
+      browser.With("/lineage", {}, async (page) => {
+        await Ready(page, ".lineage-box");
+        // The last one: of what stands at the end of the flow.
+        await page.locator(".lineage-column").last().click();
+        await page.waitForSelector(".way");
+        Expect(new URL(page.url()).searchParams.has("column"), "the URL does not hold the column");
+        const lit = await page.locator(".lineage-column.on").count();
+        Expect(lit > 1, `${lit} columns are lit`);
+        Expect((await page.locator(".lineage-steps tbody tr").count()) > 0, "no steps in words");
+        await browser.Shot(page, "lineage-ways-1440-light");
+        await CheckNoSidewaysScroll(page);
+        await CheckAccessible(page);
+        await page.goBack();
+        await page.waitForSelector(".way", { state: "detached" });
       }),
   ],
   [

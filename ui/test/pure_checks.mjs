@@ -1,6 +1,8 @@
 // The functions without a page: formatting and the shaping of rows into series.
 import assert from "node:assert/strict";
 import { Bytes, Cell, Count, Duration, Rate, Time, WithUnit } from "../src/lib/format.js";
+import { Lineage } from "../dev/fake_lineage.mjs";
+import { WaysOf } from "../src/lineage/ways.js";
 import { Categories, NumberOf, Stack, Steps, TimeSeries } from "../src/dashboards/series.js";
 
 const Plain = (text) => text.replaceAll("\u00a0", " ");
@@ -214,6 +216,31 @@ export const kPureChecks = [
         ),
         { value: 20, previous: 10, history: null },
       );
+    },
+  ],
+  [
+    "lineage: the ways of a column, of a table, of a job",
+    () => {
+      const Places = (node, column) =>
+        [...WaysOf(Lineage(), node, column).places].filter((key) => !key.endsWith("\t")).sort();
+      // The filter's column decides about every row, so about this column, too.
+      assert.deepEqual(Places("table:page_view_counts", "views"), [
+        "dashboard:shop\ttop.views",
+        "table:page_view_counts\tviews",
+        "table:page_views\tuser_agent",
+        "table:page_views\tuser_id",
+        "topic:page-views\tuser_agent",
+        "topic:page-views\tuser_id",
+        "view:human_views\tpage_url",
+        "view:human_views\tuser_id",
+      ].concat(["table:page_views\tpage_url", "topic:page-views\tpage_url"]).sort());
+      assert.deepEqual(Places("topic:page-views", "event_time"), [
+        "table:page_views\tevent_time",
+        "topic:page-views\tevent_time",
+        "view:human_views\tevent_time",
+      ]);
+      assert.ok(Places("job:page_view_counts", null).includes("table:page_view_counts\tviews"));
+      assert.ok(WaysOf(Lineage(), "table:page_views", null).places.size > 8);
     },
   ],
 ];

@@ -1,6 +1,7 @@
 #include "connectors/jdbc/jdbc.h"
 
 #include "connectors/lookup.h"
+#include "connectors/rejections.h"
 
 namespace millrace::connectors::jdbc {
 
@@ -51,6 +52,7 @@ ConnectorSpec Spec() {
        .type = OptionType::kInt,
        .doc = "Accepted for Flink; one writer is enough."},
   };
+  spec.options.push_back(OnRejectOption());
   for (OptionSpec& option : LookupOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE page_view_counts (\n  window_start TIMESTAMP(3),\n  url STRING,\n  views "

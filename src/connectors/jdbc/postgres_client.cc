@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/strings.h"
+#include "model/masking.h"
 
 namespace millrace::connectors::jdbc {
 
@@ -103,7 +104,8 @@ Result<ConnectionSettings> ParseJdbcUrl(const std::string& url, const std::strin
                                         const std::string& password, int64_t connect_timeout_us) {
   constexpr std::string_view kPrefix = "jdbc:postgresql:";
   if (!url.starts_with("jdbc:")) {
-    return Status(Code::kBadOption, "option \"url\" is \"" + url + "\", which is not a JDBC url")
+    return Status(Code::kBadOption,
+                  "option \"url\" is \"" + model::MaskUrls(url) + "\", which is not a JDBC url")
         .WithHint("for example 'jdbc:postgresql://localhost:5432/metrics'");
   }
   if (!url.starts_with(kPrefix)) {
@@ -236,7 +238,8 @@ Status PostgresClient::ErrorOf(const PGresult* result) const {
   } else if (kind == "53") {
     code = Code::kResourceExhausted;
     retry = Retry::kBackoff;
-  } else if (kind == "22" || kind == "23" || kind == "P0" || kind == "44") {
+  } else if (kind == "21" || kind == "22" || kind == "23" || kind == "P0" || kind == "44" ||
+             state == "54000") {  // 54000: a value too large for its index, say
     code = Code::kInvalidArgument;
   } else if (kind == "42" || kind == "28" || kind == "25" || kind == "3D" || kind == "3F") {
     code = state == "42P01" ? Code::kUnknownTable : Code::kFailedPrecondition;

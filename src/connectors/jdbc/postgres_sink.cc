@@ -4,19 +4,28 @@
 //   INSERT INTO millrace_commits … ON CONFLICT DO UPDATE SET epoch = E WHERE epoch < E   (1)
 //   append: COPY target FROM STDIN
 //   upsert: COPY a temporary table FROM STDIN; DELETE the keys that are gone;
-//           INSERT INTO target SELECT … ON CONFLICT (key) DO UPDATE                      (2)
+//           COPY it again; INSERT INTO target SELECT … ON CONFLICT (key) DO UPDATE       (2)
 //   COMMIT
 // (1) comes first because it tells whether E is there already: after a COMMIT whose answer got
 // lost it changes no row, and the buffer is dropped. It also locks the row, so an old connection
 // of ours that the server still serves is waited for, not raced.
+//
+// When the server refuses a row, the transaction is done again with savepoints, which finds all
+// refused rows (refused_rows.h). They stand in millrace_commits beside E, so that whether a row is
+// in the target or refused is decided by the COMMIT, once.
 #include <algorithm>
+#include <duckdb/common/types/column/column_data_collection.hpp>
+#include <numeric>
+#include <unordered_map>
 
 #include "base/strings.h"
 #include "connectors/jdbc/copy_encoder.h"
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/jdbc/postgres_client.h"
 #include "connectors/jdbc/postgres_table.h"
+#include "connectors/jdbc/refused_rows.h"
 #include "connectors/net_changes.h"
+#include "connectors/rejections.h"
 
 namespace millrace::connectors::jdbc {
 
@@ -30,7 +39,9 @@ class PostgresSink : public Sink {
       : table_(table),
         client_(std::move(settings)),
         encoder_(table.options.GetString("sink.nul-characters") != "fail"),
-        target_(QuotedTarget(table.options.GetString("table-name"))) {
+        target_(QuotedTarget(table.options.GetString("table-name"))),
+        keeps_rejected_(KeepsRejected(table)),
+        rows_(duckdb::Allocator::DefaultAllocator(), table.schema.Types()) {
     for (const model::Column& column : table.schema.columns) {
       columns_.push_back(QuoteIdentifier(column.name));
     }
@@ -47,8 +58,12 @@ class PostgresSink : public Sink {
 
   Result<model::Epoch> LastCommitted() override { return committed_; }
 
+  const Rejections& Rejected() const override { return rejected_; }
+
   Status Write(const SinkBatch& batch) override {
     std::string line, key;
+    const auto first_row = static_cast<int64_t>(rows_.Count());
+    if (keeps_rejected_) rows_.Append(*batch.rows);
     for (duckdb::idx_t row = 0; row < batch.rows->size(); row++) {
       const int32_t weight = batch.weights ? (*batch.weights)[row] : 1;
       line.clear();
@@ -60,24 +75,28 @@ class PostgresSink : public Sink {
                                             "\" of table \"" + table_.name + "\"");
         }
       }
+      const int64_t row_id = first_row + static_cast<int64_t>(row);
       if (key_columns_.empty()) {
         if (weight < 0) return RefuseRetraction();
-        for (int32_t copy = 0; copy < weight; copy++) lines_ += line + '\n';
+        for (int32_t copy = 0; copy < weight; copy++) {
+          lines_ += line + '\n';
+          appended_.push_back({lines_.size(), row_id});
+        }
         continue;
       }
       key.clear();
+      std::optional<size_t> null_column;
       for (size_t c : key_columns_) {
         const duckdb::Value value = batch.rows->GetValue(c, row);
-        if (value.IsNull()) {
-          return Status(Code::kInvalidArgument, "column \"" + table_.schema.columns[c].name +
-                                                    "\" of the primary key of table \"" +
-                                                    table_.name + "\" is NULL")
-              .WithDetail("row: " + line);
-        }
         MR_RETURN_IF_ERROR(encoder_.AppendValue(value, key));
         key += '\t';
+        if (value.IsNull()) null_column = c;
       }
-      changes_.Add(key, line, 0, weight);
+      if (null_column && !keeps_rejected_) {
+        return NullInKey(*null_column).WithDetail("row: " + line);
+      }
+      if (null_column) null_keys_.emplace(key, *null_column);
+      changes_.Add(key, line, row_id, weight);
     }
     return Status::Ok();
   }
@@ -85,25 +104,36 @@ class PostgresSink : public Sink {
   Status Commit(model::Epoch epoch) override {
     if (epoch > committed_) {
       if (!client_.connected()) MR_RETURN_IF_ERROR(client_.Connect());
-      Status status = Transact(epoch);
+      Status status = Transact(epoch, /*halving=*/false);
+      if (keeps_rejected_ && IsAboutRow(status)) {
+        MR_RETURN_IF_ERROR(client_.Execute("ROLLBACK").status());
+        status = Transact(epoch, /*halving=*/true);
+      }
       if (!status.ok()) {
         // Only a connection that still works needs the ROLLBACK; the others rolled back by dying.
         if (client_.connected()) client_.Execute("ROLLBACK").status().ok();
         return status;
       }
-      committed_ = epoch;
     }
     lines_.clear();
+    appended_.clear();
     changes_.Clear();
+    null_keys_.clear();
+    rows_.Reset();
     return Status::Ok();
   }
 
  private:
   Status ReadCommitted() {
-    auto rows = client_.Execute("SELECT epoch FROM millrace_commits WHERE job = $1 AND sink = $2",
-                                {table_.job, table_.name});
+    auto rows =
+        client_.Execute("SELECT epoch, rejected FROM millrace_commits WHERE job = $1 AND sink = $2",
+                        {table_.job, table_.name});
     if (!rows.ok()) return rows.status();
-    committed_ = PQntuples(rows->get()) ? std::atoll(PQgetvalue(rows->get(), 0, 0)) : 0;
+    committed_ = 0;
+    rejected_ = Rejections();
+    if (PQntuples(rows->get()) == 0) return Status::Ok();
+    MR_ASSIGN_OR_RETURN(rejected_, RejectionsFromJson(PQgetvalue(rows->get(), 0, 1)));
+    committed_ = std::atoll(PQgetvalue(rows->get(), 0, 0));
     return Status::Ok();
   }
 
@@ -114,20 +144,127 @@ class PostgresSink : public Sink {
         .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
   }
 
-  Status Transact(model::Epoch epoch) {
+  Status NullInKey(size_t column) const {
+    return Status(Code::kInvalidArgument, "column \"" + table_.schema.columns[column].name +
+                                              "\" of the primary key of table \"" + table_.name +
+                                              "\" is NULL");
+  }
+
+  // The rows that one kind of statement takes.
+  struct Rows {
+    using Apply = Status (PostgresSink::*)(const std::string& data);
+    explicit Rows(Apply by) : apply(by) {}
+
+    Apply apply;
+    std::vector<std::string_view> lines;  // of COPY
+    std::vector<int64_t> ids;             // places in rows_
+  };
+
+  // What is to be done, in order; what no server has to be asked about goes to `rejected`.
+  std::vector<Rows> Work(Rejections& rejected) {
+    if (key_columns_.empty()) {
+      Rows rows(&PostgresSink::Append);
+      size_t begin = 0;
+      for (const auto& [end, id] : appended_) {
+        rows.lines.push_back(std::string_view(lines_).substr(begin, end - begin));
+        rows.ids.push_back(id);
+        begin = end;
+      }
+      return {std::move(rows)};
+    }
+    Rows deletes(&PostgresSink::Delete), upserts(&PostgresSink::Upsert);
+    staged_.clear();
+    std::vector<std::pair<size_t, bool>> ends;
+    for (const auto& change : changes_.Final()) {
+      if (auto null = null_keys_.find(std::string(change.key)); null != null_keys_.end()) {
+        // The target cannot hold such a row, so there is none to take away.
+        if (change.upsert) Reject(change.row_id, null->second, rejected);
+        continue;
+      }
+      staged_ += change.row;
+      staged_ += '\n';
+      ends.emplace_back(staged_.size(), change.upsert);
+      (change.upsert ? upserts : deletes).ids.push_back(change.row_id);
+    }
+    size_t begin = 0;
+    for (const auto& [end, upsert] : ends) {
+      (upsert ? upserts : deletes)
+          .lines.push_back(std::string_view(staged_).substr(begin, end - begin));
+      begin = end;
+    }
+    return {std::move(deletes), std::move(upserts)};
+  }
+
+  void Reject(int64_t id, size_t null_column, Rejections& rejected) {
+    rejected.rows.push_back(
+        {RowOf(id), table_.schema.columns[null_column].name, NullInKey(null_column).message()});
+  }
+
+  std::string RowOf(int64_t id) {
+    const auto row = static_cast<duckdb::idx_t>(id);
+    duckdb::DataChunk chunk;
+    rows_.InitializeScanChunk(chunk);
+    duckdb::idx_t begin = 0;
+    for (duckdb::idx_t i = 0; i < rows_.ChunkCount(); i++, begin += chunk.size()) {
+      rows_.FetchChunk(i, chunk);
+      if (row < begin + chunk.size()) return RowAsJson(table_.schema, chunk, row - begin);
+    }
+    return "";
+  }
+
+  Status Transact(model::Epoch epoch, bool halving) {
     if (!key_columns_.empty()) MR_RETURN_IF_ERROR(CreateStage());
+    Rejections rejected;
+    const std::vector<Rows> work = Work(rejected);
+    rejected.total = rejected_.total + static_cast<int64_t>(rejected.rows.size());
+    stage_used_ = false;  // ON COMMIT DELETE ROWS
     MR_RETURN_IF_ERROR(client_.Execute("BEGIN").status());
     auto marked = client_.Execute(
-        "INSERT INTO millrace_commits AS c (job, sink, epoch) VALUES ($1, $2, $3::bigint) "
-        "ON CONFLICT (job, sink) DO UPDATE SET epoch = excluded.epoch "
-        "WHERE c.epoch < excluded.epoch",
-        {table_.job, table_.name, std::to_string(epoch)});
+        "INSERT INTO millrace_commits AS c (job, sink, epoch, rejected) VALUES ($1, $2, "
+        "$3::bigint, $4) ON CONFLICT (job, sink) DO UPDATE SET epoch = excluded.epoch, rejected = "
+        "excluded.rejected WHERE c.epoch < excluded.epoch",
+        {table_.job, table_.name, std::to_string(epoch), RejectionsToJson(rejected)});
     if (!marked.ok()) return marked.status();
-    if (std::string(PQcmdTuples(marked->get())) == "0") {
-      return client_.Execute("ROLLBACK").status();  // a commit whose answer got lost
+    if (std::string(PQcmdTuples(marked->get())) == "0") {  // a commit whose answer got lost
+      MR_RETURN_IF_ERROR(client_.Execute("ROLLBACK").status());
+      return ReadCommitted();
     }
-    MR_RETURN_IF_ERROR(key_columns_.empty() ? Append() : Upsert());
-    return client_.Execute("COMMIT").status();
+    for (const Rows& rows : work) {
+      if (rows.lines.empty()) continue;
+      MR_RETURN_IF_ERROR(halving ? ApplyHalving(rows, rejected) : ApplyAll(rows));
+    }
+    if (halving) {
+      MR_RETURN_IF_ERROR(
+          client_
+              .Execute("UPDATE millrace_commits SET rejected = $3 WHERE job = $1 AND sink = $2",
+                       {table_.job, table_.name, RejectionsToJson(rejected)})
+              .status());
+    }
+    MR_RETURN_IF_ERROR(client_.Execute("COMMIT").status());
+    committed_ = epoch;
+    rejected_ = std::move(rejected);
+    return Status::Ok();
+  }
+
+  Status ApplyAll(const Rows& rows) {
+    std::string data;
+    for (std::string_view line : rows.lines) data += line;
+    return (this->*rows.apply)(data);
+  }
+
+  Status ApplyHalving(const Rows& rows, Rejections& rejected) {
+    auto apply = [&](std::span<const size_t> chosen) {
+      std::string data;
+      for (size_t i : chosen) data += rows.lines[i];
+      return (this->*rows.apply)(data);
+    };
+    MR_ASSIGN_OR_RETURN(const std::vector<RefusedRow> refused,
+                        ApplyAllBut(client_, rows.lines.size(), apply));
+    for (const RefusedRow& row : refused) {
+      rejected.rows.push_back({RowOf(rows.ids[row.row]), row.Column(), row.Reason()});
+    }
+    rejected.total += static_cast<int64_t>(refused.size());
+    return Status::Ok();
   }
 
   // A temporary table like the target, once per connection; emptied by every commit.
@@ -137,49 +274,47 @@ class PostgresSink : public Sink {
     MR_RETURN_IF_ERROR(client_
                            .Execute("CREATE TEMPORARY TABLE millrace_stage ON COMMIT DELETE ROWS "
                                     "AS SELECT " +
-                                    Join(columns_, ", ") + ", false AS millrace_delete FROM " +
-                                    target_ + " WITH NO DATA")
+                                    Join(columns_, ", ") + " FROM " + target_ + " WITH NO DATA")
                            .status());
     client_.fresh = false;
     return Status::Ok();
   }
 
-  Status Append() {
-    if (lines_.empty()) return Status::Ok();
-    return CopyRows("COPY " + target_ + " (" + Join(columns_, ", ") + ") FROM STDIN", lines_);
+  Status Append(const std::string& data) {
+    return CopyRows("COPY " + target_ + " (" + Join(columns_, ", ") + ") FROM STDIN", data);
   }
 
-  Status Upsert() {
-    std::string data;
-    bool any_upsert = false, any_delete = false;
-    for (const auto& change : changes_.Final()) {
-      data += change.row;
-      data += change.upsert ? "\tf\n" : "\tt\n";
-      (change.upsert ? any_upsert : any_delete) = true;
+  Status Stage(const std::string& data) {
+    if (stage_used_) {
+      MR_RETURN_IF_ERROR(client_.Execute(std::string("TRUNCATE ") + kStage).status());
     }
-    if (data.empty()) return Status::Ok();
-    MR_RETURN_IF_ERROR(CopyRows(std::string("COPY ") + kStage + " FROM STDIN", data));
-    std::vector<std::string> keys, equal, assignments;
-    for (size_t c : key_columns_) {
-      keys.push_back(columns_[c]);
-      equal.push_back("t." + columns_[c] + " = s." + columns_[c]);
-    }
+    stage_used_ = true;
+    return CopyRows(std::string("COPY ") + kStage + " FROM STDIN", data);
+  }
+
+  Status Delete(const std::string& data) {
+    MR_RETURN_IF_ERROR(Stage(data));
+    std::vector<std::string> equal;
+    for (size_t c : key_columns_) equal.push_back("t." + columns_[c] + " = s." + columns_[c]);
+    return client_
+        .Execute("DELETE FROM " + target_ + " t USING " + kStage + " s WHERE " +
+                 Join(equal, " AND "))
+        .status();
+  }
+
+  Status Upsert(const std::string& data) {
+    MR_RETURN_IF_ERROR(Stage(data));
+    std::vector<std::string> keys, assignments;
+    for (size_t c : key_columns_) keys.push_back(columns_[c]);
     for (const std::string& column : columns_) {
       if (std::find(keys.begin(), keys.end(), column) == keys.end()) {
         assignments.push_back(column + " = excluded." + column);
       }
     }
-    if (any_delete) {
-      MR_RETURN_IF_ERROR(client_
-                             .Execute("DELETE FROM " + target_ + " t USING " + kStage +
-                                      " s WHERE s.millrace_delete AND " + Join(equal, " AND "))
-                             .status());
-    }
-    if (!any_upsert) return Status::Ok();
     const std::string list = Join(columns_, ", ");
     return client_
         .Execute("INSERT INTO " + target_ + " (" + list + ") SELECT " + list + " FROM " + kStage +
-                 " WHERE NOT millrace_delete ON CONFLICT (" + Join(keys, ", ") + ") DO " +
+                 " ON CONFLICT (" + Join(keys, ", ") + ") DO " +
                  (assignments.empty() ? std::string("NOTHING")
                                       : "UPDATE SET " + Join(assignments, ", ")))
         .status();
@@ -189,7 +324,9 @@ class PostgresSink : public Sink {
   Status CopyRows(const std::string& sql, const std::string& data) {
     Status status = client_.CopyIn(sql, data);
     const int64_t line = CopyErrorLine(status);
-    if (status.ok() || status.retry() != Retry::kNever || line < 1) return status;
+    if (keeps_rejected_ || status.ok() || status.retry() != Retry::kNever || line < 1) {
+      return status;
+    }
     size_t begin = 0;
     for (int64_t i = 1; i < line && begin != std::string::npos; i++) {
       begin = data.find('\n', begin);
@@ -207,11 +344,20 @@ class PostgresSink : public Sink {
   PostgresClient client_;
   const CopyEncoder encoder_;
   const std::string target_;
+  const bool keeps_rejected_;
   std::vector<std::string> columns_;  // quoted
   std::vector<size_t> key_columns_;
   model::Epoch committed_ = 0;
-  std::string lines_;   // append: the epoch's rows, ready for COPY
-  NetChanges changes_;  // upsert: the epoch's changes, rows as COPY lines
+  Rejections rejected_;
+  // Append: the epoch's rows, ready for COPY; where each ends, and its place in rows_.
+  std::string lines_;
+  std::vector<std::pair<size_t, int64_t>> appended_;
+  // Upsert: the epoch's changes, rows as COPY lines; which keys hold a NULL, in which column.
+  NetChanges changes_;
+  std::unordered_map<std::string, size_t> null_keys_;
+  std::string staged_;                 // lines of the changes being committed
+  bool stage_used_ = false;            // in the open transaction
+  duckdb::ColumnDataCollection rows_;  // of the epoch, where refused ones are kept
 };
 
 }  // namespace

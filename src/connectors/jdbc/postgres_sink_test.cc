@@ -4,7 +4,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <atomic>
+#include <map>
+#include <random>
+#include <set>
 #include <thread>
 
 #include "connectors/connector_fixture.h"
@@ -204,7 +209,8 @@ TEST_F(PostgresSinkTest, UpsertsNetChanges) {
   EXPECT_EQ(Ask("SELECT k, s FROM t ORDER BY k"), "1,A;3,c;5,~");
   ASSERT_TRUE(sink->Commit(3).ok());  // nothing written
   EXPECT_EQ(Ask("SELECT job, sink, epoch FROM millrace_commits"), "job,t,3");
-  EXPECT_EQ(WriteRows(*sink, table.schema, {{Value(), Value("x"), Value()}}).code(),
+  auto strict = Table(TestSchema(), {"k"}, 0, {{"sink.on-reject", "fail"}});
+  EXPECT_EQ(WriteRows(*OpenSink(strict), table.schema, {{Value(), Value("x"), Value()}}).code(),
             Code::kInvalidArgument);
   // A second run finds the table and its key.
   sink = OpenSink(table);
@@ -277,7 +283,8 @@ TEST_F(PostgresSinkTest, RefusedRowsAreNamed) {
       "extra text)");
   for (const bool keyed : {false, true}) {
     auto table =
-        Table(TestSchema(), keyed ? std::vector<std::string>{"k"} : std::vector<std::string>{});
+        Table(TestSchema(), keyed ? std::vector<std::string>{"k"} : std::vector<std::string>{}, 0,
+              {{"sink.on-reject", "fail"}});
     auto sink = OpenSink(table);
     ASSERT_TRUE(WriteRows(*sink, table.schema, {Row(1, "ok"), Row(2, "too long")}).ok());
     Status status = sink->Commit(1);
@@ -291,6 +298,156 @@ TEST_F(PostgresSinkTest, RefusedRowsAreNamed) {
     EXPECT_EQ(status.retry(), Retry::kNever);
     EXPECT_EQ(Ask("SELECT count(*) FROM t"), "0");
   }
+}
+
+// Random rows, keyed or not; a local copy of the rules says which the server must refuse. Commits
+// are also lost on the way, and the sink is made anew between them.
+TEST_F(PostgresSinkTest, KeepsRefusedRowsWithTheirEpoch) {
+  for (const bool keyed : {false, true}) {
+    Ask("DROP TABLE IF EXISTS t, millrace_commits");
+    Ask("CREATE TABLE t (k integer PRIMARY KEY, s varchar(3), d double precision CHECK (d < 100))");
+    auto table =
+        Table(TestSchema(), keyed ? std::vector<std::string>{"k"} : std::vector<std::string>{});
+    std::mt19937 random(keyed ? 7 : 8);
+    std::map<int, std::string> expected;  // key -> s
+    int64_t refused = 0;
+    auto sink = OpenSink(table);
+    for (model::Epoch epoch = 1; epoch <= 30; epoch++) {
+      std::map<int, std::vector<Value>> last;  // one row per key: what upserts come to
+      std::vector<std::vector<Value>> rows;
+      std::multiset<std::string> bad;
+      const int count = static_cast<int>(random() % 40);
+      for (int i = 0; i < count; i++) {
+        const int k = static_cast<int>(random() % 200);
+        const char* s = random() % 5 == 0 ? "long" : random() % 4 == 0 ? nullptr : "ok";
+        const double d = random() % 6 == 0 ? 500 : 1;
+        auto row = Row(k, s, d);
+        if (random() % 15 == 0) row[0] = Value();
+        if (keyed && (last.count(k) || row[0].IsNull())) {
+          if (row[0].IsNull() && !last.count(-1)) last[-1] = row;
+          continue;
+        }
+        last[k] = row;
+        rows.push_back(row);
+        const std::string shown = s ? s : "~";
+        const bool taken = !keyed && expected.count(k);
+        if (row[0].IsNull() || shown == "long" || d > 100 || taken) {
+          bad.insert(shown);
+        } else {
+          expected[k] = shown;
+        }
+      }
+      if (keyed && last.count(-1)) {
+        rows.push_back(last[-1]);
+        bad.insert(last[-1][1].IsNull() ? "~" : last[-1][1].ToString());
+      }
+      if (rows.empty()) continue;
+      ASSERT_TRUE(WriteRows(*sink, table.schema, rows).ok());
+      Status status = sink->Commit(epoch);
+      ASSERT_TRUE(status.ok()) << status.ToString();
+      refused += static_cast<int64_t>(bad.size());
+      for (const bool again : {false, true}) {  // as remembered, then as found by the next run
+        if (again) sink = OpenSink(table);
+        EXPECT_EQ(*sink->LastCommitted(), epoch);
+        EXPECT_EQ(sink->Rejected().total, refused);
+        std::multiset<std::string> found;
+        for (const RejectedRow& row : sink->Rejected().rows) {
+          found.insert(row.row.find("\"long\"") != std::string::npos ? "long"
+                       : row.row.find("\"ok\"") != std::string::npos ? "ok"
+                                                                     : "~");
+          EXPECT_FALSE(row.reason.empty());
+        }
+        EXPECT_EQ(found, bad) << "epoch " << epoch << " keyed " << keyed;
+      }
+    }
+    std::string all;
+    for (const auto& [k, s] : expected) all += fmt::format("{}{},{}", all.empty() ? "" : ";", k, s);
+    EXPECT_EQ(Ask("SELECT k, s FROM t ORDER BY k"), all);
+    EXPECT_GT(refused, 50);
+  }
+}
+
+TEST_F(PostgresSinkTest, RefusedRowsSayWhyInTheServersWords) {
+  Ask("CREATE TABLE t (k integer PRIMARY KEY, s varchar(3) NOT NULL, d double precision CHECK (d < "
+      "100))");
+  auto table = Table(TestSchema());
+  auto sink = OpenSink(table);
+  ASSERT_TRUE(
+      WriteRows(*sink, table.schema,
+                {Row(1, "a"), Row(2, "long"), Row(1, "b"), Row(3, nullptr), Row(4, "d", 500)})
+          .ok());
+  Status status = sink->Commit(1);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  const auto& rows = sink->Rejected().rows;
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0].row, R"({"k":2,"s":"long","d":1.5})");
+  EXPECT_EQ(rows[0].column, "s");
+  EXPECT_EQ(rows[0].reason,
+            "PostgreSQL says: value too long for type character varying(3) (22001)");
+  EXPECT_EQ(rows[1].reason,
+            "PostgreSQL says: duplicate key value violates unique constraint \"t_pkey\" (23505): "
+            "Key (k)=(1) already exists.");
+  EXPECT_EQ(rows[2].column, "s");
+  EXPECT_NE(rows[3].reason.find("check constraint \"t_d_check\""), std::string::npos);
+  // The next epoch has none of its own.
+  ASSERT_TRUE(WriteRows(*sink, table.schema, {Row(7, "a")}).ok());
+  ASSERT_TRUE(sink->Commit(2).ok());
+  EXPECT_TRUE(sink->Rejected().rows.empty());
+  EXPECT_EQ(sink->Rejected().total, 4);
+  EXPECT_EQ(Ask("SELECT k FROM t ORDER BY k"), "1;7");
+}
+
+TEST_F(PostgresSinkTest, RowsThatReferToEachOtherAreNotRefusedBecauseOfOthers) {
+  Ask("CREATE TABLE t (k integer PRIMARY KEY, s varchar(3), d double precision, parent integer "
+      "REFERENCES t)");
+  model::Schema schema = TestSchema();
+  schema.columns.push_back({"parent", LogicalType::INTEGER});
+  auto table = Table(schema, {"k"});
+  auto sink = OpenSink(table);
+  auto row = [](int k, const char* s, int parent) {
+    return std::vector<Value>{Value::INTEGER(k), Value(s), Value(),
+                              parent ? Value::INTEGER(parent) : Value()};
+  };
+  // 5 needs 2, which needs 1, which come later; 4 needs 3, which is refused itself.
+  ASSERT_TRUE(
+      WriteRows(*sink, schema,
+                {row(5, "e", 2), row(4, "c", 3), row(3, "long", 1), row(2, "b", 1), row(1, "a", 0)})
+          .ok());
+  Status status = sink->Commit(1);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  EXPECT_EQ(Ask("SELECT k FROM t ORDER BY k"), "1;2;5");
+  EXPECT_EQ(sink->Rejected().total, 2);
+  // A row that others refer to cannot be deleted, and stays.
+  ASSERT_TRUE(WriteRows(*sink, schema, {row(1, "a", 0), row(5, "e", 2)}, {-1, -1}).ok());
+  status = sink->Commit(2);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  EXPECT_EQ(Ask("SELECT k FROM t ORDER BY k"), "1;2");
+  ASSERT_EQ(sink->Rejected().rows.size(), 1u);
+  EXPECT_NE(sink->Rejected().rows[0].reason.find("still referenced"), std::string::npos);
+}
+
+TEST_F(PostgresSinkTest, WhatNoRowIsToBlameForIsNoRejection) {
+  Ask("CREATE TABLE t (k integer PRIMARY KEY, s text, d double precision)");
+  auto table = Table(TestSchema());
+  auto sink = OpenSink(table);
+  ASSERT_TRUE(WriteRows(*sink, table.schema, {Row(1, "a")}).ok());
+  Ask("ALTER TABLE t RENAME COLUMN s TO other");
+  EXPECT_EQ(sink->Commit(1).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(sink->Rejected().total, 0);
+  Ask("ALTER TABLE t RENAME COLUMN other TO s");
+  EXPECT_TRUE(sink->Commit(1).ok());
+  EXPECT_EQ(Ask("SELECT k FROM t"), "1");
+}
+
+TEST_F(PostgresSinkTest, TakesOverMillraceCommitsOfAnEarlierVersion) {
+  Ask("CREATE TABLE millrace_commits (job text NOT NULL, sink text NOT NULL, epoch bigint NOT "
+      "NULL, PRIMARY KEY (job, sink)); INSERT INTO millrace_commits VALUES ('job', 't', 4)");
+  auto table = Table(TestSchema());
+  auto sink = OpenSink(table);
+  EXPECT_EQ(*sink->LastCommitted(), 4);
+  ASSERT_TRUE(WriteRows(*sink, table.schema, {Row(1, "a")}).ok());
+  EXPECT_TRUE(sink->Commit(5).ok());
+  EXPECT_EQ(*OpenSink(table)->LastCommitted(), 5);
 }
 
 TEST_F(PostgresSinkTest, ChecksAnExistingTable) {

@@ -98,6 +98,19 @@ Status CreateIfMissing(PostgresClient& client, const std::string& sql) {
   return status;
 }
 
+// Earlier versions made millrace_commits without it. ALTER TABLE waits for whoever uses the
+// table, so it is asked first.
+Status AddRejectedColumn(PostgresClient& client) {
+  auto there = client.Execute(
+      "SELECT 1 FROM pg_attribute WHERE attrelid = 'millrace_commits'::regclass AND attname = "
+      "'rejected' AND NOT attisdropped");
+  if (!there.ok()) return there.status();
+  if (PQntuples(there->get()) > 0) return Status::Ok();
+  return client.Execute("ALTER TABLE millrace_commits ADD COLUMN IF NOT EXISTS rejected text")
+      .status()
+      .Annotate("millrace_commits needs a column for what this database refuses");
+}
+
 Result<std::map<std::string, TargetColumn>> ReadColumns(PostgresClient& client,
                                                         const std::string& target) {
   auto rows = client.Execute(
@@ -194,7 +207,8 @@ Status PrepareTarget(PostgresClient& client, const TableContext& table) {
   MR_RETURN_IF_ERROR(CreateIfMissing(
       client,
       "CREATE TABLE IF NOT EXISTS millrace_commits (job text NOT NULL, sink text NOT NULL, "
-      "epoch bigint NOT NULL, PRIMARY KEY (job, sink))"));
+      "epoch bigint NOT NULL, rejected text, PRIMARY KEY (job, sink))"));
+  MR_RETURN_IF_ERROR(AddRejectedColumn(client));
   auto there = client.Execute("SELECT to_regclass($1) IS NOT NULL", {target});
   if (!there.ok()) return there.status();
   if (PQgetvalue(there->get(), 0, 0)[0] == 'f') {

@@ -68,6 +68,9 @@ class FakeBackend final : public Backend {
   Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) override {
     return "{\"" + job + "\":" + std::to_string(lines_max) + "}";
   }
+  Result<std::string> LineageJson(const std::string& of, const std::string& direction) override {
+    return "{\"of\":\"" + of + "\",\"direction\":\"" + direction + "\"}";
+  }
   Status Ready() override { return ready; }
   std::function<void()> Subscribe(std::function<void(const Change&)> on_change) override {
     std::lock_guard lock(mutex_);

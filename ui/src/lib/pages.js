@@ -3,6 +3,7 @@ export const kPages = [
   { path: "/pipeline", title: "Pipeline", key: "p" },
   { path: "/dashboards", title: "Dashboards", key: "d" },
   { path: "/topics", title: "Topics", key: "t" },
+  { path: "/lineage", title: "Lineage", key: "i" },
   { path: "/sql", title: "SQL", key: "s" },
   { path: "/dead-letters", title: "Dead letters", key: "l" },
 ];

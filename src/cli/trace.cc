@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "base/strings.h"
+#include "cli/access.h"
+#include "cli/app_lineage.h"
+#include "cli/cli.h"
+#include "cli/terminal.h"
+#include "project/trace.h"
+
+namespace millrace::cli {
+
+namespace {
+
+constexpr int64_t kPage = 1000;
+
+// A field of a JSON object as text; nothing when it is not there.
+std::optional<std::string> FieldText(const std::string& json, const std::string& field) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element object, value;
+  if (parser.parse(json).get(object) || object[field].get(value)) return std::nullopt;
+  std::string_view text;
+  return value.get(text) ? simdjson::minify(value) : std::string(text);
+}
+
+Result<std::string> TopicOf(const project::Project& project, const std::string& table_name) {
+  const sql::Table* table = project.catalog().FindTable(table_name);
+  if (!table) {
+    std::vector<std::string> names;
+    for (const sql::Table* one : project.catalog().Tables()) names.push_back(one->name);
+    return Status(Code::kUnknownTable, fmt::format("there is no table \"{}\"", table_name))
+        .WithHint(DidYouMean(table_name, names));
+  }
+  MR_ASSIGN_OR_RETURN(job::Binding binding, project.Bind(*table));
+  auto topic = binding.options.find("topic");
+  if (topic != binding.options.end()) return topic->second;
+  return Status(Code::kUnsupported, fmt::format("table \"{}\" is not in the log", table_name))
+      .WithHint("records of tables over topics can be traced: --key with such a table");
+}
+
+// The records whose key, or whose key column in a JSON value, is `key`; the newest `limit`.
+Result<std::vector<project::TraceRecord>> FindByKey(Access& access, const project::Project& project,
+                                                    const TraceOptions& options) {
+  MR_ASSIGN_OR_RETURN(const std::string topic, TopicOf(project, options.table));
+  const sql::Table* table = project.catalog().FindTable(options.table);
+  const std::string column = options.column.empty() ? project::KeyColumnOf(*table) : options.column;
+  MR_ASSIGN_OR_RETURN(TopicDescription description, access.Topic(topic));
+  std::vector<project::TraceRecord> found;
+  for (const TopicPartition& partition : description.partitions) {
+    int64_t next = partition.start_offset;
+    while (next < partition.end_offset) {
+      MR_ASSIGN_OR_RETURN(auto records, access.Read(topic, partition.partition, next, kPage));
+      if (records.empty()) break;
+      for (const StoredRecord& r : records) {
+        next = r.offset + 1;
+        const bool same = r.key == options.key || (!column.empty() && r.value &&
+                                                   FieldText(*r.value, column) == options.key);
+        if (!same) continue;
+        found.push_back({topic, r.partition, r.offset, r.timestamp_ms, r.key, r.value});
+        if (found.size() > static_cast<size_t>(options.limit)) found.erase(found.begin());
+      }
+    }
+  }
+  if (!found.empty()) return found;
+  return Status(Code::kNotFound,
+                fmt::format("no record of topic \"{}\" has the key \"{}\"{}", topic, options.key,
+                            column.empty() ? "" : fmt::format(", or {} = that", column)))
+      .WithHint("--column names another column to look in; old records may be past retention");
+}
+
+Result<project::TraceRecord> FindByOffset(Access& access, const TraceOptions& options) {
+  MR_ASSIGN_OR_RETURN(TopicDescription description, access.Topic(options.topic));
+  for (const TopicPartition& partition : description.partitions) {
+    if (partition.partition != options.partition) continue;
+    MR_ASSIGN_OR_RETURN(auto records,
+                        access.Read(options.topic, options.partition, options.offset, 1));
+    if (records.empty() || records[0].offset != options.offset) {
+      return Status(Code::kNotFound,
+                    fmt::format("topic \"{}\" has no record at partition {}, offset {}",
+                                options.topic, options.partition, options.offset))
+          .WithHint(fmt::format("it keeps offsets {} to {}", partition.start_offset,
+                                partition.end_offset - 1));
+    }
+    const StoredRecord& r = records[0];
+    return project::TraceRecord{options.topic,  r.partition, r.offset,
+                                r.timestamp_ms, r.key,       r.value};
+  }
+  return Status(Code::kNotFound,
+                fmt::format("topic \"{}\" has no partition {}", options.topic, options.partition))
+      .WithHint(fmt::format("it has {}", description.partitions.size()));
+}
+
+Result<std::string> Show(Access& access, const project::Project& project,
+                         const TraceOptions& options) {
+  std::vector<project::TraceRecord> records;
+  if (!options.table.empty() && options.has_key) {
+    MR_ASSIGN_OR_RETURN(records, FindByKey(access, project, options));
+  } else if (!options.topic.empty() && options.offset >= 0) {
+    MR_ASSIGN_OR_RETURN(records.emplace_back(), FindByOffset(access, options));
+  } else {
+    return Status(Code::kInvalidArgument, "which record?")
+        .WithHint("millrace trace TABLE --key K, or --topic T --partition P --offset O");
+  }
+  std::string out;
+  for (const project::TraceRecord& record : records) {
+    MR_ASSIGN_OR_RETURN(
+        project::Trace trace,
+        project::TraceOf(project, record, [&](const std::string& sql) { return access.Sql(sql); }));
+    if (options.format == "json") {
+      out += trace.ToJson() + "\n";
+    } else if (options.format == "yaml") {
+      out += (out.empty() ? "" : "---\n") + trace.ToYaml();
+    } else {
+      out += (out.empty() ? "" : "\n") + trace.ToText();
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int RunTrace(const TraceOptions& options) {
+  const std::string directory = CleanPath(options.directory);
+  std::vector<Status> faults;
+  auto project = project::Project::Load(directory, options.target, faults);
+  if (!faults.empty()) return FailAll(faults);
+  auto access = Access::Open(directory, options.target);
+  if (!access.ok()) return Fail(access.status());
+  auto text = Show(**access, *project, options);
+  if (!text.ok()) return Fail(text.status());
+  fmt::print("{}", *text);
+  return kExitOk;
+}
+
+}  // namespace millrace::cli
