@@ -2,6 +2,9 @@
 --
 -- Quality: an order that breaks a NOT NULL or a CHECK is refused at the door with the reason, and
 -- kept in the dead letters, where `millrace dlq` can mend and replay it.
+--
+-- Time: an order counts with the rate that is in force when it is received, however late it comes;
+-- order_time is when the customer placed it.
 
 CREATE TABLE orders (
   order_id STRING NOT NULL,
@@ -11,8 +14,8 @@ CREATE TABLE orders (
   currency STRING NOT NULL,
   payment_method STRING NOT NULL,
   order_time TIMESTAMP(3) NOT NULL,
-  proc_time AS PROCTIME(),
-  WATERMARK FOR order_time AS order_time - INTERVAL '2' SECOND,
+  received_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  WATERMARK FOR received_at AS received_at,
   CONSTRAINT order_id_well_formed CHECK (order_id LIKE 'ord\_%' ESCAPE '\'),
   CONSTRAINT total_positive CHECK (total > 0) ON VIOLATION DEAD LETTER,
   CONSTRAINT currency_known CHECK (currency IN ('USD', 'EUR', 'GBP', 'JPY', 'CNY')),
@@ -29,19 +32,19 @@ CREATE TABLE orders (
   'format' = 'json'
 );
 
--- One row per currency; each record is a new version of it, in force from `valid_from` on.
+-- One row per currency; each record is a new version of it.
 CREATE TABLE currency_rates (
   currency STRING NOT NULL,
   usd DECIMAL(18, 8) NOT NULL,          -- what one unit is worth
   rate_version INT NOT NULL,
-  valid_from TIMESTAMP(3) NOT NULL,
-  WATERMARK FOR valid_from AS valid_from - INTERVAL '0' SECOND,
+  received_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  WATERMARK FOR received_at AS received_at,
   PRIMARY KEY (currency) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',
   'topic' = 'currency-rates',
   'properties.bootstrap.servers' = 'kafka:9092',
   'scan.watermark.idle-timeout' = '1 s',
-  'key.format' = 'json',
+  'key.format' = 'raw',
   'value.format' = 'json'
 );
