@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Simulates the checkout of a shop: customers into Redis, currency rates and orders as events.
 
-Orders go to POST {url}/v1/events/orders, rates to …/currency-rates, a new version of each every 10
-seconds. About 1 % of the orders are sent twice, 1 % come 10 to 60 seconds late, and 1 % are broken
+Orders go to POST {url}/v1/events/orders; rates, a new version of each every 10 seconds, with their
+key straight into the topic currency-rates. About 1 % of the orders are sent twice, 1 % come 10 to 60 seconds late, and 1 % are broken
 (--broken): cut off, a negative total, an unknown currency, a missing field, a total that is a word.
 Of 50 customers one has no profile.
 
@@ -145,7 +145,7 @@ class Sender:
         body = "\n".join(events).encode()
         while True:
             try:
-                status, answer = self.request(topic, body)
+                status, answer = self.request("/v1/events/" + topic, body)
             except (OSError, http.client.HTTPException):
                 self.connection = None
                 status, answer = 0, b""
@@ -162,19 +162,30 @@ class Sender:
             self.repeated += 1
             time.sleep(0.2)
 
-    def request(self, topic, body):
+    def set_rates(self, body):
+        try:
+            return self.request("/api/topics/currency-rates/records", body)[0] == 200
+        except (OSError, http.client.HTTPException):
+            self.connection = None
+            return False
+
+    def request(self, path, body):
         if self.connection is None:
             self.connection = http.client.HTTPConnection(*self.address, timeout=30)
-        self.connection.request("POST", "/v1/events/" + topic, body,
-                                {"Content-Type": "application/x-ndjson"})
+        self.connection.request("POST", path, body, {"Content-Type": "application/json"})
         response = self.connection.getresponse()
         return response.status, response.read()
 
 
 def rates(rng, version):
-    return [json.dumps({"currency": currency, "rate_version": version, "usd": round(
-        usd if currency == "USD" else usd * rng.uniform(0.98, 1.02), 8)})
-        for currency, usd in USD_OF_ONE.items()]
+    """The body that writes a new version of each currency, keyed by it."""
+    records = []
+    for currency, usd in USD_OF_ONE.items():
+        if currency != "USD":
+            usd = round(usd * rng.uniform(0.98, 1.02), 8)
+        value = {"currency": currency, "usd": usd, "rate_version": version}
+        records.append({"key": currency, "value": json.dumps(value)})
+    return json.dumps({"records": records})
 
 
 def run(args):
@@ -185,7 +196,7 @@ def run(args):
         print("stored %d customers" % store_customers(args.redis_port), flush=True)
     rng = random.Random(args.seed)
     checkout = Checkout(rng, args.broken)
-    sender, rate_sender = Sender(args.url), Sender(args.url)
+    sender = Sender(args.url)
     journal = open(args.journal, "a") if args.journal else None
     sent = {}
     made = rate_version = 0
@@ -198,8 +209,11 @@ def run(args):
         if args.seconds and now - started >= args.seconds:
             break
         if now >= next_rates:
-            rate_sender.post("currency-rates", rates(rng, first_version + rate_version),
-                             lambda: not stopped)
+            # At the start until they are there: orders must find a rate.
+            while not sender.set_rates(rates(rng, first_version + rate_version)):
+                if stopped or rate_version:
+                    break
+                time.sleep(0.2)
             rate_version += 1
             next_rates = now + RATES_SECONDS
         due = min(int((now - started) * args.rate) - made, BATCH_ORDERS)
@@ -228,7 +242,7 @@ def run(args):
              ", ".join("%d %s" % (n, kind) for kind, n in sorted(sent.items()))))
     if args.report:
         with open(args.report, "w") as file:
-            json.dump({"sent": made, "by_kind": sent, "accepted": sender.accepted,
+            json.dump({"sent": made, "rate": args.rate, "by_kind": sent, "accepted": sender.accepted,
                        "rejected": sender.rejected, "repeated": sender.repeated,
                        "broken": sum(sent.get(kind, 0) for kind in BROKEN_KINDS),
                        "rate_versions": rate_version, "seconds": round(seconds, 3)}, file)

@@ -15,7 +15,7 @@ CREATE TABLE orders (
   payment_method STRING NOT NULL,
   order_time TIMESTAMP(3) NOT NULL,
   received_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-  WATERMARK FOR received_at AS received_at,
+  WATERMARK FOR received_at AS received_at - INTERVAL '0.1' SECOND,
   CONSTRAINT order_id_well_formed CHECK (order_id LIKE 'ord\_%' ESCAPE '\'),
   CONSTRAINT total_positive CHECK (total > 0) ON VIOLATION DEAD LETTER,
   CONSTRAINT currency_known CHECK (currency IN ('USD', 'EUR', 'GBP', 'JPY', 'CNY')),
@@ -38,7 +38,7 @@ CREATE TABLE currency_rates (
   usd DECIMAL(18, 8) NOT NULL,          -- what one unit is worth
   rate_version INT NOT NULL,
   received_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-  WATERMARK FOR received_at AS received_at,
+  WATERMARK FOR received_at AS received_at - INTERVAL '0.1' SECOND,
   PRIMARY KEY (currency) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',

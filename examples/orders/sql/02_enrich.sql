@@ -35,7 +35,7 @@ CREATE TABLE customers (
 
 -- The model is asked in batches; fraud_model.py is an example of such a service.
 CREATE FUNCTION fraud_score(amount DOUBLE, country STRING, account_age_days INT) RETURNS DOUBLE
-  LANGUAGE HTTP AS 'http://127.0.0.1:${env:ORDERS_FRAUD_PORT}/score';
+  LANGUAGE HTTP AS 'http://127.0.0.1:9000/score';
 
 -- What others read: the warehouse, the search index and the fraud desk.
 CREATE TABLE orders_enriched (
