@@ -10,6 +10,8 @@ straight into the topic), and the process is killed with -9 three times. At the 
   letters    are exactly the broken ones, each of the right kind, those of the topic once each
   mended     `dlq edit` and `dlq replay` bring the fixable ones in, once
   traced     `millrace trace` of random orders agrees with the sinks
+  ledger     every record is accounted for, stage by stage, across the crashes
+  verified   `millrace verify` finds and names a row that was deleted by hand
 
     orders_run.py BINARY [--seconds 45]
 """
@@ -348,6 +350,51 @@ def check_traces(pipeline, orders):
               "the trace of %s does not tell %s USD: %s" % (order_id, usd, text))
 
 
+def check_ledger(pipeline, unchecked):
+    """Each job read each offset once, and each stage took, filtered or refused what came in."""
+    ends = {(topic["name"], str(part["partition"])): part["end_offset"]
+            for topic in pipeline.request("/api/topics") for part in topic["partitions"]}
+    reached, totals = {}, collections.defaultdict(collections.Counter)
+    for line in pipeline.run("topics", "-C", pipeline.directory, "consume", "millrace.ledger",
+                             "--from-beginning").splitlines():
+        entry = json.loads(line)
+        job = entry["job"]
+        check(not entry["gaps"], "the ledger of %s has gaps: %s" % (job, entry["gaps"]))
+        for split in entry["splits"]:
+            place = job, split["topic"], split["split"]
+            check(split["from"] == reached.get(place, 0), "%s goes from %d to %d in %s" % (
+                job, reached.get(place, 0), split["from"], place[1:]))
+            reached[place] = split["to"]
+            totals[job, "read " + split["table"]]["records"] += split["to"] - split["from"]
+        for stage in entry["stages"]:
+            totals[job, stage["stage"]].update(
+                {key: n for key, n in stage.items() if isinstance(n, int)})
+    check({job for job, _, _ in reached} >= {"enrich", "to_warehouse", "to_search", "fraud_desk",
+                                             "orders_per_minute"}, "a job has no ledger")
+    for (job, topic, split), offset in reached.items():
+        check(offset == ends[topic, split], "%s has read %s/%s up to %d of %d"
+              % (job, topic, split, offset, ends[topic, split]))
+    for (job, stage), n in totals.items():
+        if not stage.startswith("read "):
+            gone = sum(n[key] for key in ("taken", "filtered", "unchanged", "late", "failed"))
+            check(n["in"] == gone, "stage %s of %s does not close: %s" % (stage, job, dict(n)))
+    check(totals["enrich", "orders"]["failed"] == len(unchecked), "enrich refused %d records"
+          % totals["enrich", "orders"]["failed"])
+    rows = totals["enrich", "sink"]["out"]
+    for job in ("to_warehouse", "to_search"):
+        check(totals[job, "read orders_enriched"]["records"] == totals[job, "sink"]["out"] == rows,
+              "%s: %d of %d rows" % (job, totals[job, "sink"]["out"], rows))
+    return True
+
+
+def check_deleted_row(pipeline, orders):
+    order_id = random.choice(sorted(orders))
+    pipeline.run("verify", "to_warehouse", pipeline.directory, "--target", "demo")
+    pipeline.warehouse("DELETE FROM orders WHERE order_id = '%s'" % order_id)
+    text = pipeline.run("verify", "to_warehouse", pipeline.directory, "--target", "demo", expect=1)
+    check(order_id in text, "verify does not name the deleted %s: %s" % (order_id, text))
+
+
 def mend(pipeline, orders, broken):
     """Edits and replays what a constraint refused; they are orders like the others then."""
     directory = pipeline.directory
@@ -398,6 +445,10 @@ def run(args, work):
         check_minutes(pipeline)
         say("%d mended orders came in" % mended)
         check_traces(pipeline, orders)
+        until("a ledger that closes", lambda: check_ledger(pipeline, unchecked))
+        say("the ledger closes")
+        check_deleted_row(pipeline, orders)
+        say("a row deleted by hand is found")
         pipeline.stop()
         say("ok: passed")
     finally:
