@@ -63,24 +63,27 @@ trap stop_all EXIT
 trap 'printf "\nStopping.\n"; stop_all; rm -rf "$work" "$data"; exit 0' INT TERM
 
 echo "Starting PostgreSQL, Redis, a search node and the fraud model (about 20 seconds)."
-python3 "$project/servers.py" "$work" < <(exec sleep infinity) > "$work/servers.log" 2>&1 &
+# They end when the other end of their input does, however this script ends.
+mkfifo "$work/hold"
+python3 "$project/servers.py" "$work" < "$work/hold" > "$work/servers.log" 2>&1 &
 servers=$!
+exec 9> "$work/hold"
 until [ -e "$work/env" ]; do
   kill -0 "$servers" 2> /dev/null || { cat "$work/servers.log" >&2; die "a server did not start"; }
-  sleep 0.2 &
+  sleep 0.2 9>&- &
   wait $! || true
 done
 # shellcheck disable=SC1091
 . "$work/env"
 
-"$binary" dev "$project" --target demo --port "$port" > "$server_log" 2>&1 &
+"$binary" dev "$project" --target demo --port "$port" > "$server_log" 2>&1 9>&- &
 server=$!
 until grep -qs "Ctrl-C stops it" "$server_log"; do
   kill -0 "$server" 2> /dev/null || { cat "$server_log" >&2; die "the pipeline did not start"; }
   sleep 0.1
 done
 python3 "$project/simulate.py" --url "$url" --redis-port "$ORDERS_REDIS_PORT" --rate "$rate" \
-  --report "$report" > "$shop_log" 2>&1 &
+  --report "$report" > "$shop_log" 2>&1 9>&- &
 shop=$!
 until grep -qs "^sending" "$shop_log"; do
   kill -0 "$shop" 2> /dev/null || { cat "$shop_log" >&2; die "the checkout did not start"; }
@@ -122,7 +125,7 @@ check_alive() {
 }
 begin=$SECONDS
 while [ "$seconds" = 0 ] || [ $((SECONDS - begin)) -lt "$seconds" ]; do
-  sleep 1 &
+  sleep 1 9>&- &
   wait $! || true  # so that a signal is answered at once
   check_alive
 done
