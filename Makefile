@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo test test-asan test-tsan fuzz bench bench-nexmark lint clang-tidy clean
+.PHONY: help setup build demo demo-orders test test-asan test-tsan fuzz bench bench-nexmark lint clang-tidy clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -18,6 +18,11 @@ build: ## build build/release/millrace
 
 demo: build ## run the clickstream demo and print the page's URL (DEMO_SECONDS=60 ends it by itself)
 	@scripts/demo.sh
+
+demo-orders: ## run the orders example with PostgreSQL, Redis, a search node and a fraud model (DEMO_SECONDS=60)
+	@scripts/setup.sh
+	@scripts/build.sh release millrace
+	@scripts/demo_orders.sh
 
 test: ## set up, build, and run every test
 	@scripts/setup.sh

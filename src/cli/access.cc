@@ -25,7 +25,7 @@ int64_t TopicDescription::size_bytes() const {
 
 Result<std::unique_ptr<Access>> Access::Open(const std::string& path, const std::string& target) {
   std::string directory = CleanPath(path);
-  if (auto dev = FindDevProcess(directory + "/.millrace")) return OpenRemote(dev->url);
+  if (auto dev = FindDevProcess(DataDirectoryOf(directory))) return OpenRemote(dev->url);
   return OpenLocal(directory, target);
 }
 

@@ -4,6 +4,8 @@
 #include <simdjson.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/strings.h"
 #include "cli/client.h"
 #include "env/files.h"
@@ -40,6 +42,11 @@ std::optional<DevProcess> FindDevProcess(const std::string& data_directory) {
   client->set_timeout_ms(kHealthTimeoutMs);
   if (!client->Get("/healthz").ok()) return std::nullopt;
   return dev;
+}
+
+std::string DataDirectoryOf(const std::string& directory) {
+  const char* given = std::getenv("MILLRACE_DATA_DIR");
+  return given && *given ? given : directory + "/.millrace";
 }
 
 DevFile::DevFile(std::string data_directory, const std::string& url)

@@ -21,6 +21,10 @@ struct DevProcess {
 // None when no dev runs there (or it does not answer within two seconds).
 std::optional<DevProcess> FindDevProcess(const std::string& data_directory);
 
+// Where log, state and warehouse of the project in `directory` live, without reading the project:
+// as Project::data_directory().
+std::string DataDirectoryOf(const std::string& directory);
+
 // Keeps dev.json in place for as long as it lives.
 class DevFile {
  public:

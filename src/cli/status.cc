@@ -144,7 +144,7 @@ Status PrintStatus(const DevProcess& dev, bool as_json) {
 
 int RunStatus(const StatusOptions& options) {
   std::string directory = CleanPath(options.directory);
-  auto dev = FindDevProcess(directory + "/.millrace");
+  auto dev = FindDevProcess(DataDirectoryOf(directory));
   if (!dev) {
     std::string argument = directory == "." ? "" : " " + directory;
     return Fail(Status(Code::kFailedPrecondition,

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/strings.h"
 #include "format/row_fault.h"
@@ -196,10 +198,10 @@ bool JsonDecoder::DecodeField(Field& field, idx_t row) {
   } else {
     current_ = &field;
     if (!WriteValue(*field.writer, row)) {
+      const std::string path = std::exchange(fault_path_, {});  // the next fault has its own
       if (fault_.kind == RowErrorKind::kMalformed) return false;
       fault_.column = field.name;
-      if (!fault_path_.empty())
-        fault_.message += fmt::format(" (at \"{}{}\")", field.name, fault_path_);
+      if (!path.empty()) fault_.message += fmt::format(" (at \"{}{}\")", field.name, path);
       return false;
     }
     field.is_null = field.writer->IsNull(row);

@@ -147,10 +147,8 @@ TEST(JsonDecoder, WantedFieldsOfRows) {
         }
         const auto& below = duckdb::StructValue::GetChildren(fields[2]);
         const auto& expected_below = duckdb::StructValue::GetChildren(expected[2]);
-        EXPECT_EQ(below[0].ToString(),
-                  (mask & 4) != 0 ? expected_below[0].ToString() : "NULL");
-        EXPECT_EQ(below[1].ToString(),
-                  (mask & 16) != 0 ? expected_below[1].ToString() : "NULL");
+        EXPECT_EQ(below[0].ToString(), (mask & 4) != 0 ? expected_below[0].ToString() : "NULL");
+        EXPECT_EQ(below[1].ToString(), (mask & 16) != 0 ? expected_below[1].ToString() : "NULL");
       }
     }
   }
@@ -283,6 +281,18 @@ TEST(JsonDecoder, BadRecordsDoNotDisturbTheOthers) {
   EXPECT_EQ(rows.Value(1, 1).ToString(), "three");
   EXPECT_EQ(rows.Value(2, 1).ToString(), "[y, z]");
   EXPECT_TRUE(rows.Value(2, 2).IsNull());
+}
+
+TEST(JsonDecoder, AFaultNamesItsOwnPlaceWhateverWasWrongBefore) {
+  RowFixture rows("json", {{{"items", LogicalType::LIST(Address())}, {"n", LogicalType::INTEGER}}});
+  for (const char* before : {R"({"items":[{"zip":1},{"zip":"x"}]})", R"({"items":[{"zip":)"}) {
+    rows.One(before);
+    EXPECT_EQ(rows.One(R"({"items":[],"n":"y"})"), R"(type n: "y" is not an INT)") << before;
+    rows.One(before);
+    EXPECT_EQ(rows.One(R"({"items":[{"zip":"x"}]})"),
+              R"(type items: "x" is not an INT (at "items[1].zip"))")
+        << before;
+  }
 }
 
 TEST(JsonDecoder, NotNullColumnsAreCheckedEvenWhenNotRead) {

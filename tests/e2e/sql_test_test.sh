@@ -35,6 +35,7 @@ sed -i 's/page_view_counts:/page_view_count:/' shop/tests/page_view_counts.yml
 check "a fault has its place" 1 "tests/page_view_counts.yml:" "$MILLRACE" test shop
 check "help has an example" 0 "watermark: {page_views" "$MILLRACE" test --help
 check "the clickstream's tests" 0 " 0 failed" "$MILLRACE" test "$ROOT/examples/clickstream" --thorough
+check "the orders' tests" 0 " 0 failed" "$MILLRACE" test "$ROOT/examples/orders" --thorough
 
 mkdir -p counts/sql
 cat > counts/sql/a.sql <<'SQL'
