@@ -26,7 +26,7 @@ struct JobSettings {
   int64_t epoch_bytes_max = 8LL << 20;  // millrace.epoch.bytes: input of an epoch
   int64_t idle_timeout_us = 0;          // table.exec.source.idle-timeout; 0: never idle
   int64_t shards = 1;                   // parallelism.default
-  int64_t state_ttl_us = 0;             // table.exec.state.ttl: of rows in regular joins; 0: never
+  int64_t state_ttl_us = 0;             // table.exec.state.ttl: of what updates; 0: for ever
   int64_t state_memory = 0;             // millrace.state.memory: of state in memory; 0: no limit
   // table.exec.source.cdc-events-duplicate: rows of a changelog with a PRIMARY KEY replace each
   // other by it, so messages may come twice and lack the row before. False: they are as they say.

@@ -22,6 +22,8 @@ using duckdb::LogicalOperatorType;
 
 // To be changed with the format of any operator's state entries.
 constexpr const char* kStateForm = "2";
+// With a time to live, entries also say when they were written.
+constexpr const char* kStateFormWithTimes = "2, with times";
 constexpr const char* kShards = "the number of shards";
 constexpr const char* kState = "what the state is made of";
 constexpr const char* kRest = "steps without state";
@@ -249,7 +251,8 @@ JobStructure StructureOf(const CompiledJob& job, const PlanTexts& texts) {
   parts[kState] = operators + texts.state;
   parts[kRest] = texts.rest;
   if (structure.stateful) {
-    parts["how this version of Millrace writes state"] = kStateForm;
+    parts["how this version of Millrace writes state"] =
+        job.settings.state_ttl_us > 0 ? kStateFormWithTimes : kStateForm;
     parts["'table.exec.state.ttl'"] = std::to_string(job.settings.state_ttl_us);
   }
   parts["how its result changes"] = structure.appends ? "append" : "retract";

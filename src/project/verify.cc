@@ -230,10 +230,11 @@ class Verifier {
     timed_ = job::HasOperator(plan, "WindowAggregate") ||
              job::HasOperator(plan, "UpdatingWindowAggregate") ||
              job::HasOperator(plan, "IntervalJoin") || job::HasOperator(plan, "TimeSort");
-    if (job_->settings.state_ttl_us > 0 && job::HasOperator(plan, "RegularJoin")) {
-      return Refuse(name(),
-                    "'table.exec.state.ttl' lets a join forget rows that a batch would join",
-                    "set it to 0 for this job");
+    for (const char* op : {"RegularJoin", "GroupAggregate", "SetOperation", "KeepFirst"}) {
+      if (job_->settings.state_ttl_us > 0 && job::HasOperator(plan, op)) {
+        return Refuse(name(), "'table.exec.state.ttl' lets it forget rows that a batch would know",
+                      "set it to 0 for this job");
+      }
     }
     return Status::Ok();
   }

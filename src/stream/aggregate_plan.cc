@@ -31,7 +31,7 @@ std::unique_ptr<Aggregate> Checked(Result<std::unique_ptr<Aggregate>> made) {
 std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregates() const {
   std::vector<std::unique_ptr<Aggregate>> made;
   for (const Call& call : calls) {
-    made.push_back(Checked(NewAggregate(*call.bound, call.columns, input_retracts)));
+    made.push_back(Checked(NewAggregate(*call.bound, call.columns, input_retracts, ttl_us > 0)));
   }
   return made;
 }
@@ -42,7 +42,8 @@ std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregatesTogether() 
     if (made[i]) continue;
     const std::vector<size_t> alike = DistinctsLike(i);
     if (alike.size() == 1) {
-      made[i] = Checked(NewAggregate(*calls[i].bound, calls[i].columns, input_retracts));
+      made[i] =
+          Checked(NewAggregate(*calls[i].bound, calls[i].columns, input_retracts, ttl_us > 0));
       continue;
     }
     std::vector<DistinctMember> members;
@@ -61,7 +62,8 @@ std::vector<std::unique_ptr<Aggregate>> AggregatePlan::MakeAggregatesTogether() 
 std::vector<size_t> AggregatePlan::DistinctsLike(size_t first) const {
   std::vector<size_t> alike = {first};
   auto shares = [&](const Call& call) {
-    return CountsDistinct(*call.bound) && call.columns.more.empty() && !input_retracts;
+    return CountsDistinct(*call.bound) && call.columns.more.empty() && !input_retracts &&
+           ttl_us == 0;
   };
   if (!shares(calls[first])) return alike;
   for (size_t i = first + 1; i < calls.size() && alike.size() < kDistinctMembersMax; i++) {

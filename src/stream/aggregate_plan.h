@@ -24,9 +24,13 @@ struct AggregatePlan {
   // Without group columns: whether the one group shows its row before any input (what a join with
   // it needs); else it first shows with the first input.
   bool row_when_empty = false;
+  // Groups that were not written for so long are forgotten; 0: never. What their aggregates keep
+  // can then be freed for one group.
+  int64_t ttl_us = 0;
 
-  // Whether a group, once shown, never changes: the distinct rows of an append-only input.
-  bool Appends() const { return calls.empty() && !input_retracts; }
+  // Whether a group, once shown, never changes: the distinct rows of an append-only input. With a
+  // time to live it is shown again, so that what reads it knows that it is in use.
+  bool Appends() const { return calls.empty() && !input_retracts && ttl_us == 0; }
   // Whether a row that is there n times may come once with weight n.
   bool OnlyCounts() const;
   // Output columns: the groups, then the aggregates.

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "base/strings.h"
+#include "base/units.h"
+#include "duck/functions.h"
 #include "stream/columns.h"
 
 namespace millrace::stream {
@@ -39,7 +41,7 @@ std::vector<idx_t> ColumnsBut(size_t count, const std::vector<idx_t>& left_out) 
 ChangelogNormalize::ChangelogNormalize(uint32_t id, std::string table,
                                        std::vector<std::string> names,
                                        duckdb::vector<duckdb::LogicalType> types,
-                                       std::vector<idx_t> keys)
+                                       std::vector<idx_t> keys, int64_t ttl_us)
     : Operator(id),
       table_(std::move(table)),
       names_(std::move(names)),
@@ -47,16 +49,25 @@ ChangelogNormalize::ChangelogNormalize(uint32_t id, std::string table,
       keys_(std::move(keys)),
       others_(ColumnsBut(types_.size(), keys_)),
       key_codec_(Pick(types_, keys_)),
-      other_codec_(Pick(types_, others_)) {}
+      other_codec_(Pick(types_, others_)),
+      ttl_us_(ttl_us),
+      ages_(ttl_us) {}
 
 Status ChangelogNormalize::Open(const OperatorContext& context, const state::StateReader& state) {
   MR_RETURN_IF_ERROR(Operator::Open(context, state));
   output_.Initialize(duckdb::Allocator::DefaultAllocator(), types_);
+  std::vector<uint32_t> slots;
   rows_.Restore(state, id(), kRowPrefix, [&](uint32_t row, std::string_view record) {
     const uint32_t slot = slots_.FindOrAdd(KeyOf(record)).slot;
     if (slot >= row_of_slot_.size()) row_of_slot_.resize(slot * 2 + 16, kNone);
     row_of_slot_[slot] = row;
+    if (!ages_.on()) return;
+    int64_t written_us = 0;
+    std::memcpy(&written_us, record.data() + ContentOf(record).size(), sizeof written_us);
+    ages_.Restore(slot, written_us);
+    slots.push_back(slot);
   });
+  ages_.EndRestore(std::move(slots));
   stats_.state_rows = static_cast<int64_t>(rows_.size());
   return Status::Ok();
 }
@@ -64,6 +75,7 @@ Status ChangelogNormalize::Open(const OperatorContext& context, const state::Sta
 void ChangelogNormalize::Process(int port, const Batch& batch) {
   (void)port;
   stats_.rows_in += static_cast<int64_t>(batch.size());
+  ForgetOldRows();
   batch_ = &batch;
   marks_.clear();
   if (!batch.late.empty()) {
@@ -77,7 +89,31 @@ void ChangelogNormalize::Process(int port, const Batch& batch) {
   }
   Flush();
   stats_.state_rows = static_cast<int64_t>(rows_.size());
-  stats_.state_bytes = static_cast<int64_t>(rows_.bytes() + slots_.bytes());
+  stats_.state_bytes = static_cast<int64_t>(rows_.bytes() + slots_.bytes() + ages_.bytes());
+}
+
+void ChangelogNormalize::OnEpochEnd() {
+  ForgetOldRows();
+  forgot_ = false;
+  stats_.state_rows = static_cast<int64_t>(rows_.size());
+}
+
+void ChangelogNormalize::ForgetOldRows() {
+  if (!ages_.on() || forgot_) return;
+  forgot_ = true;
+  now_us_ = duck::EpochClockMicros(*context_.client);
+  for (uint32_t slot = 0; ages_.FindOld(now_us_, slot);) Forget(slot);
+}
+
+void ChangelogNormalize::Forget(uint32_t slot) {
+  rows_.Remove(row_of_slot_[slot]);
+  row_of_slot_[slot] = kNone;
+  slots_.Erase(slot);
+  if (ages_.on()) ages_.Remove(slot);
+}
+
+std::string_view ChangelogNormalize::ContentOf(std::string_view record) const {
+  return ages_.on() ? record.substr(0, record.size() - sizeof(int64_t)) : record;
 }
 
 void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
@@ -89,11 +125,8 @@ void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
       return;
     }
     stats_.rows_taken++;
-    uint32_t& stored = row_of_slot_[static_cast<size_t>(slot)];
-    Add(stored, -1, row);
-    rows_.Remove(stored);
-    stored = kNone;
-    slots_.Erase(static_cast<uint32_t>(slot));
+    Add(row_of_slot_[static_cast<size_t>(slot)], -1, row);
+    Forget(static_cast<uint32_t>(slot));
     return;
   }
   const auto key_bytes = static_cast<uint32_t>(key.size());
@@ -104,7 +137,7 @@ void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
   if (slot >= row_of_slot_.size()) row_of_slot_.resize(slot * 2 + 16, kNone);
   uint32_t& stored = row_of_slot_[slot];
   if (stored != kNone) {
-    if (rows_.At(stored) == record_) {
+    if (!ages_.on() && rows_.At(stored) == record_) {
       stats_.rows_unchanged++;
       return;
     }
@@ -112,6 +145,11 @@ void ChangelogNormalize::Change(uint32_t row, int32_t weight) {
     rows_.Remove(stored);
   }
   stats_.rows_taken++;
+  if (ages_.on()) {
+    ages_.Write(slot, now_us_);
+    const int64_t written_us = ages_.written_us(slot);
+    record_.append(reinterpret_cast<const char*>(&written_us), sizeof written_us);
+  }
   stored = rows_.Add(record_);
   Add(stored, 1, row);
 }
@@ -155,6 +193,10 @@ OperatorDescription ChangelogNormalize::Describe() const {
   description.changelog = "retract";
   description.state = "the row of each key";
   description.freed_by = "the removal of the key's row";
+  if (ages_.on()) {
+    description.freed_by += ", or \"table.exec.state.ttl\": keys that no record named for " +
+                            FormatDurationMicros(ttl_us_);
+  }
   return description;
 }
 

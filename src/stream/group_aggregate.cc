@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "base/units.h"
+#include "duck/functions.h"
 #include "stream/columns.h"
 
 namespace millrace::stream {
@@ -32,11 +34,14 @@ Status GroupAggregate::Open(const OperatorContext& context, const state::StateRe
 void GroupAggregate::Process(int port, const Batch& batch) {
   (void)port;
   stats_.rows_in += static_cast<int64_t>(batch.size());
+  const int64_t now_us = plan_.ttl_us > 0 ? duck::EpochClockMicros(*context_.client) : 0;
+  ForgetOldGroups();
   codec_.Bind(*batch.rows, key_columns_);
   slots_.clear();
-  rows_.clear();
+  rows_.resize(batch.size());
+  std::iota(rows_.begin(), rows_.end(), 0);
+  if (plan_.ttl_us > 0 && batch.weights) LeaveOutLeadingRetractions(batch);
   std::vector<uint32_t> had_a_row;  // touched for the first time in this epoch
-  for (uint32_t row = 0; row < batch.size(); row++) rows_.push_back(row);
   codec_.EncodeRows(rows_.data(), rows_.size(), keys_);
   groups_.FindOrAdd(keys_, found_);
   for (auto [slot, added] : found_) {
@@ -46,14 +51,72 @@ void GroupAggregate::Process(int port, const Batch& batch) {
     is_touched_[slot] = 1;
     touched_.push_back(slot);
     old_row_.push_back(-1);
+    if (plan_.ttl_us > 0) groups_.Write(slot, now_us);
     if (added) continue;
     old_row_.back() = static_cast<int64_t>(old_rows_count_ + had_a_row.size());
     had_a_row.push_back(slot);
   }
   RememberOldRows(had_a_row);
+  if (plan_.ttl_us > 0 && batch.weights) {
+    UpdateInOrder(batch);
+    return;
+  }
   groups_.Update({batch.rows, rows_.data(), slots_.data(), batch.weights,
                   static_cast<uint32_t>(rows_.size())});
   stats_.rows_taken += static_cast<int64_t>(rows_.size());
+}
+
+void GroupAggregate::ForgetOldGroups() {
+  if (plan_.ttl_us == 0 || forgot_) return;
+  forgot_ = true;
+  const int64_t now_us = duck::EpochClockMicros(*context_.client);
+  for (uint32_t slot = 0; groups_.FindOld(now_us, slot);) groups_.Erase(slot);
+}
+
+// The group of all rows shows itself when it is there, also without rows: where it is not, rows
+// that are taken away must not make it.
+void GroupAggregate::LeaveOutLeadingRetractions(const Batch& batch) {
+  if (!plan_.group_types.empty() || groups_.keys().size() > 0) return;
+  size_t count = 0;
+  while (count < rows_.size() && batch.weights[count] < 0) count++;
+  rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(count));
+  stats_.rows_filtered += static_cast<int64_t>(count);
+}
+
+void GroupAggregate::UpdateInOrder(const Batch& batch) {
+  for (size_t i = 0; i < rows_.size(); i++) {
+    const uint32_t slot = slots_[i];
+    int64_t& rows = groups_.rows(slot);
+    const int64_t weight = std::max<int64_t>(batch.weights[rows_[i]], -rows);
+    if (weight == 0) {
+      stats_.rows_filtered++;
+      continue;
+    }
+    if (slot >= is_emptied_.size()) is_emptied_.resize(slot * size_t{2} + 16);
+    if (is_emptied_[slot]) FlushTaken(*batch.rows);
+    stats_.rows_taken++;
+    rows += weight;
+    taken_.rows.push_back(rows_[i]);
+    taken_.slots.push_back(slot);
+    taken_.weights.push_back(static_cast<int32_t>(weight));
+    if (rows > 0) continue;
+    is_emptied_[slot] = 1;
+    emptied_.push_back(slot);
+  }
+  FlushTaken(*batch.rows);
+}
+
+void GroupAggregate::FlushTaken(duckdb::DataChunk& chunk) {
+  groups_.UpdateAggregates({&chunk, taken_.rows.data(), taken_.slots.data(), taken_.weights.data(),
+                            static_cast<uint32_t>(taken_.rows.size())});
+  taken_.rows.clear();
+  taken_.slots.clear();
+  taken_.weights.clear();
+  for (uint32_t slot : emptied_) {
+    is_emptied_[slot] = 0;
+    groups_.ResetAggregates(slot);
+  }
+  emptied_.clear();
 }
 
 void GroupAggregate::FillRows(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out) {
@@ -89,6 +152,8 @@ void GroupAggregate::RememberOldRows(const std::vector<uint32_t>& slots) {
 }
 
 void GroupAggregate::OnEpochEnd() {
+  ForgetOldGroups();
+  forgot_ = false;
   if (plan_.row_when_empty && groups_.keys().size() == 0) {
     is_touched_.resize(std::max<size_t>(is_touched_.size(), 16));
     touched_.push_back(groups_.FindOrAdd("").slot);
@@ -176,6 +241,7 @@ void GroupAggregate::AppendOldRows(size_t first, size_t count) {
 
 // By place in the block: whether the group shows what it showed before.
 std::vector<uint8_t> GroupAggregate::FindUnchanged(size_t first, const std::vector<idx_t>& before) {
+  if (plan_.ttl_us > 0) return std::vector<uint8_t>(before.size(), 0);  // see the header
   duckdb::SelectionVector now(STANDARD_VECTOR_SIZE);
   duckdb::SelectionVector then(STANDARD_VECTOR_SIZE);
   idx_t count = 0;
@@ -211,7 +277,17 @@ OperatorDescription GroupAggregate::Describe() const {
   description.detail = plan_.Describe();
   description.changelog = plan_.Appends() ? "append" : "retract";
   description.state = "one row per key";
-  description.freed_by = "nothing: a group stays until all its rows are retracted";
+  if (plan_.ttl_us > 0) {
+    description.freed_by = "\"table.exec.state.ttl\": groups not written for " +
+                           FormatDurationMicros(plan_.ttl_us) +
+                           "; retractions of forgotten ones are left out (filtered)";
+  } else if (plan_.row_when_empty) {
+    description.freed_by = "nothing: it is one row";
+  } else {
+    description.freed_by =
+        "nothing: a group stays until all its rows are retracted, unless SET "
+        "'table.exec.state.ttl' = '…' bounds it";
+  }
   return description;
 }
 

@@ -38,7 +38,7 @@ uint32_t FromBigEndian(std::string_view bytes) {
 }  // namespace
 
 GroupStates::GroupStates(const AggregatePlan& plan, std::string prefix)
-    : prefix_(std::move(prefix)), aggregates_(plan.MakeAggregatesTogether()) {}
+    : prefix_(std::move(prefix)), ages_(plan.ttl_us), aggregates_(plan.MakeAggregatesTogether()) {}
 
 KeyTable::Found GroupStates::FindOrAdd(std::string_view key) {
   KeyTable::Found found = keys_.FindOrAdd(key);
@@ -73,7 +73,15 @@ void GroupStates::Update(const AggregateInput& input) {
   for (uint32_t i = 0; i < input.count; i++) {
     rows_[input.slots[i]] += input.weights ? input.weights[i] : 1;
   }
+  UpdateAggregates(input);
+}
+
+void GroupStates::UpdateAggregates(const AggregateInput& input) {
   for (auto& aggregate : aggregates_) aggregate->Update(input);
+}
+
+void GroupStates::ResetAggregates(uint32_t slot) {
+  for (auto& aggregate : aggregates_) aggregate->Reset(slot);
 }
 
 void GroupStates::Finish(const uint32_t* slots, uint32_t count, duckdb::DataChunk& out,
@@ -84,8 +92,9 @@ void GroupStates::Finish(const uint32_t* slots, uint32_t count, duckdb::DataChun
 }
 
 void GroupStates::Erase(uint32_t slot) {
-  for (auto& aggregate : aggregates_) aggregate->Reset(slot);
+  ResetAggregates(slot);
   rows_[slot] = 0;
+  if (ages_.on()) ages_.Remove(slot);
   keys_.Erase(slot);
   Touch(slot);
 }
@@ -99,6 +108,7 @@ void GroupStates::SaveGroup(uint32_t slot, std::string& out) const {
   Put(out, static_cast<uint32_t>(key.size()));
   out.append(key);
   Put(out, rows_[slot]);
+  if (ages_.on()) Put(out, ages_.written_us(slot));
   for (const auto& aggregate : aggregates_) aggregate->Save(slot, out);
 }
 
@@ -108,6 +118,7 @@ std::string_view GroupStates::LoadGroup(uint32_t slot, std::string_view& bytes) 
   bytes.remove_prefix(key_bytes);
   MakeRoom(slot);
   rows_[slot] = Take<int64_t>(bytes);
+  if (ages_.on()) ages_.Restore(slot, Take<int64_t>(bytes));
   for (auto& aggregate : aggregates_) bytes.remove_prefix(aggregate->Load(slot, bytes));
   return key;
 }
@@ -171,13 +182,14 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
   MakeRoom(slots - 1);
   // Entries of single slots are read twice: to know which of them are newer than their page, and,
   // when the pages are there, to take those over.
+  // Both may speak of slots beyond: of groups that were gone before the newest snapshot.
   std::vector<uint32_t> newest(slots, 0);  // snapshot that speaks of the slot, by slot
   std::vector<std::string_view> keys;
   std::vector<uint32_t> restored;
   const size_t head = prefix_.size() + 1;
   auto single = [&](std::string_view key) { return FromBigEndian(key.substr(head)); };
   reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
-    newest[single(key)] = Take<uint32_t>(value);
+    if (single(key) < slots) newest[single(key)] = Take<uint32_t>(value);
   });
   reader.Scan(operator_id, prefix_ + "p", [&](std::string_view key, std::string_view value) {
     const uint32_t begin = FromBigEndian(key.substr(head)) * kPageSlots;
@@ -187,7 +199,11 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
     while (!value.empty()) {
       const uint32_t slot = begin + Take<uint8_t>(value);
       std::string_view group_key = LoadGroup(slot, value);
-      if (newest[slot] > snapshot) continue;  // its own entry follows
+      if (slot >= slots || newest[slot] > snapshot) {  // it is gone, or its own entry follows
+        ResetAggregates(slot);
+        rows_[slot] = 0;
+        continue;
+      }
       keys.push_back(group_key);
       restored.push_back(slot);
     }
@@ -199,8 +215,8 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
   });
   reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
     const uint32_t slot = single(key);
-    if (Take<uint32_t>(value) < newest[slot]) return;
-    for (auto& aggregate : aggregates_) aggregate->Reset(slot);
+    if (slot >= slots || Take<uint32_t>(value) < newest[slot]) return;
+    ResetAggregates(slot);
     rows_[slot] = 0;
     if (value.empty()) return;
     keys = {LoadGroup(slot, value)};
@@ -208,10 +224,17 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
     keys_.Restore(keys, restored);
   });
   keys_.EndRestore();
+  if (!ages_.on()) return;
+  restored.clear();
+  for (uint32_t slot = 0; slot < slots; slot++) {
+    if (keys_.Live(slot)) restored.push_back(slot);
+  }
+  ages_.EndRestore(std::move(restored));
 }
 
 size_t GroupStates::bytes() const {
-  size_t total = keys_.bytes() + rows_.capacity() * sizeof(int64_t) + changed_.capacity();
+  size_t total =
+      keys_.bytes() + rows_.capacity() * sizeof(int64_t) + changed_.capacity() + ages_.bytes();
   for (const auto& aggregate : aggregates_) total += aggregate->bytes();
   return total;
 }

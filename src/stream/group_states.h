@@ -1,7 +1,8 @@
 // GroupStates: keys, and for each key the states of all aggregates. The windowed aggregation has
 // one per open window, the updating aggregation one in all.
 //
-// State entries under `prefix` (a group: length of its key, key, rows, states):
+// State entries under `prefix` (a group: length of its key, key, rows, with a time to live when it
+// was written (8 bytes), states):
 //   'n'                                  -> number of the newest snapshot, slots (4 bytes each)
 //   'p' ++ page (3 bytes big endian)     -> number of its snapshot, then per group that is there
 //   the
@@ -21,11 +22,13 @@
 #include "stream/aggregate_plan.h"
 #include "stream/key_table.h"
 #include "stream/row_codec.h"
+#include "stream/slot_ages.h"
 
 namespace millrace::stream {
 
 class GroupStates {
  public:
+  // Groups are forgotten (see FindOld) when they were not written for plan.ttl_us.
   GroupStates(const AggregatePlan& plan, std::string prefix);
 
   // The slot of a group, added when it is new.
@@ -42,7 +45,14 @@ class GroupStates {
                  duckdb::Vector& result) const {
     aggregates_[aggregate]->Finish(slots, count, result);
   }
+  // Update and Erase for the aggregates alone: who calls this counts the rows, by rows(slot).
+  void UpdateAggregates(const AggregateInput& input);
+  void ResetAggregates(uint32_t slot);
   void Erase(uint32_t slot);
+  // With a time to live: the group was written now, by the clock of the epoch.
+  void Write(uint32_t slot, int64_t now_us) { ages_.Write(slot, now_us); }
+  // With a time to live: a group that is too old, to be erased next; false: there is none.
+  bool FindOld(int64_t now_us, uint32_t& slot) const { return ages_.FindOld(now_us, slot); }
   // Says that a slot changed without FindOrAdd, so that the next Snapshot writes it.
   void Touch(uint32_t slot);
 
@@ -66,6 +76,7 @@ class GroupStates {
   std::string prefix_;
   KeyTable keys_;
   env::LargeVector<int64_t> rows_;
+  SlotAges ages_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
   uint32_t capacity_ = 0;              // slots the aggregates have room for
   env::LargeVector<uint8_t> changed_;  // since the last snapshot, by slot

@@ -337,7 +337,8 @@ JobPlanBuilder::Stream JobPlanBuilder::SourceRows(size_t source) {
   std::vector<std::string> names;
   for (const StreamColumn& column : stream.columns) names.push_back(column.name);
   stream = Partition(std::move(stream), keys);
-  auto* normalize = Add<ChangelogNormalize>(use.table, std::move(names), stream.types(), keys);
+  auto* normalize = Add<ChangelogNormalize>(use.table, std::move(names), stream.types(), keys,
+                                            options_.state_ttl_us);
   stream.from->emitter().Add(normalize, 0);
   stream.from = normalize;
   stream.open = nullptr;
@@ -528,8 +529,9 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
     std::vector<duckdb::unique_ptr<BoundAggregateExpression>> calls) {
   AggregatePlan plan;
   plan.input_retracts = input.changelog == ChangelogKind::kRetract;
-  // Shard 0 owns the one group.
-  plan.row_when_empty = groups.empty() && joins_above_ > 0 && options_.shard.index == 0;
+  // The one row that a join relies on is there always; shard 0 owns it.
+  const bool always_there = groups.empty() && joins_above_ > 0;
+  plan.row_when_empty = always_there && options_.shard.index == 0;
   // One projection computes group columns, arguments and filters side by side, equal ones once.
   Expressions needed = std::move(groups);
   size_t group_count = needed.size();
@@ -622,6 +624,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::Aggregate(
   } else {
     // Groups may change at any time, so no column of the result has a frontier.
     for (StreamColumn& column : result.columns) column.frontier = {};
+    if (!always_there) plan.ttl_us = options_.state_ttl_us;
     if (!plan.Appends()) result.changelog = ChangelogKind::kRetract;
     made = Add<GroupAggregate>(std::move(plan));
   }

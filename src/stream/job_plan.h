@@ -90,7 +90,7 @@ struct JobPlan {
 
 struct JobPlanOptions {
   Shard shard;
-  int64_t state_ttl_us = 0;  // of rows in regular joins and keys in KeepFirst; 0: for ever
+  int64_t state_ttl_us = 0;  // of what updates, see docs/reference/sql.md; 0: for ever
   WindowEmit emit;
 };
 

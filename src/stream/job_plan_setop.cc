@@ -20,6 +20,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::VisitSetOperation(
     plan.retracts |= inputs[i].changelog == ChangelogKind::kRetract;
   }
   plan.types = inputs[0].types();
+  plan.ttl_us = options_.state_ttl_us;
   Stream result;
   result.columns = inputs[0].columns;
   for (StreamColumn& column : result.columns) {

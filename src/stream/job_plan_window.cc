@@ -223,6 +223,7 @@ JobPlanBuilder::Stream JobPlanBuilder::AddTopN(
     plan_.needs_ticks |= plan.frontier.uses_clock();
     plan.early = options_.emit.early;
   }
+  if (plan.pane < 0) plan.ttl_us = options_.state_ttl_us;
   if (plan.pane < 0 || plan.early) result.changelog = ChangelogKind::kRetract;
   for (idx_t c = 0; c < result.columns.size(); c++) {
     // A window's rows come out when it closes: only its bounds are still ahead of the frontier.

@@ -155,6 +155,11 @@ void RegularJoin::Process(int port, const Batch& batch) {
     auto [own, added] = side.rows.FindOrAdd(key, bytes);
     side.rows.AddWeight(own, weight);
     stats_.rows_taken++;
+    // With a time to live a row may be taken away that was forgotten: what it gave goes, it stays
+    // away.
+    if (plan_.ttl_us > 0 && side.rows[own].weight < 0) {
+      side.rows.AddWeight(own, -side.rows[own].weight);
+    }
     if (side.looks_back) Touch(port, own);
     if (plan_.ttl_us > 0 && side.rows[own].written_us != now_us) {
       side.rows[own].written_us = now_us;

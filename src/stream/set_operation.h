@@ -4,8 +4,14 @@
 // weights, by how much the number of copies in the result has changed. NULLs are equal, as SQL says
 // of these operations.
 //
+// With a time to live (table.exec.state.ttl) a row that was on neither side's input for so long is
+// forgotten, as are its copies in the result. A row that was there shows itself again (-1, +1),
+// also where nothing changed, for those who read it have a time to live, too. More copies than
+// there are cannot be taken away then: such a retraction is left out (rows_filtered).
+//
 // State: one entry per distinct row of both inputs, freed when both sides have retracted it. Entry:
-// 'r' ++ row -> copies left, copies right, copies shown (8 bytes each).
+// 'r' ++ row -> copies left, copies right, copies shown, with a time to live when it was written (8
+// bytes each).
 #pragma once
 
 #include <string>
@@ -14,6 +20,7 @@
 #include "stream/key_table.h"
 #include "stream/operator.h"
 #include "stream/row_codec.h"
+#include "stream/slot_ages.h"
 
 namespace millrace::stream {
 
@@ -23,10 +30,11 @@ struct SetOperationPlan {
   SetOperationKind kind = SetOperationKind::kIntersect;
   duckdb::vector<duckdb::LogicalType> types;
   bool retracts = false;  // one of the inputs does
+  int64_t ttl_us = 0;     // 0: for ever
 
   // Whether a row, once emitted, is never taken back.
   bool Appends() const {
-    return !retracts &&
+    return !retracts && ttl_us == 0 &&
            (kind == SetOperationKind::kIntersect || kind == SetOperationKind::kIntersectAll);
   }
 };
@@ -50,6 +58,8 @@ class SetOperation : public Operator {
     bool stored = false;   // in a checkpoint
   };
   int64_t Wanted(const Copies& copies) const;
+  void ForgetOldRows();
+  void Forget(uint32_t slot);
   void Show(uint32_t slot, int64_t count);
   void Flush();
 
@@ -58,6 +68,8 @@ class SetOperation : public Operator {
   RowCodec codec_;
   KeyTable rows_;
   std::vector<Copies> copies_;  // by slot
+  SlotAges ages_;
+  bool forgot_ = false;  // in this epoch, with a time to live
   std::vector<uint32_t> touched_;
   std::vector<uint32_t> changed_;
   std::vector<std::string> erased_;  // stored rows that went since the last snapshot

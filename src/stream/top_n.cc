@@ -7,6 +7,8 @@
 #include <duckdb/common/types/timestamp.hpp>
 
 #include "base/strings.h"
+#include "base/units.h"
+#include "duck/functions.h"
 #include "stream/columns.h"
 #include "stream/row_text.h"
 
@@ -44,6 +46,13 @@ uint64_t PrefixOf(std::string_view sort_key) {
   return std::endian::native == std::endian::little ? __builtin_bswap64(prefix) : prefix;
 }
 
+// Partitions have no aggregates.
+AggregatePlan GroupsOf(const TopNPlan& plan) {
+  AggregatePlan groups;
+  groups.ttl_us = plan.ttl_us;
+  return groups;
+}
+
 std::vector<idx_t> ColumnsBut(size_t count, const std::vector<idx_t>& left_out) {
   std::vector<idx_t> columns;
   for (idx_t c = 0; c < count; c++) {
@@ -63,7 +72,7 @@ TopN::TopN(uint32_t id, TopNPlan plan)
       key_codec_(Pick(plan_.types, plan_.keys)),
       row_codec_(Pick(plan_.types, row_columns_)),
       late_(plan_.frontier, "window"),
-      groups_(AggregatePlan(), "") {}
+      groups_(GroupsOf(plan_), "") {}
 
 duckdb::vector<duckdb::LogicalType> TopN::OutputTypes() const {
   duckdb::vector<duckdb::LogicalType> types = plan_.types;
@@ -110,6 +119,7 @@ TopN::Partition& TopN::PartitionOf(uint32_t slot) {
 void TopN::Process(int port, const Batch& batch) {
   (void)port;
   stats_.rows_in += static_cast<int64_t>(batch.size());
+  ForgetOldPartitions();
   duckdb::DataChunk& in = *batch.rows;
   is_late_.assign(batch.size(), 0);
   std::vector<int64_t> panes;
@@ -163,12 +173,21 @@ void TopN::Process(int port, const Batch& batch) {
       stats_.rows_taken++;
       continue;
     }
-    stats_.rows_taken++;
-    for (; weight > 0; weight--) Insert(slot, row);
-    if (weight == 0) continue;
-    // Taken away at the end of the epoch: its arrival may come after its removal.
+    if (weight > 0) {
+      stats_.rows_taken++;
+      for (; weight > 0; weight--) Insert(slot, row);
+      continue;
+    }
     Touch(slot);
     EncodeRow(slot, row);
+    if (plan_.ttl_us > 0) {
+      bool taken = false;
+      for (; weight < 0; weight++) taken |= TakeAway(record_);
+      (taken ? stats_.rows_taken : stats_.rows_filtered)++;
+      continue;
+    }
+    // Taken away at the end of the epoch: its arrival may come after its removal.
+    stats_.rows_taken++;
     auto bytes = static_cast<uint32_t>(record_.size());
     for (; weight < 0; weight++) {
       retracted_.append(reinterpret_cast<const char*>(&bytes), sizeof bytes).append(record_);
@@ -209,6 +228,7 @@ void TopN::Insert(uint32_t slot, idx_t row) {
   Touch(slot);
   EncodeRow(slot, row);
   next_arrival_++;
+  if (plan_.ttl_us > 0) groups_.Write(slot, duck::EpochClockMicros(*context_.client));
   Entry entry{PrefixOf(SortKeyOf(record_)), rows_.Add(record_)};
   partitions_[slot].Insert(entry,
                            [&](const Entry& a, const Entry& b) { return Compare(a, b) < 0; });
@@ -280,29 +300,42 @@ void TopN::AppendRanked(const Partition& partition, int64_t first, std::vector<R
   });
 }
 
+void TopN::ForgetOldPartitions() {
+  if (plan_.ttl_us == 0 || forgot_) return;
+  forgot_ = true;
+  const int64_t now_us = duck::EpochClockMicros(*context_.client);
+  for (uint32_t slot = 0; groups_.FindOld(now_us, slot);) Forget(slot);
+}
+
+bool TopN::TakeAway(std::string_view record) {
+  // Compare looks rows up by id, so the row to look for is one for a moment.
+  Entry probe{PrefixOf(SortKeyOf(record)), rows_.Add(record)};
+  Entry taken;
+  const uint32_t slot = HeaderOf(record).slot;
+  const bool found = partitions_[slot].Take(
+      probe, [&](const Entry& a, const Entry& b) { return Compare(a, b) < 0; }, taken);
+  removed_rows_.push_back(probe.row);
+  if (!found) return false;
+  removed_rows_.push_back(taken.row);
+  if (plan_.ttl_us > 0) groups_.Write(slot, duck::EpochClockMicros(*context_.client));
+  return true;
+}
+
 void TopN::TakeAwayRetracted() {
-  auto less = [&](const Entry& a, const Entry& b) { return Compare(a, b) < 0; };
   for (size_t at = 0; at < retracted_.size();) {
     uint32_t bytes = 0;
     std::memcpy(&bytes, retracted_.data() + at, sizeof bytes);
     std::string_view record(retracted_.data() + at + sizeof bytes, bytes);
     at += sizeof bytes + bytes;
-    // Compare looks rows up by id, so the row to look for is one for a moment.
-    Entry probe{PrefixOf(SortKeyOf(record)), rows_.Add(record)};
-    Entry taken;
-    bool found = partitions_[HeaderOf(record).slot].Take(probe, less, taken);
-    removed_rows_.push_back(probe.row);
-    if (!found) {
-      BuryUnknown(record);
-      continue;
-    }
-    removed_rows_.push_back(taken.row);
+    if (!TakeAway(record)) BuryUnknown(record);
   }
   retracted_.clear();
 }
 
 void TopN::OnEpochEnd() {
   if (shows_once_) return;
+  ForgetOldPartitions();
+  forgot_ = false;
   TakeAwayRetracted();
   for (size_t i = 0; i < touched_.size(); i++) {
     size_t end = i + 1 < touched_.size() ? before_begin_[i + 1] : before_.size();
@@ -449,10 +482,17 @@ OperatorDescription TopN::Describe() const {
         fmt::format("the frontier passing \"{}\"", plan_.names[static_cast<size_t>(plan_.pane)]);
   } else if (plan_.input_retracts) {
     description.state = "all rows, ordered per key (the input may take the best ones away)";
-    description.freed_by = "nothing but retractions";
+    description.freed_by = "nothing but retractions, unless SET 'table.exec.state.ttl' = '…' does";
   } else {
     description.state = plan_.last == 1 ? "one row per key" : "the best rows per key";
-    description.freed_by = "nothing: a key stays";
+    description.freed_by =
+        "nothing: a key stays, unless SET 'table.exec.state.ttl' = '…' bounds it";
+  }
+  if (plan_.ttl_us > 0) {
+    description.freed_by = fmt::format(
+        "\"table.exec.state.ttl\": keys whose rows did not change for {}; retractions of forgotten "
+        "rows are left out (filtered)",
+        FormatDurationMicros(plan_.ttl_us));
   }
   return description;
 }

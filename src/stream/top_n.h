@@ -14,6 +14,11 @@
 // last row by event time) the one that came last. On retracting input the row's bytes decide, as
 // an update has no place of its own in the order of arrival: the answer depends on the rows alone.
 //
+// With a time to live (table.exec.state.ttl) the first two forms forget a partition of which no row
+// came or went for so long: its next row begins it anew, and what it showed before is not taken
+// back. Rows are then taken away in the order they come; those that are not there are left out
+// (rows_filtered).
+//
 // State: partitions (GroupStates 'g'), rows ('r' ++ id): slot (4 bytes), size of the sort key (4),
 // arrival number (8), sort key (DuckDB's, compares bytewise), the columns that are no key.
 #pragma once
@@ -49,6 +54,7 @@ struct TopNPlan {
   int pane = -1;                   // input column, one of `keys`, that bounds windows; -1: updating
   ColumnFrontier frontier;         // of `pane`
   bool early = false;              // open windows are shown, too
+  int64_t ttl_us = 0;              // without `pane`; 0: for ever
   std::vector<std::string> names;  // of the input columns, for EXPLAIN
 };
 
@@ -83,7 +89,10 @@ class TopN : public Operator {
   void Insert(uint32_t slot, duckdb::idx_t row);
   void Trim(uint32_t slot);
   void Touch(uint32_t slot);
+  void ForgetOldPartitions();
   void TakeAwayRetracted();
+  // False when there is no such row.
+  bool TakeAway(std::string_view record);
   void BuryUnknown(std::string_view record);
   int Compare(const Entry& a, const Entry& b) const;
   bool SameSortKey(uint32_t a, uint32_t b) const;
@@ -106,6 +115,7 @@ class TopN : public Operator {
   std::vector<Partition> partitions_;  // by slot
   RowStore rows_;
   uint64_t next_arrival_ = 0;
+  bool forgot_ = false;  // in this epoch, with a time to live
 
   // Of the running batch.
   duckdb::DataChunk order_input_;

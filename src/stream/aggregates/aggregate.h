@@ -63,9 +63,11 @@ struct AggregateColumns {
 };
 
 // Makes the incremental form of a bound aggregate. `retracts`: the input may take rows away.
+// `forgets`: slots are reset while they have rows.
 // Error kUnsupported names the function and what is there.
 Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
-                                                const AggregateColumns& columns, bool retracts);
+                                                const AggregateColumns& columns, bool retracts,
+                                                bool forgets = false);
 // The same as if it had neither DISTINCT nor a filter.
 Result<std::unique_ptr<Aggregate>> NewAggregateOfAll(const duckdb::BoundAggregateExpression& bound,
                                                      const AggregateColumns& columns,

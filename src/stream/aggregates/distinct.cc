@@ -16,13 +16,17 @@ constexpr size_t kPageBytes = 64 << 10;
 
 // State entries. Input that only appends: pages of values in the order they came, never rewritten,
 // page number (4 bytes big endian) -> {size (4 bytes), slot ++ value} …: an entry for each value
-// costs more than all the rest of the aggregate. Input that retracts: slot ++ value -> how often it
-// is there.
+// costs more than all the rest of the aggregate. Input that retracts, or groups that are forgotten:
+// slot ++ value -> how often it is there.
 class Distinct : public Aggregate {
  public:
   Distinct(std::unique_ptr<Aggregate> inner, int argument, const duckdb::LogicalType& type,
-           bool retracts)
-      : inner_(std::move(inner)), argument_(argument), codec_({type}), retracts_(retracts) {}
+           bool retracts, bool forgets)
+      : inner_(std::move(inner)),
+        argument_(argument),
+        codec_({type}),
+        counts_values_(retracts || forgets),
+        forgets_(forgets) {}
 
   void Resize(uint32_t slots) override { inner_->Resize(slots); }
 
@@ -42,8 +46,9 @@ class Distinct : public Aggregate {
       if (!values.IsValid(in.rows[i])) continue;
       auto [entry, added] = found_[next++];
       int32_t change = added ? 1 : 0;
-      if (retracts_) {
+      if (counts_values_) {
         if (entry >= counts_.size()) counts_.resize(entry + 1);
+        if (forgets_ && added) List(entry);
         int64_t before = added ? 0 : counts_[entry];
         counts_[entry] = before + (in.weights ? in.weights[i] : 1);
         change = (counts_[entry] > 0) - (before > 0);
@@ -67,8 +72,10 @@ class Distinct : public Aggregate {
   }
 
   void Reset(uint32_t slot) override {
-    // Only groups whose every row was taken away are reset, so their values are gone already.
     inner_->Reset(slot);
+    // Without `forgets` every row of the group was taken away, so its values are gone already.
+    if (!forgets_ || slot >= first_of_slot_.size()) return;
+    while (first_of_slot_[slot] != kNone) Forget(first_of_slot_[slot]);
   }
 
   void Save(uint32_t slot, std::string& out) const override { inner_->Save(slot, out); }
@@ -76,7 +83,7 @@ class Distinct : public Aggregate {
 
   void SnapshotEntries(state::StateWriter& writer, uint32_t operator_id,
                        std::string_view prefix) override {
-    if (!retracts_) {
+    if (!counts_values_) {
       SnapshotPages(writer, operator_id, prefix);
       return;
     }
@@ -99,21 +106,29 @@ class Distinct : public Aggregate {
   void RestoreEntries(const state::StateReader& reader, uint32_t operator_id,
                       std::string_view prefix) override {
     reader.Scan(operator_id, prefix, [&](std::string_view key, std::string_view value) {
-      if (!retracts_) {
+      if (!counts_values_) {
         RestorePage(value);
         return;
       }
       uint32_t entry = table_.FindOrAdd(key.substr(prefix.size())).slot;
       if (entry >= counts_.size()) counts_.resize(entry + 1);
+      if (forgets_) List(entry);
       std::memcpy(&counts_[entry], value.data(), sizeof(int64_t));
     });
   }
 
   size_t bytes() const override {
-    return inner_->bytes() + table_.bytes() + counts_.capacity() * sizeof(int64_t);
+    return inner_->bytes() + table_.bytes() + counts_.capacity() * sizeof(int64_t) +
+           first_of_slot_.capacity() * sizeof(uint32_t) + links_.capacity() * sizeof(Links);
   }
 
  private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  struct Links {
+    uint32_t before = kNone;
+    uint32_t next = kNone;
+  };
+
   std::string_view KeyOf(uint32_t slot, std::string_view value) {
     key_.assign(reinterpret_cast<const char*>(&slot), sizeof slot);
     key_.append(value);
@@ -159,26 +174,60 @@ class Distinct : public Aggregate {
 
   void EraseEmptied() {
     for (uint32_t entry : emptied_) {
-      if (!table_.Live(entry) || counts_[entry] != 0) continue;
-      erased_.emplace_back(table_.Key(entry));
-      table_.Erase(entry);
+      if (table_.Live(entry) && counts_[entry] == 0) Forget(entry);
     }
     emptied_.clear();
+  }
+
+  void Forget(uint32_t entry) {
+    if (forgets_) Unlist(entry);
+    erased_.emplace_back(table_.Key(entry));
+    table_.Erase(entry);
+  }
+
+  uint32_t SlotOf(uint32_t entry) const {
+    uint32_t slot = 0;
+    std::memcpy(&slot, table_.Key(entry).data(), sizeof slot);
+    return slot;
+  }
+
+  void List(uint32_t entry) {
+    const uint32_t slot = SlotOf(entry);
+    if (entry >= links_.size()) links_.resize(entry + entry / 2 + size_t{16});
+    if (slot >= first_of_slot_.size()) first_of_slot_.resize(slot + slot / 2 + size_t{16}, kNone);
+    const uint32_t next = first_of_slot_[slot];
+    links_[entry] = {kNone, next};
+    if (next != kNone) links_[next].before = entry;
+    first_of_slot_[slot] = entry;
+  }
+
+  void Unlist(uint32_t entry) {
+    const Links links = links_[entry];
+    if (links.next != kNone) links_[links.next].before = links.before;
+    if (links.before != kNone) {
+      links_[links.before].next = links.next;
+    } else {
+      first_of_slot_[SlotOf(entry)] = links.next;
+    }
   }
 
   std::unique_ptr<Aggregate> inner_;
   int argument_;
   RowCodec codec_;
-  bool retracts_;
+  const bool counts_values_;
+  const bool forgets_;
   KeyTable table_;      // (slot, value)
-  uint32_t saved_ = 0;  // entries of table_ that are in pages; only without retracts_
+  uint32_t saved_ = 0;  // entries of table_ that are in pages; only without counts_values_
   uint32_t pages_ = 0;
-  // By entry of table_; only with retracts_.
+  // By entry of table_; only with counts_values_.
   env::LargeVector<int64_t> counts_;
   std::vector<uint32_t> changed_;
   std::vector<uint8_t> is_changed_;
   std::vector<uint32_t> emptied_;  // count fell to 0 in this update
   std::vector<std::string> erased_;
+  // The values of a slot, as a list; only with forgets_.
+  env::LargeVector<uint32_t> first_of_slot_;
+  env::LargeVector<Links> links_;  // by entry of table_
   std::string key_;
   EncodedKeys keys_;  // of the rows in hand, and where they were found
   std::vector<KeyTable::Found> found_;
@@ -190,8 +239,9 @@ class Distinct : public Aggregate {
 }  // namespace
 
 std::unique_ptr<Aggregate> NewDistinct(std::unique_ptr<Aggregate> inner, int argument,
-                                       const duckdb::LogicalType& type, bool retracts) {
-  return std::make_unique<Distinct>(std::move(inner), argument, type, retracts);
+                                       const duckdb::LogicalType& type, bool retracts,
+                                       bool forgets) {
+  return std::make_unique<Distinct>(std::move(inner), argument, type, retracts, forgets);
 }
 
 }  // namespace millrace::stream

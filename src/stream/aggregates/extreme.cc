@@ -1,5 +1,6 @@
 #include "stream/aggregates/extreme.h"
 
+#include <algorithm>
 #include <cstring>
 #include <duckdb/common/serializer/binary_deserializer.hpp>
 #include <duckdb/common/serializer/binary_serializer.hpp>
@@ -177,10 +178,20 @@ class CountedExtreme : public Aggregate {
   void Finish(const uint32_t* slots, uint32_t count, duckdb::Vector& result) const override {
     for (uint32_t i = 0; i < count; i++) {
       const Set& set = sets_[slots[i]];
-      if (set.empty()) {
-        duckdb::FlatVector::SetNull(result, i, true);
+      // A value may be taken away before it came, or that was forgotten: it is there no more.
+      const auto there = [](const auto& entry) { return entry.second > 0; };
+      const Value* best = nullptr;
+      if (which_ == Extreme::kMin) {
+        const auto found = std::find_if(set.begin(), set.end(), there);
+        if (found != set.end()) best = &found->first;
       } else {
-        result.SetValue(i, which_ == Extreme::kMin ? set.begin()->first : set.rbegin()->first);
+        const auto found = std::find_if(set.rbegin(), set.rend(), there);
+        if (found != set.rend()) best = &found->first;
+      }
+      if (best) {
+        result.SetValue(i, *best);
+      } else {
+        duckdb::FlatVector::SetNull(result, i, true);
       }
     }
   }

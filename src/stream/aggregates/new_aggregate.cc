@@ -50,7 +50,8 @@ bool CountsDistinct(const duckdb::BoundAggregateExpression& bound) {
 }
 
 Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpression& bound,
-                                                const AggregateColumns& columns, bool retracts) {
+                                                const AggregateColumns& columns, bool retracts,
+                                                bool forgets) {
   MR_ASSIGN_OR_RETURN(auto aggregate, NewAggregateOfAll(bound, columns, retracts));
   if (CountsDistinct(bound)) {
     if (!columns.more.empty()) {
@@ -62,7 +63,7 @@ Result<std::unique_ptr<Aggregate>> NewAggregate(const duckdb::BoundAggregateExpr
           .WithHint("make the rows distinct in a subquery, and aggregate those");
     }
     aggregate = NewDistinct(std::move(aggregate), columns.argument, bound.children[0]->return_type,
-                            retracts);
+                            retracts, forgets);
   }
   if (columns.filter >= 0) aggregate = NewFiltered(std::move(aggregate), columns.filter);
   return aggregate;
