@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "env/clock.h"
 #include "env/files.h"
+#include "project/reconcile.h"
 #include "project/runtime.h"
 #include "serve/api_server.h"
 #include "serve/project_backend.h"
@@ -27,7 +28,8 @@ constexpr int64_t kShutdownGraceMs = 10'000;
 
 // What a person would call a topic of the project.
 bool IsProjectTopic(const std::string& topic) {
-  return topic != job::kDeadLetterTopic && topic != project::kDeadLetterAuditTopic &&
+  return topic != job::kDeadLetterTopic && topic != job::kLedgerTopic &&
+         topic != project::kReconciliationTopic && topic != project::kDeadLetterAuditTopic &&
          !IsInternalTopic(topic);
 }
 
@@ -105,8 +107,13 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 
+  std::vector<Status> faults;
+  auto checks = project::LoadReconcileChecks(runtime->project().directory(), faults);
+  if (!faults.empty()) return faults[0];
+  project::Reconciler reconciler(std::move(checks), runtime->warehouse(), runtime->log());
   int64_t records_before = RecordsInTopics(runtime->log());
   runtime->Start();
+  reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
   WaitForEnd(options.seconds, stop);
@@ -114,6 +121,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   if (kafka) kafka->Shutdown();
+  reconciler.Stop();
   runtime->Stop();
   PrintSummary(*runtime, records_before, cut_off);
   return Status::Ok();

@@ -24,6 +24,8 @@ void AddViewRoutes(Router& router, Backend& backend, BlockingPool& pool);
 void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/changes, /api/jobs/{name}/reprocess, /api/jobs/{name}/verify
 void AddChangeRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /api/ledger
+void AddLedgerRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/topics
 void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics
