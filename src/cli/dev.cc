@@ -16,6 +16,7 @@
 #include "env/clock.h"
 #include "env/files.h"
 #include "project/open_lineage_reporter.h"
+#include "project/reconcile.h"
 #include "project/runtime.h"
 #include "serve/api_server.h"
 #include "serve/project_backend.h"
@@ -29,7 +30,8 @@ constexpr int64_t kShutdownGraceMs = 10'000;
 // What a person would call a topic of the project.
 bool IsProjectTopic(const std::string& topic) {
   return topic != job::kDeadLetterTopic && topic != job::kLedgerTopic &&
-         topic != project::kDeadLetterAuditTopic && !IsInternalTopic(topic);
+         topic != project::kReconciliationTopic && topic != project::kDeadLetterAuditTopic &&
+         !IsInternalTopic(topic);
 }
 
 int64_t RecordsInTopics(log::Log& log) {
@@ -106,9 +108,14 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 
+  std::vector<Status> faults;
+  auto checks = project::LoadReconcileChecks(runtime->project().directory(), faults);
+  if (!faults.empty()) return faults[0];
+  project::Reconciler reconciler(std::move(checks), runtime->warehouse(), runtime->log());
   int64_t records_before = RecordsInTopics(runtime->log());
   MR_ASSIGN_OR_RETURN(auto lineage, project::OpenLineageReporter::Start(*runtime));
   runtime->Start();
+  reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
   WaitForEnd(options.seconds, stop);
@@ -116,6 +123,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   if (kafka) kafka->Shutdown();
+  reconciler.Stop();
   runtime->Stop();
   if (lineage) lineage->Finish();
   PrintSummary(*runtime, records_before, cut_off);
