@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "env/clock.h"
 #include "env/files.h"
+#include "project/alerter.h"
 #include "project/open_lineage_reporter.h"
 #include "project/reconcile.h"
 #include "project/runtime.h"
@@ -92,6 +93,9 @@ void WaitForEnd(double seconds, const std::atomic<bool>& stop) {
 Status Serve(std::unique_ptr<project::Project> project, const DevOptions& options,
              const std::atomic<bool>& stop, int64_t started_us) {
   project::ProjectConfig config = project->config();
+  std::vector<Status> faults;
+  auto checks = project::LoadReconcileChecks(project->directory(), faults);
+  if (!faults.empty()) return faults[0];
   MR_ASSIGN_OR_RETURN(auto runtime, project::Runtime::Open(std::move(project), true));
   MR_ASSIGN_OR_RETURN(auto backend, serve::NewProjectBackend(*runtime));
   serve::ApiServerOptions server_options;
@@ -108,12 +112,13 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 
-  std::vector<Status> faults;
-  auto checks = project::LoadReconcileChecks(runtime->project().directory(), faults);
-  if (!faults.empty()) return faults[0];
-  project::Reconciler reconciler(std::move(checks), runtime->warehouse(), runtime->log());
   int64_t records_before = RecordsInTopics(runtime->log());
   MR_ASSIGN_OR_RETURN(auto lineage, project::OpenLineageReporter::Start(*runtime));
+  MR_ASSIGN_OR_RETURN(auto alerter, project::Alerter::Start(*runtime));
+  project::Reconciler reconciler(std::move(checks), runtime->warehouse(), runtime->log(),
+                                 [&](const project::ReconcileResult& result) {
+                                   if (alerter) alerter->OnReconciled(result);
+                                 });
   runtime->Start();
   reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
@@ -124,6 +129,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   if (kafka) kafka->Shutdown();
   reconciler.Stop();
+  if (alerter) alerter->Finish();
   runtime->Stop();
   if (lineage) lineage->Finish();
   PrintSummary(*runtime, records_before, cut_off);

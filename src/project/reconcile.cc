@@ -182,8 +182,12 @@ std::string ReconcileResult::ToText() const {
 }
 
 Reconciler::Reconciler(std::vector<ReconcileCheck> checks, duck::Warehouse& warehouse,
-                       log::Log& log)
-    : checks_(std::move(checks)), warehouse_(warehouse), log_(log) {}
+                       log::Log& log, std::function<void(const ReconcileResult&)> on_result)
+    : checks_(std::move(checks)),
+      warehouse_(warehouse),
+      log_(log),
+      on_result_(std::move(on_result)) {}
+
 Reconciler::~Reconciler() {
   Stop();
 }
@@ -235,6 +239,7 @@ void Reconciler::Run() {
 }
 
 void Reconciler::Record(const ReconcileResult& result) {
+  if (on_result_) on_result_(result);
   if (!result.ok) {
     spdlog::error("reconciliation failed check={} what=\"{}\"", result.name, result.ToText());
   }

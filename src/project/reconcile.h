@@ -96,7 +96,9 @@ ReconcileResult RunReconcileCheck(const ReconcileCheck& check, int64_t now_ms, c
 // Asks each check when it is due, at whole multiples of its interval since 1970.
 class Reconciler {
  public:
-  Reconciler(std::vector<ReconcileCheck> checks, duck::Warehouse& warehouse, log::Log& log);
+  // `on_result` hears of each, on a thread of the reconciler; may be null.
+  Reconciler(std::vector<ReconcileCheck> checks, duck::Warehouse& warehouse, log::Log& log,
+             std::function<void(const ReconcileResult&)> on_result = nullptr);
   ~Reconciler();
   void Start();
   void Stop();
@@ -108,6 +110,7 @@ class Reconciler {
   const std::vector<ReconcileCheck> checks_;
   duck::Warehouse& warehouse_;
   log::Log& log_;
+  const std::function<void(const ReconcileResult&)> on_result_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;

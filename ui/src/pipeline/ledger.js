@@ -9,10 +9,13 @@ const kTerms = [
   ["out", "out"],
   ["filtered", "filtered"],
   ["late", "late"],
-  ["deduplicated", "deduplicated"],
   ["dead_lettered", "dead-lettered"],
+  ["rejected", "refused by the sink's target"],
   ["in_state", "in state"],
 ];
+
+// Terms whose rows are dead letters.
+const kLetters = new Set(["dead_lettered", "rejected"]);
 
 export function Ledger({ ledger, stage }) {
   const missing = ledger.missing ?? 0;
@@ -26,7 +29,7 @@ export function Ledger({ ledger, stage }) {
             ([name, word]) => html`
           <tr key=${name} class=${ledger[name] === 0 ? "muted" : ""}>
             <th scope="row">${
-              name === "dead_lettered" && ledger[name] > 0
+              kLetters.has(name) && ledger[name] > 0
                 ? html`<${Link} href=${Href("/dead-letters", { stage })}>${word}<//>`
                 : word
             }</th>
