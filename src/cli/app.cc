@@ -53,6 +53,8 @@ struct AllOptions {
   DlqOptions dlq;
   SchemaImportOptions schema_import;
   StatusOptions status;
+  LedgerOptions ledger;
+  ReconcileOptions reconcile;
   VerifyOptions verify;
   ReprocessOptions reprocess;
   LineageOptions lineage;
@@ -445,6 +447,46 @@ void CommandLine::AddLooking() {
       ->type_name("DIR")
       ->capture_default_str();
   status->add_flag("--json", options_.status.json, "The whole pipeline as JSON");
+
+  CLI::App* ledger = Add(
+      kLook, "ledger", "What became of every row that a job read, and whether it adds up",
+      "Examples:\n  millrace ledger\n  millrace ledger page_view_counts\n"
+      "  millrace ledger shop page_view_counts --entries 10    the newest ten, one a second\n\n"
+      "Per stage: rows in = taken + filtered + late + failed + dropped + unchanged, and what one\n"
+      "stage emits comes in at the next. Exit code 1 when something is missing; it then says in\n"
+      "which stage, epoch and offsets. More in SQL: millrace.ledger, millrace.ledger_offsets (the\n"
+      "epoch that read an offset) and millrace.ledger_gaps. See docs/reference/ledger.md.",
+      [this] { return RunLedger(options_.ledger); });
+  ledger->add_option("dir", options_.ledger.directory, "The project; what is no path is a job")
+      ->type_name("DIR|JOB")
+      ->capture_default_str();
+  ledger->add_option("job", options_.ledger.job, "One of its jobs; default: all")->type_name("JOB");
+  ledger->add_option("--entries", options_.ledger.entries, "List the newest entries instead")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  ledger->add_option("--format", options_.ledger.format, "table, csv or json")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->capture_default_str();
+  AddTarget(ledger, options_.ledger.target);
+
+  CLI::App* reconcile = Add(
+      kLook, "reconcile", "Ask whether destinations hold what their sources hold",
+      "Examples:\n  millrace reconcile\n  millrace reconcile orders\n"
+      "  millrace reconcile shop orders --json\n\n"
+      "Asks the checks of reconcile/*.yml now, whatever their interval; a running `millrace dev`\n"
+      "asks each when it is due. Results: millrace.reconciliations. Exit code 1 when one differs "
+      "by\n"
+      "more than it may. See docs/reference/reconcile.md.",
+      [this] { return RunReconcile(options_.reconcile); });
+  reconcile
+      ->add_option("dir", options_.reconcile.directory, "The project; what is no path is a check")
+      ->type_name("DIR|NAME")
+      ->capture_default_str();
+  reconcile->add_option("name", options_.reconcile.name, "One of its checks; default: all")
+      ->type_name("NAME");
+  reconcile->add_flag("--json", options_.reconcile.json, "One object per line");
+  AddTarget(reconcile, options_.reconcile.target);
 
   CLI::App* verify = Add(
       kLook, "verify", "Compute a job's results again as a batch, and compare row by row",

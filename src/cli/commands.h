@@ -135,6 +135,23 @@ struct VerifyOptions {
 };
 int RunVerify(const VerifyOptions& options);
 
+struct LedgerOptions {
+  std::string directory = ".";
+  std::string job;
+  std::string target;
+  std::string format = "table";
+  int64_t entries = 0;  // 0: sums
+};
+int RunLedger(const LedgerOptions& options);
+
+struct ReconcileOptions {
+  std::string directory = ".";
+  std::string name;
+  std::string target;
+  bool json = false;
+};
+int RunReconcile(const ReconcileOptions& options);
+
 struct ReprocessOptions {
   std::string job;
   std::string directory = ".";

@@ -15,7 +15,9 @@
 #include "cli/terminal.h"
 #include "env/clock.h"
 #include "env/files.h"
+#include "project/alerter.h"
 #include "project/open_lineage_reporter.h"
+#include "project/reconcile.h"
 #include "project/runtime.h"
 #include "serve/api_server.h"
 #include "serve/project_backend.h"
@@ -29,7 +31,8 @@ constexpr int64_t kShutdownGraceMs = 10'000;
 // What a person would call a topic of the project.
 bool IsProjectTopic(const std::string& topic) {
   return topic != job::kDeadLetterTopic && topic != job::kLedgerTopic &&
-         topic != project::kDeadLetterAuditTopic && !IsInternalTopic(topic);
+         topic != project::kReconciliationTopic && topic != project::kDeadLetterAuditTopic &&
+         !IsInternalTopic(topic);
 }
 
 int64_t RecordsInTopics(log::Log& log) {
@@ -90,6 +93,9 @@ void WaitForEnd(double seconds, const std::atomic<bool>& stop) {
 Status Serve(std::unique_ptr<project::Project> project, const DevOptions& options,
              const std::atomic<bool>& stop, int64_t started_us) {
   project::ProjectConfig config = project->config();
+  std::vector<Status> faults;
+  auto checks = project::LoadReconcileChecks(project->directory(), faults);
+  if (!faults.empty()) return faults[0];
   MR_ASSIGN_OR_RETURN(auto runtime, project::Runtime::Open(std::move(project), true));
   MR_ASSIGN_OR_RETURN(auto backend, serve::NewProjectBackend(*runtime));
   serve::ApiServerOptions server_options;
@@ -108,7 +114,13 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
 
   int64_t records_before = RecordsInTopics(runtime->log());
   MR_ASSIGN_OR_RETURN(auto lineage, project::OpenLineageReporter::Start(*runtime));
+  MR_ASSIGN_OR_RETURN(auto alerter, project::Alerter::Start(*runtime));
+  project::Reconciler reconciler(std::move(checks), runtime->warehouse(), runtime->log(),
+                                 [&](const project::ReconcileResult& result) {
+                                   if (alerter) alerter->OnReconciled(result);
+                                 });
   runtime->Start();
+  reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
   WaitForEnd(options.seconds, stop);
@@ -116,6 +128,8 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);
   if (kafka) kafka->Shutdown();
+  reconciler.Stop();
+  if (alerter) alerter->Finish();
   runtime->Stop();
   if (lineage) lineage->Finish();
   PrintSummary(*runtime, records_before, cut_off);

@@ -5,6 +5,7 @@
 #include "cli/access.h"
 #include "cli/app_lineage.h"
 #include "cli/cli.h"
+#include "cli/sql_answer.h"
 #include "cli/terminal.h"
 #include "project/trace.h"
 
@@ -90,6 +91,22 @@ Result<project::TraceRecord> FindByOffset(Access& access, const TraceOptions& op
       .WithHint(fmt::format("it has {}", description.partitions.size()));
 }
 
+// What the ledger says of who read a record. Nothing where it has no entry, or none any more.
+std::optional<project::TraceCommit> FindInLedger(Access& access, const std::string& job,
+                                                 const project::TraceRecord& record) {
+  auto json = access.Sql(fmt::format(
+      "SELECT epoch, epoch_ms(committed_at) FROM millrace.ledger_offsets WHERE job = {} AND topic "
+      "= {} AND split = '{}' AND from_offset <= {} AND to_offset > {} ORDER BY committed_at DESC "
+      "LIMIT 1",
+      QuoteLiteral(job), QuoteLiteral(record.topic), record.partition, record.offset,
+      record.offset));
+  if (!json.ok()) return std::nullopt;
+  auto answer = ParseSqlAnswer(*json);
+  if (!answer.ok() || answer->rows.empty()) return std::nullopt;
+  const std::vector<SqlCell>& row = answer->rows[0];
+  return project::TraceCommit{std::atoll(row[0].text.c_str()), std::atoll(row[1].text.c_str())};
+}
+
 Result<std::string> Show(Access& access, const project::Project& project,
                          const TraceOptions& options) {
   std::vector<project::TraceRecord> records;
@@ -105,7 +122,11 @@ Result<std::string> Show(Access& access, const project::Project& project,
   for (const project::TraceRecord& record : records) {
     MR_ASSIGN_OR_RETURN(
         project::Trace trace,
-        project::TraceOf(project, record, [&](const std::string& sql) { return access.Sql(sql); }));
+        project::TraceOf(
+            project, record, [&](const std::string& sql) { return access.Sql(sql); },
+            [&](const std::string& job, const project::TraceRecord& traced) {
+              return FindInLedger(access, job, traced);
+            }));
     if (options.format == "json") {
       out += trace.ToJson() + "\n";
     } else if (options.format == "yaml") {

@@ -18,6 +18,7 @@ constexpr const char* kLedgerTotalKey = "ledger_total";      // LedgerEntry::ToJ
 constexpr const char* kLedgerOpenKey = "ledger_open";        // the same
 constexpr const char* kLedgerEndedKey = "ledger_ended";      // the same, one a line
 constexpr const char* kLedgerMissingKey = "ledger_missing";  // rows (8 bytes)
+constexpr const char* kLedgerRefusedKey = "ledger_refused";  // the same
 
 // A table's frontier and counters, by its place among the job's sources.
 inline std::string SourceKey(int source) {

@@ -142,6 +142,10 @@ Status Job::CommitLedger() {
   if (ledger_->ended().empty()) return Status::Ok();
   // Of a sink that gathers epochs: not before it has them.
   if (sink_ && RowsWritten() > 0) return Status::Ok();
+  if (sink_ && ledger_->AddRefused(sink_->Rejected().total)) {
+    MR_RETURN_IF_ERROR(FinishCheckpoint());
+    MR_RETURN_IF_ERROR(Save());
+  }
   const model::Epoch last = ledger_->ended().back().to_epoch;
   if (!ledger_sink_) {
     ledger_->Forget(last);

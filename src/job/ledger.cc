@@ -68,9 +68,13 @@ void Ledger::Restore(const state::StateReader& state) {
       ended_.push_back(std::move(entry));
     }
   });
-  state.Scan(state::kJobEntries, kLedgerMissingKey, [&](std::string_view, std::string_view value) {
-    if (value.size() == sizeof missing_) std::memcpy(&missing_, value.data(), sizeof missing_);
-  });
+  auto read_number = [&](const char* key, int64_t& number) {
+    state.Scan(state::kJobEntries, key, [&](std::string_view, std::string_view value) {
+      if (value.size() == sizeof number) std::memcpy(&number, value.data(), sizeof number);
+    });
+  };
+  read_number(kLedgerMissingKey, missing_);
+  read_number(kLedgerRefusedKey, refused_);
   for (size_t i = 0; i < total_.splits.size(); i++) {
     total_splits_[{total_.splits[i].source, total_.splits[i].split}] = i;
   }
@@ -87,8 +91,11 @@ void Ledger::Save(state::StateWriter& writer) const {
   std::vector<std::string> ended;
   for (const LedgerEntry& entry : ended_) ended.push_back(entry.ToJson());
   writer.Put(state::kJobEntries, kLedgerEndedKey, Join(ended, "\n"));
-  writer.Put(state::kJobEntries, kLedgerMissingKey,
-             {reinterpret_cast<const char*>(&missing_), sizeof missing_});
+  auto write_number = [&](const char* key, int64_t number) {
+    writer.Put(state::kJobEntries, key, {reinterpret_cast<const char*>(&number), sizeof number});
+  };
+  write_number(kLedgerMissingKey, missing_);
+  write_number(kLedgerRefusedKey, refused_);
 }
 
 LedgerSplit& Ledger::SplitOf(std::vector<LedgerSplit>& splits, std::map<SplitKey, size_t>& index,
@@ -231,13 +238,27 @@ void Ledger::Close() {
   open_splits_.clear();
 }
 
+bool Ledger::AddRefused(int64_t total) {
+  const int64_t rows = total - refused_;
+  if (ended_.empty() || rows <= 0) return false;
+  refused_ = total;
+  for (LedgerEntry* entry : {&total_, &ended_.back()}) {
+    StageCounts& sink = entry->stages.back().counts;
+    sink[Count::kFailed] += rows;
+    sink[Count::kTaken] -= rows;
+    sink[Count::kOut] -= rows;
+  }
+  return true;
+}
+
 void Ledger::Forget(model::Epoch epoch) {
   while (!ended_.empty() && ended_.front().to_epoch <= epoch) ended_.pop_front();
 }
 
 int64_t Ledger::Sum(Count count, size_t first_stage) const {
   int64_t sum = 0;
-  for (size_t s = first_stage; s < total_.stages.size(); s++) sum += total_.stages[s].counts[count];
+  for (size_t s = first_stage; s + 1 < total_.stages.size(); s++)
+    sum += total_.stages[s].counts[count];
   return sum;
 }
 

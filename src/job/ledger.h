@@ -4,7 +4,8 @@
 //   operator: in + added - merged = taken + filtered + unchanged + late + failed (less those taken
 //             all the same, see StageCounts); taken is what it emitted where Operator::Forwards
 //   between:  what a stage's producers emitted, each to each consumer = what came in
-//   sink:     in = handed to the connector, or known to it from before a crash
+//   sink:     in = taken by the connector, or known to it from before a crash, + failed: refused by
+//             its target
 //   offsets:  each range of a split begins where the one before it ended
 //
 // After each epoch all of this is checked; what does not hold becomes a gap that names the stage
@@ -58,6 +59,10 @@ class Ledger {
   bool IsDue(int64_t clock_us) const;
   // Ends the open entry, whatever its age. Must be in a checkpoint before the entry is written.
   void Close();
+  // What the sink's target has refused up to the end of the last ended entry, since the job began:
+  // known after its commit only, by no decision. True when the state has to be saved before that
+  // entry is written, or a replay would not know it. Does nothing when no entry has ended.
+  bool AddRefused(int64_t total);
 
   // Ended entries that are still to be written.
   const std::deque<LedgerEntry>& ended() const { return ended_; }
@@ -71,6 +76,7 @@ class Ledger {
   const LedgerEntry& total() const { return total_; }
   const LedgerEntry& open() const { return open_; }
   int64_t missing() const { return missing_; }  // rows that do not add up, as far as total() goes
+  // Over the stages from `first_stage` up to the sink, without it.
   int64_t Sum(Count count, size_t first_stage) const;
 
  private:
@@ -91,6 +97,7 @@ class Ledger {
   std::map<SplitKey, size_t> total_splits_;  // place in total_.splits
   std::map<SplitKey, size_t> open_splits_;
   int64_t missing_ = 0;
+  int64_t refused_ = 0;  // of what AddRefused was told: accounted for
 
   // As of the last epoch, since the job was opened.
   std::vector<StageCounts> seen_;

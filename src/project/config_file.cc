@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "project/alert_settings.h"
 #include "project/open_lineage_settings.h"
 #include "project/yaml_reader.h"
 
@@ -168,6 +169,11 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
           [&](const YAML::Node& n) {
             OpenLineageSettings checked;  // read again by who makes the events
             ReadLineageSettings(reader, n, checked);
+          }},
+         {"alerts",
+          [&](const YAML::Node& n) {
+            AlertSettings checked;  // read again by who tells them
+            ReadAlertSettings(reader, n, checked);
           }},
          {"kafka", [&](const YAML::Node& n) { ReadKafka(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {

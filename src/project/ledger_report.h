@@ -1,4 +1,9 @@
-// The ledger of jobs, read from the topic `millrace.ledger` and added up.
+// The ledger of jobs, read from the topic `millrace.ledger`: added up, and as tables of the
+// warehouse's SQL.
+//
+//   millrace.ledger          a row per entry and stage: what became of the rows
+//   millrace.ledger_offsets  a row per epoch and split: which offsets it read, when committed
+//   millrace.ledger_gaps     a row per gap: what does not add up, and where
 //
 // Contract: reads the log only; any thread.
 #pragma once
@@ -9,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "duck/warehouse.h"
 #include "job/ledger_entry.h"
 #include "log/log.h"
 
@@ -31,5 +37,7 @@ struct LedgerSum {
 // {"jobs": [{…, "entries", "missing", "closes"}], "entries": [the newest `entries_max`]}
 // `job` "": all. Error kNotFound: nothing is known of that job.
 Result<std::string> LedgerJson(log::Log& log, const std::string& job, int64_t entries_max);
+
+Status RegisterLedgerTables(log::Log& log, duck::Warehouse& warehouse);
 
 }  // namespace millrace::project

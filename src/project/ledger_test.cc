@@ -4,13 +4,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include <map>
 
+#include "base/strings.h"
 #include "duck/warehouse.h"
 #include "env/hand_clock.h"
 #include "project/ledger_report.h"
 #include "project/project_fixture.h"
+#include "tests/support/http_service.h"
 
 namespace millrace::project {
 namespace {
@@ -44,7 +47,9 @@ std::string Tables(bool bounded) {
          Sink("paid", "id STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED") +
          Sink("close_by", "id STRING, amount INT") +
          Sink("firsts", "id STRING, quantity INT, PRIMARY KEY (id) NOT ENFORCED") +
-         Sink("sessions", "customer STRING, c BIGINT");
+         Sink("sessions", "customer STRING, c BIGINT") +
+         Sink("seen", "id STRING, quantity INT, PRIMARY KEY (id) NOT ENFORCED") +
+         Sink("scored", "id STRING, score BIGINT");
 }
 
 constexpr const char* kJobs = R"(
@@ -63,9 +68,31 @@ INSERT INTO firsts SELECT id, quantity FROM (SELECT *, ROW_NUMBER() OVER (PARTIT
   ORDER BY ts) AS n FROM orders) WHERE n = 1;
 INSERT INTO sessions SELECT customer, COUNT(*) FROM TABLE(SESSION(TABLE orders PARTITION BY
   customer, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end, customer;
+INSERT INTO seen SELECT id, quantity FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY id
+  ORDER BY PROCTIME()) AS n FROM orders) WHERE n = 1;
 )";
-constexpr const char* kJobNames[] = {"by_window", "by_hop",   "plain",  "by_customer",
-                                     "paid",      "close_by", "firsts", "sessions"};
+// Asks a service; answers of 4 are errors, so that rows fail.
+constexpr const char* kServedJob =
+    "INSERT INTO scored SELECT id, score(quantity) FROM orders WHERE score(quantity) > 1;\n";
+constexpr const char* kJobNames[] = {"by_window", "by_hop", "plain",    "by_customer", "paid",
+                                     "close_by",  "firsts", "sessions", "seen",        "scored"};
+
+std::string FunctionAt(const test::HttpService& service) {
+  return "CREATE FUNCTION score(n BIGINT) RETURNS BIGINT LANGUAGE HTTP AS '" +
+         service.Url("/score") + "';\n";
+}
+
+test::HttpAnswer Score(const test::HttpRequest& request) {
+  simdjson::dom::parser parser;
+  const simdjson::dom::element document = parser.parse(simdjson::padded_string(request.body));
+  std::vector<std::string> results;
+  const simdjson::dom::array rows = document["rows"].get_array();
+  for (simdjson::dom::element row : rows) {
+    const std::string n = simdjson::minify(row.at(0));
+    results.push_back(n == "4" ? R"({"error":"four"})" : n);
+  }
+  return {200, "{\"results\": [" + Join(results, ", ") + "]}"};
+}
 
 // Good rows, late ones, equal ones, NULLs, broken JSON, rows that a CHECK refuses, casts that fail.
 std::vector<std::string> Orders(std::mt19937& random, int count) {
@@ -205,10 +232,12 @@ std::string Facts(const LedgerSum& sum) {
 
 TEST(Ledger, ClosesForEveryKindOfJobHoweverItRuns) {
   std::map<std::string, std::string> straight;
+  const test::HttpService service(Score);
   for (Way way : kEveryWay) {
     SCOPED_TRACE(static_cast<int>(way));
     TempDirectory directory;
-    Write(directory.path() + "/sql/a.sql", SettingsOf(way) + Tables(true) + kJobs);
+    Write(directory.path() + "/sql/a.sql",
+          SettingsOf(way) + Tables(true) + kJobs + FunctionAt(service) + kServedJob);
     std::mt19937 random(7);
     int64_t orders = 0;
     Shop shop(directory.path());

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "connectors/jdbc/postgres_client.h"
+#include "env/hand_clock.h"
 #include "job/job.h"
 #include "project/project_fixture.h"
 #include "tests/support/http_service.h"
@@ -46,13 +47,14 @@ std::vector<std::string> Ask(const test::PostgresServer& server, const std::stri
   return values;
 }
 
-std::unique_ptr<job::Job> OpenJob(Runtime& runtime) {
+std::unique_ptr<job::Job> OpenJob(Runtime& runtime, env::Clock& clock) {
   auto compiled = runtime.project().Compile(runtime.project().jobs()[0]);
   EXPECT_TRUE(compiled.ok()) << compiled.status().ToString();
   if (!compiled.ok()) return nullptr;
   job::JobOptions options;
   options.state_directory = runtime.project().target_directory() + "/state/stepped";
   options.services.log = &runtime.log();
+  options.services.clock = &clock;
   options.services.warehouse = &runtime.warehouse();
   options.services.base_dir = runtime.project().directory();
   auto job = job::Job::Open(std::move(*compiled), std::move(options));
@@ -91,7 +93,8 @@ TEST(RejectedRows, AreInTheTargetOrLettersOnceWhereverItDies) {
     ASSERT_NE(runtime, nullptr);
     std::mt19937 random(keyed ? 1 : 2);
     std::multiset<int> all, malformed;
-    auto job = OpenJob(*runtime);
+    env::HandClock clock(1'772'359'200'000'000);
+    auto job = OpenJob(*runtime, clock);
     ASSERT_NE(job, nullptr);
     bool wide = false;
     for (int round = 0; round < 30; round++) {
@@ -111,6 +114,7 @@ TEST(RejectedRows, AreInTheTargetOrLettersOnceWhereverItDies) {
         }
         Append(*runtime, "orders", p, rows);
       }
+      clock.Advance(400'000);  // an entry of the ledger is a second
       const uint32_t what = random() % 4;
       auto stepped = job->Step({.commit = what != 0, .letters = what != 1});
       ASSERT_TRUE(stepped.ok()) << stepped.status().ToString();
@@ -124,9 +128,11 @@ TEST(RejectedRows, AreInTheTargetOrLettersOnceWhereverItDies) {
       Ask(*server, fmt::format("ALTER TABLE {0} ALTER COLUMN s TYPE varchar({1}) USING "
                                "CASE WHEN length(s) > {1} THEN 'cut' ELSE s END",
                                table, wide ? 20 : 3));
-      job = OpenJob(*runtime);
+      job = OpenJob(*runtime, clock);
       ASSERT_NE(job, nullptr);
     }
+    job->RequestStop();
+    ASSERT_TRUE(job->Run().ok());
     job.reset();
     auto letters = runtime->warehouse().Query(
         "SELECT value, stage, kind, column_name, reason FROM (SELECT value, stage, kind, "
@@ -145,6 +151,12 @@ TEST(RejectedRows, AreInTheTargetOrLettersOnceWhereverItDies) {
     std::multiset<int> found = KeysOf(in_letters);
     EXPECT_EQ(found.size() - malformed.size(), static_cast<size_t>(from_sink));
     EXPECT_GT(from_sink, 10);
+    // The ledger knows them, each once, and closes.
+    EXPECT_EQ(Rows(*runtime,
+                   "SELECT sum(rows_failed), bool_and(rows_taken >= 0), sum(abs(rows_missing)), "
+                   "count(*) > 5, (SELECT count(*) FROM millrace.ledger_gaps) FROM millrace.ledger "
+                   "WHERE stage = 'sink'"),
+              std::vector<std::string>{fmt::format("{}|true|0|true|0|", from_sink)});
     for (const std::string& k : Ask(*server, "SELECT k FROM " + table)) found.insert(std::stoi(k));
     EXPECT_EQ(found, all) << "keyed " << keyed;
   }

@@ -7,6 +7,8 @@
 
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "project/ledger_report.h"
+#include "project/reconcile.h"
 #include "project/server_tables.h"
 #include "project/system_tables.h"
 #include "project/topic_table.h"
@@ -65,6 +67,7 @@ Status Runtime::CreateTopics() {
     wanted.try_emplace(topic, config);
   }
   wanted.try_emplace(job::kDeadLetterTopic);
+  wanted.try_emplace(kReconciliationTopic, log::TopicConfig{.retention_ms = -1});
   // About a kilobyte per second and job at work: by size, the oldest go first.
   wanted.try_emplace(job::kLedgerTopic, log::TopicConfig{.retention_ms = -1,
                                                          .retention_bytes = 256 << 20,
@@ -183,6 +186,8 @@ std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
 
 Status Runtime::RegisterSystemTables() {
   MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, *log_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterLedgerTables(*log_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterReconciliationTable(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterServerTables(*project_, *warehouse_));
   return project::RegisterSystemTables(*this);

@@ -65,6 +65,33 @@ Result<Rows> SourceRows(Runtime& runtime) {
   return rows;
 }
 
+Result<Rows> StageRows(Runtime& runtime) {
+  Rows rows;
+  for (const job::JobStatus& job : runtime.JobStatuses()) {
+    for (const job::StageEntry& stage : job.stages) {
+      std::vector<Value> row = {Value(job.name), Value(stage.stage), Value(stage.name),
+                                Value::BIGINT(job.stages_since)};
+      for (int64_t count : stage.counts.values) row.push_back(Value::BIGINT(count));
+      row.push_back(Value::BIGINT(stage.counts.Missing()));
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+model::Schema StageColumns() {
+  model::Schema schema = Columns({{"job", LogicalType::VARCHAR},
+                                  {"stage", LogicalType::VARCHAR},
+                                  {"name", LogicalType::VARCHAR},
+                                  {"since_epoch", LogicalType::BIGINT}});
+  for (size_t c = 0; c < job::kCounts; c++) {
+    const std::string name = job::CountName(static_cast<job::Count>(c));
+    schema.columns.push_back({"rows_" + name, LogicalType::BIGINT, true});
+  }
+  schema.columns.push_back({"rows_missing", LogicalType::BIGINT, true});
+  return schema;
+}
+
 Result<Rows> TopicRows(Runtime& runtime) {
   Rows rows;
   for (const log::TopicInfo& topic : runtime.log().Topics()) {
@@ -120,6 +147,9 @@ Status RegisterSystemTables(Runtime& runtime) {
                                                               {"lag_rows", count},
                                                               {"watermark", time}}),
                                                      [&runtime] { return SourceRows(runtime); })));
+  MR_RETURN_IF_ERROR(
+      duck::RegisterTable(warehouse, duck::RowsTable("millrace", "stages", StageColumns(),
+                                                     [&runtime] { return StageRows(runtime); })));
   return duck::RegisterTable(warehouse,
                              duck::RowsTable("millrace", "topics",
                                              Columns({{"topic", text},

@@ -13,6 +13,7 @@
 #include "format/format_options.h"
 #include "job/job.h"
 #include "job/metadata_columns.h"
+#include "project/reconcile.h"
 
 namespace millrace::project {
 
@@ -303,6 +304,33 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
         table->computed.empty() && table->metadata.empty() ? "" : table->SelectList()));
   }
   return Status::Ok();
+}
+
+Status RegisterReconciliationTable(log::Log& log, duck::Warehouse& warehouse) {
+  using duckdb::LogicalType;
+  const LogicalType number = LogicalType::BIGINT;
+  format::DecoderOptions options;
+  options.format = "json";
+  const std::vector<std::pair<std::string, LogicalType>> columns = {
+      {"name", LogicalType::VARCHAR},
+      {"time_ms", number},
+      {"from_ms", number},
+      {"to_ms", number},
+      {"ok", LogicalType::BOOLEAN},
+      {"source_rows", number},
+      {"destination_rows", number},
+      {"missing", number},
+      {"extra", number},
+      {"changed", number},
+      {"divergence", LogicalType::DOUBLE},
+      {"tolerance", LogicalType::DOUBLE},
+      {"error", LogicalType::VARCHAR},
+      {"differences", LogicalType::LIST(LogicalType::STRUCT({{"kind", LogicalType::VARCHAR},
+                                                             {"key", LogicalType::VARCHAR},
+                                                             {"source_rows", number},
+                                                             {"destination_rows", number}}))}};
+  for (const auto& [name, type] : columns) options.schema.columns.push_back({name, type, true});
+  return Register(log, warehouse, "millrace", "reconciliations", kReconciliationTopic, options);
 }
 
 Status RegisterDeadLetterTables(log::Log& log, DeadLetterBook& book, duck::Warehouse& warehouse) {

@@ -30,6 +30,7 @@ class Api final : public ApiServer {
     AddDeadLetterRoutes(router, backend_, pool_);
     AddChangeRoutes(router, backend_, pool_);
     AddLineageRoutes(router, backend_, pool_);
+    AddLedgerRoutes(router, backend_, pool_);
     AddTopicRoutes(router, backend_, pool_);
     AddHealthRoutes(router, backend_, metrics_);
     router.Add(Method::kGet, "/api/stream",

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "job/ledger_entry.h"
 #include "serve/assets.h"
 #include "serve/testing/fake_backend.h"
 #include "serve/testing/memory_log.h"
@@ -46,6 +47,32 @@ TEST_F(ApiServerTest, ViewsComeFromTheBackend) {
   EXPECT_EQ(missing.status, 404);
   EXPECT_EQ(missing.body, R"({"error":{"code":"MR1002","message":"job \"nope\" does not exist",)"
                           R"("hint":"see the jobs"}})");
+}
+
+TEST_F(ApiServerTest, Ledger) {
+  EXPECT_EQ(client_->Get("/api/ledger").body, R"({"jobs":[],"entries":[]})");
+  EXPECT_EQ(client_->Get("/api/ledger?job=orders").status, 404);
+  EXPECT_EQ(client_->Get("/api/ledger?entries=few").status, 400);
+  ASSERT_TRUE(log_.CreateTopic(job::kLedgerTopic, {}).ok());
+  for (int64_t from : {0, 5, 8}) {  // the last leaves a hole of one
+    job::LedgerEntry entry;
+    entry.job = "orders";
+    entry.run = "orders/1";
+    entry.from_epoch = entry.to_epoch = from + 1;
+    entry.splits.push_back({0, "orders", "orders", "0", from, from == 0 ? 5 : 7});
+    if (from == 8) entry.splits[0].to = 9;
+    entry.stages.push_back({"orders", "source"});
+    const std::string json = entry.ToJson();
+    log::NewRecord record;
+    record.value = json;
+    ASSERT_TRUE(log_.AppendAndWait(job::kLedgerTopic, 0, {&record, 1}).ok());
+  }
+  const std::string all = client_->Get("/api/ledger?job=orders&entries=1").body;
+  EXPECT_NE(all.find(R"("entries":3,"missing":1,"closes":false)"), std::string::npos) << all;
+  EXPECT_NE(all.find("offsets [7, 8) were not read"), std::string::npos) << all;
+  EXPECT_NE(all.find(R"("entries":[{"job":"orders","run":"orders/1","from_epoch":9)"),
+            std::string::npos)
+      << all;
 }
 
 TEST_F(ApiServerTest, Sql) {

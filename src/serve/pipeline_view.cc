@@ -245,7 +245,7 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       "out\":{}}},"
       "\"ledger\":{{\"in\":{},\"used\":{},\"out\":{},\"filtered\":{},\"late\":{},\"dead_lettered\":"
       "{},\"rejected\":{},"
-      "\"in_state\":{},\"missing\":null}},\"lookups\":{},\"error\":{}}}",
+      "\"in_state\":{},\"missing\":{},\"gap\":{}}},\"lookups\":{},\"error\":{}}}",
       JsonQuote(name), PageState(s), JsonQuote(model::MaskSql(job->compiled().sql)),
       JsonQuote(job->explain()), s.guarantee, s.epoch, s.checkpoint_epoch,
       rates.Rate("job:" + name + ":in"), rates.Rate("job:" + name + ":out"), s.lag_rows,
@@ -253,6 +253,7 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       s.state_freed_by.empty() ? "null" : JsonQuote(s.state_freed_by), NumbersJson(in.time_ms),
       NumbersJson(in.rates), NumbersJson(out.rates), s.rows_in, s.rows_in - accounted, s.rows_out,
       s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.rows_rejected, s.state_rows,
+      s.rows_missing, s.ledger_gap.empty() ? "null" : JsonQuote(s.ledger_gap),
       LookupsJson(job->lookups()), error);
 }
 

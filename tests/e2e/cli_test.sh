@@ -274,6 +274,32 @@ results() {
 LAST="windows arrive in the warehouse"
 OUT=""
 until_true 60 results || { OUT=$(tail -5 shop/.millrace/dev.log); fail "no results"; }
+accounted() {
+  OUT=$("$MILLRACE" ledger shop page_view_counts 2>&1)
+}
+LAST="millrace ledger shop page_view_counts"
+until_true 20 accounted || fail "no entry of the ledger"
+has "every row is accounted for"
+has "page_views"
+run 0 ledger shop page_view_counts --entries 3
+has "committed (UTC)"
+run 1 ledger shop page_view_count
+has 'did you mean "page_view_counts"'
+curl -sf "$URL/api/ledger?job=page_view_counts" | grep -q '"closes":true' || fail "/api/ledger does not close"
+run 0 trace page_views shop --topic page-views --partition 0 --offset 0
+has "committed in epoch"
+mkdir -p shop/reconcile
+printf 'source: page_views\ndestination: page_views\nevery: 0\n' > shop/reconcile/same.yml
+printf 'source: page_views\ndestination-query: FROM page_views LIMIT 1\nevery: 0\n' > shop/reconcile/short.yml
+run 0 reconcile shop same
+has "agree"
+run 1 reconcile shop
+has "DO NOT AGREE"
+run 1 reconcile shop sam
+has 'did you mean "same"'
+run 0 sql shop -c "SELECT DISTINCT name, ok FROM millrace.reconciliations ORDER BY 1" --format csv
+has "same,true"
+has "short,false"
 kill -TERM "$DEV_PID"
 wait "$DEV_PID"
 CODE=$?
@@ -284,6 +310,8 @@ has "page    http://"
 has "stopped; "
 has "page_view_counts: stopped"
 [ -e shop/.millrace/dev.json ] && fail "left dev.json behind"
+run 0 ledger shop
+has "every row is accounted for"
 run 0 dev shop --port 0 --seconds 1 --log-level off
 has "stopped; "
 printf '{"pid": 1, "url": "http://127.0.0.1:9"}' > shop/.millrace/dev.json

@@ -219,10 +219,11 @@ export function Job(name) {
       out: node.rows_out,
       filtered: 0,
       late: 38,
-      deduplicated: 0,
       dead_lettered: letters,
+      rejected: 0,
       in_state,
       missing,
+      gap: missing > 0 ? "stage #2 (TopN) lost 3 rows in epoch 7, which read page-views/0" : null,
     },
     error: node.error,
   };

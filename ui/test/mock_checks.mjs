@@ -61,7 +61,9 @@ export const kMockChecks = [
         await page.goto(page.url().replace("page_view_counts", "funnel_by_minute"));
         await page.waitForSelector(".ledger-sum");
         Expect(
-          (await page.locator(".ledger-sum").innerText()).includes("3 rows are missing"),
+          (await page.locator(".ledger-sum").innerText()).includes(
+            "3 rows do not add up: stage #2 (TopN) lost 3 rows in epoch 7",
+          ),
           "the hole is not told",
         );
       }),

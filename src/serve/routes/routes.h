@@ -26,6 +26,8 @@ void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
 void AddChangeRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/lineage
 void AddLineageRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /api/ledger
+void AddLedgerRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/topics
 void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics

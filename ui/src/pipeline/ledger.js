@@ -1,5 +1,5 @@
-// The ledger: in = out + filtered + late + deduplicated + dead-lettered + in state. It closes, or
-// says what is missing.
+// The ledger: what became of the rows that came in. The job checks it stage by stage (an aggregation
+// makes one row of many, so these sums need not add up); it closes, or says what is missing where.
 import { html } from "../lib/html.js";
 import { Href, Link } from "../lib/route.js";
 import { Exact } from "../lib/format.js";
@@ -9,18 +9,16 @@ const kTerms = [
   ["out", "out"],
   ["filtered", "filtered"],
   ["late", "late"],
-  ["deduplicated", "deduplicated"],
   ["dead_lettered", "dead-lettered"],
+  ["rejected", "refused by the sink's target"],
   ["in_state", "in state"],
 ];
 
-// Added up here from the numbers that are shown, so that the sentence can not contradict the table.
-export function Missing(ledger) {
-  return kTerms.reduce((rest, [name]) => rest - (ledger[name] ?? 0), ledger.in ?? 0);
-}
+// Terms whose rows are dead letters.
+const kLetters = new Set(["dead_lettered", "rejected"]);
 
 export function Ledger({ ledger, stage }) {
-  const missing = Missing(ledger);
+  const missing = ledger.missing ?? 0;
   return html`
     <table class="ledger">
       <tbody>
@@ -31,7 +29,7 @@ export function Ledger({ ledger, stage }) {
             ([name, word]) => html`
           <tr key=${name} class=${ledger[name] === 0 ? "muted" : ""}>
             <th scope="row">${
-              name === "dead_lettered" && ledger[name] > 0
+              kLetters.has(name) && ledger[name] > 0
                 ? html`<${Link} href=${Href("/dead-letters", { stage })}>${word}<//>`
                 : word
             }</th>
@@ -41,14 +39,8 @@ export function Ledger({ ledger, stage }) {
       </tbody>
     </table>
     <p class="ledger-sum">${
-      ledger.missing === null
-        ? "Counted per job: an aggregation makes one row of many, so these need not add up."
-        : missing === 0
+      missing === 0
         ? html`<${Shape} state="running" />Closed: every row is accounted for.`
-        : html`<${Shape} state="failing" />${
-            missing > 0
-              ? `${Exact(missing)} rows are missing.`
-              : `${Exact(-missing)} rows too many.`
-          }`
+        : html`<${Shape} state="failing" />${Exact(missing)} rows do not add up: ${ledger.gap}.`
     }</p>`;
 }
