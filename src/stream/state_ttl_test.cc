@@ -1,7 +1,7 @@
 // table.exec.state.ttl: plans of whole queries against models that are maps from keys to rows and
 // the time they were written: appended and retracting input, NULLs, duplicates, weights,
-// retractions of what was forgotten, and operators that are restored from a checkpoint at random
-// epochs.
+// retractions of what was forgotten, one shard and two, and operators that are restored from a
+// checkpoint at random epochs.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -317,48 +317,88 @@ class StateTtl : public ::testing::Test {
     }
   }
 
-  void Open(const std::string& query, int64_t ttl_us) {
+  void NewState() {
+    for (auto& store : stores_) store = state::StateStore::InMemory();
+    checkpoint_ = 0;
+    letters_.count = 0;
+  }
+
+  void Open(const std::string& query, int64_t ttl_us, size_t shards = 1) {
     auto plan = planner_->PlanQuery(query);
     ASSERT_TRUE(plan.ok()) << plan.status().ToString();
     JobPlanOptions options;
     options.state_ttl_us = ttl_us;
-    auto built = BuildJobPlan(*plan, planner_->context(), tables_, options);
-    ASSERT_TRUE(built.ok()) << built.status().ToString();
-    plan_ = std::move(*built);
-    plan_.output->emitter().Add(&out_, 0);
+    options.shard.count = shards;
     OperatorContext context;
     context.client = &planner_->context();
     context.dead_letters = &letters_;
-    for (auto& op : plan_.operators) ASSERT_TRUE(op->Open(context, *store_).ok());
+    plans_.clear();
+    for (size_t shard = 0; shard < shards; shard++) {
+      options.shard.index = shard;
+      auto built = BuildJobPlan(*plan, planner_->context(), tables_, options);
+      ASSERT_TRUE(built.ok()) << built.status().ToString();
+      plans_.push_back(std::move(*built));
+      plans_[shard].output->emitter().Add(&out_, 0);
+      for (auto& op : plans_[shard].operators) {
+        ASSERT_TRUE(op->Open(context, *stores_[shard]).ok());
+      }
+    }
   }
 
   void Checkpoint() {
-    ASSERT_TRUE(store_
-                    ->Checkpoint(++checkpoint_,
-                                 [&](state::StateWriter& writer) {
-                                   for (auto& op : plan_.operators) op->Snapshot(writer);
-                                 })
-                    .ok());
+    checkpoint_++;
+    for (size_t shard = 0; shard < plans_.size(); shard++) {
+      auto write = [&](state::StateWriter& writer) {
+        for (auto& op : plans_[shard].operators) op->Snapshot(writer);
+      };
+      ASSERT_TRUE(stores_[shard]->Checkpoint(checkpoint_, write).ok());
+    }
   }
 
-  // In batches of neighbours that go to the same table.
+  // The shard that reads a row: rows that are equal come in order.
+  size_t ShardOf(const Row& row) const {
+    if (plans_.size() == 1) return 0;
+    const bool by_key = tables_.at("t").changelog == ChangelogKind::kUpsert;
+    return by_key ? static_cast<size_t>(row.k->back()) % 2
+                  : static_cast<size_t>(row.v.value_or(0)) % 2;
+  }
+
+  // In batches of neighbours that go to the same table and shard.
   Changes Epoch(int64_t now_us, const std::vector<Row>& rows, bool weighted) {
     duck::SetEpochClock(planner_->context(), now_us);
     for (size_t first = 0, next = 0; first < rows.size(); first = next) {
-      while (next < rows.size() && next - first < 7 && rows[next].table == rows[first].table) {
+      const size_t shard = ShardOf(rows[first]);
+      while (next < rows.size() && next - first < 7 && rows[next].table == rows[first].table &&
+             ShardOf(rows[next]) == shard) {
         next++;
       }
-      for (SourceUse& source : plan_.sources) {
+      for (SourceUse& source : plans_[shard].sources) {
         if (source.table == (rows[first].table == 0 ? "t" : "u")) {
           Send(source, rows.data() + first, next - first, weighted);
         }
       }
     }
-    for (auto& op : plan_.operators) op->OnEpochEnd();
+    const size_t last_stage = *std::max_element(plans_[0].stages.begin(), plans_[0].stages.end());
+    for (size_t stage = 0; stage <= last_stage; stage++) {
+      for (size_t shard = 0; shard < plans_.size(); shard++) FinishStage(stage, shard);
+    }
     Changes changes = std::move(out_.rows);
     out_.rows.clear();
     std::sort(changes.begin(), changes.end());
     return changes;
+  }
+
+  void FinishStage(size_t stage, size_t shard) {
+    JobPlan& plan = plans_[shard];
+    for (size_t e = 0; e < plan.exchanges.size(); e++) {
+      if (plan.exchanges[e].stage + 1 != stage) continue;
+      for (JobPlan& sender : plans_) {
+        plan.exchanges[e].exchange->Receive(*sender.exchanges[e].exchange, shard);
+      }
+    }
+    for (size_t i = 0; i < plan.operators.size(); i++) {
+      if (plan.stages[i] == stage) plan.operators[i]->OnEpochEnd();
+    }
   }
 
   void Send(SourceUse& source, const Row* rows, size_t count, bool weighted) {
@@ -390,7 +430,7 @@ class StateTtl : public ::testing::Test {
                bool nulls = true) {
     SetChangelog(kind);
     for (int64_t ttl_us : {int64_t{0}, 4 * kSecond, 15 * kSecond}) {
-      for (uint64_t seed = 1; seed <= 12; seed++) {
+      for (uint64_t seed = 1; seed <= 8; seed++) {
         SCOPED_TRACE(fmt::format("{} ttl {} s, seed {}", query, ttl_us / kSecond, seed));
         CompareOnce(query, kind, *make_model(ttl_us), ttl_us, seed, nulls);
         if (HasFatalFailure()) return;
@@ -400,10 +440,9 @@ class StateTtl : public ::testing::Test {
 
   void CompareOnce(const std::string& query, ChangelogKind kind, Model& model, int64_t ttl_us,
                    uint64_t seed, bool nulls) {
-    store_ = state::StateStore::InMemory();
-    checkpoint_ = 0;
-    letters_.count = 0;
-    Open(query, ttl_us);
+    NewState();
+    const size_t shards = 1 + seed % 2;
+    Open(query, ttl_us, shards);
     std::mt19937_64 random(seed);
     std::vector<Row> living;  // what may be taken away
     int64_t now_us = kSecond;
@@ -432,38 +471,43 @@ class StateTtl : public ::testing::Test {
       }
       std::vector<Row> read;  // of the tables that the query reads
       for (const Row& row : rows) {
-        for (const SourceUse& source : plan_.sources) {
+        for (const SourceUse& source : plans_[0].sources) {
           if (source.table == (row.table == 0 ? "t" : "u")) read.push_back(row);
         }
       }
+      // An operator gets what one shard read before what the next one did.
+      std::stable_sort(read.begin(), read.end(),
+                       [&](const Row& a, const Row& b) { return ShardOf(a) < ShardOf(b); });
       ASSERT_EQ(Epoch(now_us, rows, kind != ChangelogKind::kAppend), model.Epoch(now_us, read))
           << "epoch " << epoch;
       ASSERT_NO_FATAL_FAILURE(CheckCounts());
       if (random() % 4 != 0) continue;
       ASSERT_NO_FATAL_FAILURE(Checkpoint());
       if (random() % 2 != 0) continue;
-      ASSERT_NO_FATAL_FAILURE(Open(query, ttl_us));
+      ASSERT_NO_FATAL_FAILURE(Open(query, ttl_us, shards));
     }
     EXPECT_EQ(letters_.count, 0);
   }
 
   // Every row is accounted for; see OperatorStats.
   void CheckCounts() {
-    for (const auto& op : plan_.operators) {
-      if (op->Forwards()) continue;
-      const OperatorStats& stats = op->stats();
-      ASSERT_EQ(stats.rows_in + stats.rows_added - stats.rows_merged,
-                stats.rows_taken + stats.rows_filtered + stats.rows_unchanged)
-          << op->Describe().name;
+    for (const JobPlan& plan : plans_) {
+      for (const auto& op : plan.operators) {
+        if (op->Forwards()) continue;
+        const OperatorStats& stats = op->stats();
+        ASSERT_EQ(stats.rows_in + stats.rows_added - stats.rows_merged,
+                  stats.rows_taken + stats.rows_filtered + stats.rows_unchanged)
+            << op->Describe().name;
+      }
     }
   }
 
   std::unique_ptr<duck::Planner> planner_;
-  std::unique_ptr<state::StateStore> store_;
+  std::unique_ptr<state::StateStore> stores_[2];  // by shard
   std::map<std::string, ScanTable> tables_;
-  Collector out_;  // before the plan, which knows it
+  Collector out_;
   LetterCounter letters_;
-  JobPlan plan_;
+  std::vector<JobPlan> plans_;  // by shard
   model::Epoch checkpoint_ = 0;
 };
 
@@ -500,7 +544,7 @@ TEST_F(StateTtl, OneGroupOfAllRows) {
 
 TEST_F(StateTtl, OneGroupOfAllRowsThatMayGo) {
   SetChangelog(ChangelogKind::kRetract);
-  store_ = state::StateStore::InMemory();
+  NewState();
   Open("SELECT count(*), sum(v) FROM t", 5 * kSecond);
   const Row row{"a", 1};
   const Row away{"a", 1, 0, -1};
@@ -512,7 +556,7 @@ TEST_F(StateTtl, OneGroupOfAllRowsThatMayGo) {
 }
 
 TEST_F(StateTtl, RowThatAJoinReliesOnIsThereAlways) {
-  store_ = state::StateStore::InMemory();
+  NewState();
   const char* query = "SELECT t.v, (SELECT count(*) FROM u) FROM t";
   Open(query, 5 * kSecond);
   EXPECT_EQ(Epoch(1 * kSecond, {{"a", 1, 0}, {"a", 1, 1}}, false), (Changes{"+ 1 1"}));
@@ -525,7 +569,7 @@ TEST_F(StateTtl, RowThatAJoinReliesOnIsThereAlways) {
 
 // The distinct outer values of a correlated subquery are groups, too.
 TEST_F(StateTtl, CorrelatedSubqueriesKeepWhatIsInUse) {
-  store_ = state::StateStore::InMemory();
+  NewState();
   Open("SELECT t.v, (SELECT max(u.v) FROM u WHERE u.k = t.k) FROM t", 5 * kSecond);
   std::map<std::string, int> net;
   for (int64_t second = 1; second <= 30; second += 2) {
@@ -570,7 +614,7 @@ TEST_F(StateTtl, RowsByKey) {
 // Retractions of a row that a join forgot take back what it gave, and leave nothing behind.
 TEST_F(StateTtl, JoinsForgetRetractionsOfForgottenRows) {
   SetChangelog(ChangelogKind::kRetract);
-  store_ = state::StateStore::InMemory();
+  NewState();
   Open("SELECT t.v, u.v FROM t JOIN u ON t.k = u.k", 5 * kSecond);
   EXPECT_EQ(Epoch(1 * kSecond, {{"a", 1, 0}}, true), (Changes{}));
   EXPECT_EQ(Epoch(4 * kSecond, {{"a", 2, 1}}, true), (Changes{"+ 1 2"}));
@@ -584,7 +628,7 @@ TEST_F(StateTtl, JoinsForgetRetractionsOfForgottenRows) {
 
 // What EXPLAIN says of each.
 TEST_F(StateTtl, IsSaid) {
-  store_ = state::StateStore::InMemory();
+  NewState();
   for (const char* query :
        {kGroups, "SELECT DISTINCT k FROM t", "SELECT k FROM t INTERSECT SELECT k FROM u",
         "SELECT k, v FROM (SELECT k, v, rank() OVER (PARTITION BY k ORDER BY v) AS r FROM t) "
@@ -592,7 +636,7 @@ TEST_F(StateTtl, IsSaid) {
     for (int64_t ttl_us : {int64_t{0}, 3600 * kSecond}) {
       Open(query, ttl_us);
       int says = 0;
-      for (const auto& op : plan_.operators) {
+      for (const auto& op : plans_[0].operators) {
         const std::string freed = op->Describe().freed_by;
         says += freed.find("table.exec.state.ttl") != std::string::npos &&
                 (freed.find("1 h") != std::string::npos) == (ttl_us > 0);
