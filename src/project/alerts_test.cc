@@ -226,7 +226,7 @@ TEST(Alerts, SaysWhatIsWrongWithItsSettings) {
   EXPECT_THAT(fault("  webhook: {url: \"http://a/b\", token: hush}\n"),
               AllOf(HasSubstr("by reference only"), testing::Not(HasSubstr("hush"))));
   EXPECT_THAT(fault("  webhook: {}\n"), HasSubstr("needs a url"));
-  EXPECT_THAT(fault("  failing: 5 min\n"), HasSubstr("did you mean \"failing-for\""));
+  EXPECT_THAT(fault("  failing: 5 min\n"), HasSubstr("there is: \"failing-for\""));
   TempDirectory quiet;
   auto runtime = Open(quiet.path(), true);
   ASSERT_NE(runtime, nullptr);
