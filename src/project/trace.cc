@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "base/strings.h"
 #include "env/hand_clock.h"
@@ -311,6 +312,24 @@ class Tracer {
     return Status::Ok();
   }
 
+  // Ids of the views that a job reads, itself or through other views; not those of the jobs that
+  // fill its tables.
+  std::set<std::string> ViewsOf(const std::string& job) const {
+    std::set<std::string> views;
+    std::vector<std::string> readers = {job};
+    while (!readers.empty()) {
+      const std::string reader = readers.back();
+      readers.pop_back();
+      for (const auto& [from, to] : lineage_.links) {
+        const LineageNode* node = to == reader ? lineage_.Find(from) : nullptr;
+        if (node && node->kind == LineageKind::kView && views.insert(from).second) {
+          readers.push_back(from);
+        }
+      }
+    }
+    return views;
+  }
+
   Status AddJob(const JobStatement& statement, const JobLineage& lineage, bool decoded,
                 TraceJob& to) {
     to.job = lineage.job;
@@ -320,9 +339,10 @@ class Tracer {
     if (!decoded) return Status::Ok();
     auto ways = WaysOf(lineage_, "job:" + to.job, LineageDirection::kUp);
     if (ways.ok()) {
+      const std::set<std::string> own_views = ViewsOf("job:" + to.job);
       for (const LineageNode& node : ways->up.nodes) {
         const sql::View* view = project_.catalog().FindView(node.name);
-        if (node.kind != LineageKind::kView || !view) continue;
+        if (!view || !own_views.count(node.id)) continue;
         TraceStage& stage = to.stages.emplace_back();
         stage.name = "view " + view->name;
         stage.version = TextVersion(view->flink.text);

@@ -108,6 +108,27 @@ class TraceTest : public testing::Test {
   TempDirectory directory_;
 };
 
+TEST_F(TraceTest, AJobShowsItsOwnViewsAndNotThoseOfTheJobBeforeIt) {
+  Write(directory_.path() + "/sql/b.sql", R"(
+CREATE TABLE relayed (id BIGINT, k STRING) WITH ('connector' = 'kafka', 'topic' = 'relayed',
+  'properties.bootstrap.servers' = 'x', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset',
+  'scan.bounded.mode' = 'latest-offset');
+INSERT INTO relayed SELECT id, k FROM positive;
+CREATE VIEW of_k AS SELECT id, k FROM relayed WHERE k IS NOT NULL;
+CREATE VIEW of_k1 AS SELECT id FROM of_k WHERE k = 'k1';
+CREATE TABLE last (id BIGINT) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://x/y',
+  'table-name' = 'stored_last');
+INSERT INTO last SELECT id FROM of_k1;
+)");
+  auto runtime = Open(directory_.path(), false);
+  ASSERT_NE(runtime, nullptr);
+  auto trace = TraceIn(*runtime, {"relayed", 0, 0, 0, {}, R"({"id":1,"k":"k1"})"});
+  ASSERT_TRUE(trace.ok()) << trace.status().ToString();
+  std::vector<std::string> names;
+  for (const TraceStage& stage : JobOf(*trace, "last").stages) names.push_back(stage.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"view of_k", "view of_k1", "job last"}));
+}
+
 TEST_F(TraceTest, AgreesWithSinksAndDeadLetters) {
   Produce(120);
   auto runtime = RunToEnd(directory_.path());
