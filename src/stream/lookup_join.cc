@@ -295,8 +295,8 @@ void LookupJoin::KeepTruePairs(Waiting& waiting, std::vector<Pair>& pairs,
   }
   for (const Pair& pair : kept) gone[pair.row] = 0;
   // Of the pairs that failed one stands for each row that is gone; the others' rows were joined.
-  stats_.rows_failed_taken += stats_.rows_failed - failed_before -
-                              (std::count(gone.begin(), gone.end(), 1) - gone_before);
+  stats_.rows_failed_taken +=
+      stats_.rows_failed - failed_before - (std::count(gone.begin(), gone.end(), 1) - gone_before);
   pairs = std::move(kept);
 }
 
