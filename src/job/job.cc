@@ -180,16 +180,13 @@ Status Job::Start() {
     state_limit_ = compiled_->settings.state_memory;
   }
   MR_RETURN_IF_ERROR(OpenPlans());
-  MR_RETURN_IF_ERROR(OpenSink());
-  const bool fresh = fit_.kind == StateFit::Kind::kNew;
-  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
-  MR_RETURN_IF_ERROR(OpenDeadLetters());
-  epoch_ = store_->epoch();
-  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
-  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
-  // So must be by which query the state is kept from here on.
-  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
-  last_checkpoint_us_ = clock_->MonotonicMicros();
+  Status opened = OpenSink();
+  if (opened.ok()) return Begin();
+  if (opened.retry() == Retry::kNever) return opened;
+  // Run goes on trying, so that all else can begin.
+  sink_waits_ = true;
+  PublishError(JobState::kFailing, opened);
+  spdlog::warn("job waits for its sink job={} error=\"{}\"", compiled_->name, opened.message());
   return Status::Ok();
 }
 
@@ -270,7 +267,7 @@ Status Job::OpenSink() {
   table.job = compiled_->commit_name.empty() ? compiled_->name : compiled_->commit_name;
   table.services = options_.services;
   MR_ASSIGN_OR_RETURN(sink_, compiled_->sink_binding.connector->new_sink(table));
-  MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Open(); }));
+  MR_RETURN_IF_ERROR(duck::AtTheDoor([&] { return sink_->Open(); }));
   MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
   return Status::Ok();
 }
@@ -355,6 +352,10 @@ Status Job::RunToEnd() {
     Publish(JobState::kStopped);
     return Status::Ok();
   }
+  if (sink_waits_ && stop_) {  // nothing has begun
+    Publish(JobState::kStopped);
+    return Status::Ok();
+  }
   if (status.ok()) status = Finish();
   if (!status.ok()) {
     PublishError(JobState::kFailed, status);
@@ -379,6 +380,11 @@ void Job::WaitForInput(uint64_t seen_commits) {
 
 // Runs again what was decided after the last checkpoint.
 Status Job::Recover() {
+  if (sink_waits_) {
+    MR_RETURN_IF_ERROR(WithRetry([&] { return OpenSink(); }));
+    sink_waits_ = false;
+    MR_RETURN_IF_ERROR(Begin());
+  }
   if (!decisions_) return Status::Ok();
   int64_t replayed = 0;
   for (const state::Decision& decision : decisions_->found()) {
@@ -390,6 +396,7 @@ Status Job::Recover() {
     }
     MR_RETURN_IF_ERROR(RunEpoch(decision));
     MR_RETURN_IF_ERROR(CommitEpoch(decision.epoch, false));
+    if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     replayed++;
   }
   if (replayed > 0) {

@@ -167,6 +167,7 @@ class Job {
   class Letters;
   Job(std::unique_ptr<CompiledJob> compiled, JobOptions options);
   Status Start();
+  Status Begin();  // once the sink is open
   Status ResultsWithoutState() const;
   Status OpenPlans();
   std::unique_ptr<LookupDesk> NewLookupDesk();
@@ -224,6 +225,7 @@ class Job {
   int64_t last_refresh_us_ = 0;
   int64_t last_epoch_start_us_ = 0;
   int64_t last_publish_us_ = 0;
+  bool sink_waits_ = false;  // it could not be reached so far; Recover goes on trying
   int64_t state_limit_ = 0;  // bytes that this job gave the process's state; 0: no limit
   StateFit fit_;
   model::Epoch text_since_ = 0;

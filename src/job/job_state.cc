@@ -107,4 +107,18 @@ Status Job::Save() {
   return WithRetry([&] { return store_->Checkpoint(epoch_, write); });
 }
 
+// What depends on what the sink has.
+Status Job::Begin() {
+  const bool fresh = fit_.kind == StateFit::Kind::kNew;
+  if (fresh && sink_committed_ > 0) return ResultsWithoutState();
+  MR_RETURN_IF_ERROR(OpenDeadLetters());
+  epoch_ = store_->epoch();
+  // Where a new job begins ('latest-offset', say) must survive a crash before its first checkpoint.
+  if (fresh && decisions_ && decisions_->found().empty()) MR_RETURN_IF_ERROR(Save());
+  // So must be by which query the state is kept from here on.
+  if (fit_.kind == StateFit::Kind::kKeeps) MR_RETURN_IF_ERROR(Save());
+  last_checkpoint_us_ = clock_->MonotonicMicros();
+  return Status::Ok();
+}
+
 }  // namespace millrace::job
