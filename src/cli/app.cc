@@ -16,6 +16,7 @@
 #include "cli/dbt.h"
 #include "cli/schema_import.h"
 #include "cli/terminal.h"
+#include "sql/statement_list.h"
 
 namespace millrace::cli {
 
@@ -260,6 +261,9 @@ void CommandLine::AddRunning() {
         options_.dbt.target = options_.run.target;
         return RunDbt(options_.dbt);
       });
+  run->footer(run->get_footer() + "\n\nStatements begin with " +
+              Join(sql::StatementFirstWords(), ", ") +
+              ":\ndocs/reference/sql.md tells what each takes.");
   options_.run.path = ".";
   run->add_option("path", options_.run.path, "An .sql file or a project; default: .")
       ->type_name("FILE|DIR");

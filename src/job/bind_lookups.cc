@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "connectors/lookup.h"
+
 namespace millrace::job {
 
 namespace {
@@ -112,6 +114,19 @@ Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     if (lookup.options.GetString("lookup.on-miss") == "retry") {
       lookup.retry_missing_us = lookup.options.GetMicros("lookup.on-miss.retry-time");
     }
+    // Made once without connecting, for what the connector says of its options and of the query.
+    connectors::TableContext context;
+    context.name = lookup.table->name;
+    context.schema = lookup.table->schema;
+    context.primary_key = lookup.table->primary_key;
+    context.options = lookup.options;
+    connectors::LookupQuery query;
+    for (size_t c : use.keys) query.keys.push_back(static_cast<size_t>(lookup.base_column[c]));
+    for (size_t c : use.columns) {
+      query.columns.push_back(static_cast<size_t>(lookup.base_column[c]));
+    }
+    auto made = lookup.binding.connector->new_lookup(context, query);
+    if (!made.ok()) return std::move(made).status().At(lookup.table->span);
     job.lookups[use.table] = std::move(lookup);
   }
   return Status::Ok();

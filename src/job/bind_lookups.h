@@ -20,7 +20,7 @@ Result<std::optional<stream::ScanTable>> ServiceOf(const sql::Function& function
                                                    const Binder& binder);
 
 // Fills job.lookups after the plan is made. Errors: kBadOption, kUnsupported for columns that the
-// table computes.
+// table computes; and what the connector says of its options and of the query, without connecting.
 Status BindLookups(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
                    const std::map<std::string, BoundTable>& bound);
 

@@ -6,8 +6,10 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "duck/time_zone.h"
 #include "format/decoder.h"
 #include "format/format_options.h"
+#include "job/assignable.h"
 #include "job/bind_lookups.h"
 #include "job/compiled_job.h"
 #include "job/scan_schema.h"
@@ -102,21 +104,6 @@ std::vector<const sql::Function*> FunctionsOf(const sql::Catalog& catalog,
   return catalog.FunctionsIn(names);
 }
 
-bool IsText(const LogicalType& type) {
-  return type.id() == LogicalTypeId::VARCHAR || type.id() == LogicalTypeId::CHAR;
-}
-
-// Flink does not turn text into other types (or back) by itself when inserting.
-Status CheckAssignable(const LogicalType& from, const LogicalType& to, const std::string& column,
-                       const std::string& table, const SourceSpan& at) {
-  if (from.id() == LogicalTypeId::SQLNULL || IsText(from) == IsText(to)) return Status::Ok();
-  return Status(Code::kType,
-                fmt::format("column \"{}\" of table \"{}\" is {}, but the query gives {}", column,
-                            table, sql::ToFlinkType(to), sql::ToFlinkType(from)))
-      .WithHint(fmt::format("write CAST(… AS {})", sql::ToFlinkType(to)))
-      .At(at);
-}
-
 // The query with its columns renamed and cast to the sink's, by position as in Flink.
 Result<std::string> CastToSink(const model::Schema& result, const sql::Insert& insert,
                                const sql::Table& sink, const std::string& query) {
@@ -150,8 +137,10 @@ Result<std::string> CastToSink(const model::Schema& result, const sql::Insert& i
     const model::Column& column = sink.schema.columns[static_cast<size_t>(index)];
     MR_RETURN_IF_ERROR(
         CheckAssignable(result.columns[i].type, column.type, column.name, sink.name, at));
+    std::string value = fmt::format("q.c{}", i);
+    if (column.type.id() == LogicalTypeId::TIMESTAMP_TZ) value = "mr_instant(" + value + ")";
     select[static_cast<size_t>(index)] = fmt::format(
-        "CAST(q.c{} AS {}) AS {}", i, column.type.ToString(), QuoteIdentifier(column.name));
+        "CAST({} AS {}) AS {}", value, column.type.ToString(), QuoteIdentifier(column.name));
   }
   return fmt::format("SELECT {} FROM ({}\n) AS q({})", Join(select, ", "), query,
                      Join(aliases, ", "));
@@ -197,20 +186,48 @@ Status CheckChangelog(const CompiledJob& job, const sql::Insert& insert) {
   return Status::Ok();
 }
 
+// How a table of the query is carried out.
+struct TableBinding {
+  Binding binding;         // without the options that the job takes
+  TableSettings settings;  // as `resolved` left them
+  Status status;           // of the two
+  Status resolved;
+};
+using TableBindings = std::map<std::string, TableBinding>;
+
+// What is wrong with a table matters (and is said) when it turns out to be read.
+TableBindings BindTables(const sql::Catalog& catalog, const Binder& binder, const JobSettings& job,
+                         const BoundTables& bound) {
+  TableBindings all;
+  for (const auto& [name, unused] : bound) {
+    TableBinding& made = all[name];
+    const sql::Table& table = *catalog.FindTable(name);
+    auto binding = binder(table);
+    made.status = binding.status();
+    if (!binding.ok()) continue;
+    made.binding = std::move(*binding);
+    auto settings = TakeTableSettings(made.binding.options);
+    if (!settings.ok()) {
+      made.status = std::move(settings).status().At(table.span);
+      continue;
+    }
+    made.settings = *settings;
+    made.resolved = ResolveTableSettings(job, name, made.settings);
+  }
+  return all;
+}
+
 // Plans `query` (DuckDB text made from `rewritten`) and turns it into operators.
 Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten& rewritten,
-                const BoundTables& bound, const sql::Catalog& catalog, const Binder& binder,
-                PlanTexts& texts) {
+                const BoundTables& bound, const TableBindings& bindings,
+                const sql::Catalog& catalog, const Binder& binder, PlanTexts& texts) {
   std::map<std::string, stream::ScanTable> tables;
   for (const auto& [name, table] : bound) {
     tables[name] = table.scan;
     MR_ASSIGN_OR_RETURN(tables[name].lookup, LookupPolicyOf(*catalog.FindTable(name), binder));
-    // What is wrong with a table matters (and is said) when it turns out to be read.
-    auto binding = binder(*catalog.FindTable(name));
-    if (!binding.ok()) continue;
-    auto settings = TakeTableSettings(binding->options);
-    if (!settings.ok() || !ResolveTableSettings(job.settings, name, *settings).ok()) continue;
-    tables[name].allowed_lateness_us = settings->allowed_lateness_us;
+    const TableBinding& binding = bindings.at(name);
+    if (!binding.status.ok() || !binding.resolved.ok()) continue;
+    tables[name].allowed_lateness_us = binding.settings.allowed_lateness_us;
   }
   for (const sql::Function* function : job.functions) {
     if (!function->service) continue;
@@ -241,22 +258,19 @@ Status PlanInto(CompiledJob& job, const std::string& query, const sql::Rewritten
   return Status::Ok();
 }
 
-Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& binder,
+Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const TableBindings& bindings,
                    BoundTables& bound) {
   for (const stream::SourceUse& use : job.plan.sources) {
     SourceTable source;
     source.table = catalog.FindTable(use.table);
     source.bound = std::move(bound.at(use.table));
-    auto binding = binder(*source.table);
-    if (!binding.ok()) return binding.status();
-    source.binding = std::move(*binding);
-    auto settings = TakeTableSettings(source.binding.options);
-    if (!settings.ok()) return std::move(settings).status().At(source.table->span);
-    source.settings = *settings;
-    Status resolved = ResolveTableSettings(job.settings, use.table, source.settings);
+    const TableBinding& binding = bindings.at(use.table);
+    MR_RETURN_IF_ERROR(binding.status);
+    source.binding = binding.binding;
+    source.settings = binding.settings;
     // Without event time no row is late.
-    if (!resolved.ok() && source.bound.scan.time_column >= 0) {
-      return std::move(resolved).At(source.table->span);
+    if (!binding.resolved.ok() && source.bound.scan.time_column >= 0) {
+      return Status(binding.resolved).At(source.table->span);
     }
     const connectors::ConnectorEntry& connector = *source.binding.connector;
     if (!connector.new_source) {
@@ -274,6 +288,10 @@ Status BindSources(CompiledJob& job, const sql::Catalog& catalog, const Binder& 
     job.sources.push_back(std::move(source));
   }
   return Status::Ok();
+}
+
+std::shared_ptr<const duck::TimeZone> ZoneOf(const CompiledJob& job) {
+  return duck::SessionTimeZone(job.planner->context());
 }
 
 // What the state depends on, and nothing else: not the prose of EXPLAIN, not the connectors.
@@ -300,7 +318,16 @@ std::string Fingerprint(const CompiledJob& job) {
     text += fmt::format("{} {},", job.plan.names[i], job.plan.types[i].ToString());
   }
   for (const sql::Function* function : job.functions) text += "\n" + function->Statement();
+  if (auto zone = ZoneOf(job); zone) text += "\ntime zone " + zone->name();
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+}
+
+Result<std::unique_ptr<duck::Planner>> NewPlanner(const sql::Catalog& catalog,
+                                                  const JobSettings& settings) {
+  MR_ASSIGN_OR_RETURN(auto planner, sql::NewFlinkPlanner(catalog));
+  Status zone = sql::UseTimeZone(planner->connection(), settings.time_zone);
+  if (!zone.ok()) return std::move(zone).Annotate("option \"table.local-time-zone\"");
+  return planner;
 }
 
 // Defines what `rewritten` reads, and binds it: the names and types of its result.
@@ -356,7 +383,7 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   if (!options.ok()) return std::move(options).status().At(job->sink->span);
 
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(insert.query));
-  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner(catalog));
+  MR_ASSIGN_OR_RETURN(job->planner, NewPlanner(catalog, settings));
   BoundTables bound;
   std::set<std::string> views;
   MR_ASSIGN_OR_RETURN(model::Schema result,
@@ -368,9 +395,10 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
   MR_ASSIGN_OR_RETURN(std::string query, CastToSink(result, insert, *job->sink, rewritten.text));
   job->batch_query = query;
   PlanTexts texts;
-  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, catalog, binder, texts));
+  const TableBindings bindings = BindTables(catalog, binder, job->settings, bound);
+  MR_RETURN_IF_ERROR(PlanInto(*job, query, rewritten, bound, bindings, catalog, binder, texts));
   MR_RETURN_IF_ERROR(CheckChangelog(*job, insert));
-  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, bindings, bound));
   job->fingerprint = Fingerprint(*job);
   job->structure = StructureOf(*job, texts);
   return job;
@@ -385,15 +413,17 @@ Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
   job->sql = select.query.text;
   job->name = settings.name.empty() ? "select" : settings.name;
   MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(select.query));
-  MR_ASSIGN_OR_RETURN(job->planner, sql::NewFlinkPlanner(catalog));
+  MR_ASSIGN_OR_RETURN(job->planner, NewPlanner(catalog, settings));
   BoundTables bound;
   std::set<std::string> views;
   MR_RETURN_IF_ERROR(
       DefineAndDescribe(catalog, rewritten, settings, *job->planner, bound, views).status());
   job->functions = FunctionsOf(catalog, rewritten, views, bound);
   PlanTexts texts;
-  MR_RETURN_IF_ERROR(PlanInto(*job, rewritten.text, rewritten, bound, catalog, binder, texts));
-  MR_RETURN_IF_ERROR(BindSources(*job, catalog, binder, bound));
+  const TableBindings bindings = BindTables(catalog, binder, job->settings, bound);
+  MR_RETURN_IF_ERROR(
+      PlanInto(*job, rewritten.text, rewritten, bound, bindings, catalog, binder, texts));
+  MR_RETURN_IF_ERROR(BindSources(*job, catalog, bindings, bound));
   job->fingerprint = Fingerprint(*job);
   job->structure = StructureOf(*job, texts);
   return job;
@@ -403,6 +433,7 @@ std::string CompiledJob::Explain() const {
   std::string out = fmt::format("Job \"{}\"\n", name);
   bool exactly_once =
       !sink || sink_binding.connector->spec.guarantee == connectors::Guarantee::kExactlyOnce;
+  if (auto zone = ZoneOf(*this); zone) out += fmt::format("  time zone: {}\n", zone->name());
   if (settings.shards > 1) out += fmt::format("  shards: {}\n", settings.shards);
   out += fmt::format("  delivery: {}\n", exactly_once ? "exactly once" : "at least once");
   if (sink) {

@@ -31,7 +31,8 @@ struct JobSettings {
   // table.exec.source.cdc-events-duplicate: rows of a changelog with a PRIMARY KEY replace each
   // other by it, so messages may come twice and lack the row before. False: they are as they say.
   bool changelogs_by_key = true;
-  std::string name;  // pipeline.name
+  std::string name;               // pipeline.name
+  std::string time_zone = "UTC";  // table.local-time-zone: in which points in time are read
   // millrace.late-rows; `corrects_late`: it says "update", so it needs an allowed lateness.
   LateRowsPolicy late = LateRowsPolicy::kDeadLetter;
   bool corrects_late = false;

@@ -355,6 +355,7 @@ Status Job::Recover() {
     }
     MR_RETURN_IF_ERROR(RunEpoch(decision));
     MR_RETURN_IF_ERROR(CommitEpoch(decision.epoch, false));
+    if (compiled_->settings.state_memory > 0) env::LargeMemory::Process().KeepLimit();
     replayed++;
   }
   if (replayed > 0) {

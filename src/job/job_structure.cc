@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "duck/door.h"
 #include "duck/served_function.h"
+#include "duck/time_zone.h"
 #include "job/compiled_job.h"
 #include "job/job_entries.h"
 
@@ -250,6 +251,9 @@ JobStructure StructureOf(const CompiledJob& job, const PlanTexts& texts) {
   parts[kShards] = std::to_string(job.settings.shards);
   parts[kState] = operators + texts.state;
   parts[kRest] = texts.rest;
+  if (auto zone = duck::SessionTimeZone(job.planner->context()); zone) {
+    parts["'table.local-time-zone'"] = zone->name();
+  }
   if (structure.stateful) {
     parts["how this version of Millrace writes state"] =
         job.settings.state_ttl_us > 0 ? kStateFormWithTimes : kStateForm;

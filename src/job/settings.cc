@@ -94,6 +94,8 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     settings.changelogs_by_key = EqualsIgnoreCase(value, "true");
   } else if (key == "pipeline.name") {
     settings.name = value;
+  } else if (key == "table.local-time-zone") {
+    settings.time_zone = value;
   } else if (key == "millrace.epoch.interval") {
     MR_ASSIGN_OR_RETURN(settings.epoch_interval_us, Duration(key, value));
   } else if (key == "millrace.epoch.bytes") {

@@ -295,7 +295,8 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
   const Refusal refusals[] = {
       {"INSERT INTO per_window SELECT ts, COUNT(*), SUM(quantity) FROM orders GROUP BY ts;", ":",
        "needs a key"},
-      {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY quantity;", ":10:1", "ORDER BY"},
+      {"INSERT INTO per_window SELECT ts, 1, 2 FROM orders\nORDER BY quantity;", ":10:1",
+       "ORDER BY"},
       {"INSERT INTO per_window SELECT ts, 1,\n(SELECT quantity FROM orders b WHERE b.id = a.id) "
        "FROM orders a;",
        ":9:", "several rows"},
@@ -305,6 +306,9 @@ TEST(Refusals, NameTheClauseAndItsPlace) {
       {"INSERT INTO per_window SELECT ts, 1 FROM orders;", ":", "takes 3"},
       {"INSERT INTO per_window SELECT ts, 1, quantitty FROM orders;", ":9:", "quantitty"},
       {"INSERT INTO per_window SELECT id, 1, 1 FROM orders;", ":", "but the query gives"},
+      {"INSERT INTO per_window SELECT ts, ts, 1 FROM orders;", ":", "write EXTRACT(EPOCH FROM"},
+      {"INSERT INTO per_window SELECT ts, quantity > 1, 1 FROM orders;", ":", "write CAST("},
+      {"INSERT INTO per_window SELECT CAST(ts AS DATE), 1, 1 FROM orders;", ":", "gives DATE"},
   };
   for (const Refusal& refusal : refusals) {
     TempDirectory directory;

@@ -138,7 +138,13 @@ void Project::AddScript(const std::string& text, const std::string& path,
     };
     if (const auto* set = statement.As<sql::Set>()) {
       Status applied = job::ApplySetting(set->key, set->value, settings_);
-      if (!applied.ok()) faults.push_back(std::move(applied).At(statement.text.span));
+      if (applied.ok()) {
+        set_[set->key] = set->value;
+      } else {
+        faults.push_back(std::move(applied).At(statement.text.span));
+      }
+    } else if (const auto* reset = statement.As<sql::Reset>()) {
+      Reset(reset->key);
     } else if (const auto* insert = statement.As<sql::Insert>()) {
       add_job(*insert);
     } else if (const auto* statements = statement.As<sql::StatementSet>()) {
@@ -149,10 +155,21 @@ void Project::AddScript(const std::string& text, const std::string& path,
                statement.As<sql::Drop>()) {
       Status applied = catalog_.Apply(statement);
       if (!applied.ok()) faults.push_back(std::move(applied));
-    } else if (!statement.As<sql::Reset>()) {
+    } else {
       others_.push_back(std::move(statement));
     }
   }
+}
+
+// One setting, or all of them ("").
+void Project::Reset(const std::string& key) {
+  if (key.empty()) set_.clear();
+  set_.erase(key);
+  const bool named = !key.empty() && key != "pipeline.name";
+  const std::string name = named ? settings_.name : "";  // of the next job only
+  settings_ = job::JobSettings();
+  for (const auto& [kept, value] : set_) (void)job::ApplySetting(kept, value, settings_);
+  settings_.name = name;
 }
 
 // With what millrace.yml expects of it.

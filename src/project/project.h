@@ -119,6 +119,7 @@ class Project {
   Project() = default;
   void LoadConfig(const std::string& target, std::vector<Status>& faults);
   void LoadScript(const std::string& path, std::vector<Status>& faults);
+  void Reset(const std::string& key);
   void AddTable(sql::CreateTable definition, std::vector<Status>& faults);
 
   std::string directory_;
@@ -126,6 +127,7 @@ class Project {
   ProjectConfig config_;
   sql::Catalog catalog_;
   job::JobSettings settings_;
+  std::map<std::string, std::string> set_;  // by SET, and not reset: what settings_ is made of
   std::vector<JobStatement> jobs_;
   std::vector<sql::Statement> others_;
 };

@@ -52,6 +52,12 @@ const Case kCases[] = {
      "SELECT w, sum(n), min(n), max(price), avg(n::DOUBLE) FROM (SELECT *, "
      "unnest(mr_hop_starts(event_time, "
      "5000000, 15000000, 0)) AS w FROM views) GROUP BY w"},
+    {"unnested_hop", "ws TIMESTAMP(3), part STRING, c BIGINT",
+     "SELECT window_start, part, COUNT(*) FROM TABLE(HOP(TABLE url_parts, DESCRIPTOR(event_time), "
+     "INTERVAL '5' SECOND, INTERVAL '15' SECOND)) GROUP BY window_start, window_end, part",
+     "SELECT w, part, count(*) FROM (SELECT unnest(mr_hop_starts(event_time, 5000000, 15000000, "
+     "0)) AS w, part FROM (SELECT event_time, unnest(string_split(url, 'p')) AS part FROM views)) "
+     "GROUP BY ALL"},
     {"cumulate", "we TIMESTAMP(3), c BIGINT",
      "SELECT window_end, COUNT(*) FROM TABLE(CUMULATE(TABLE views, DESCRIPTOR(event_time), "
      "INTERVAL '5' SECOND, "
@@ -167,6 +173,8 @@ CREATE VIEW both_kinds AS SELECT 'view' AS kind, event_time FROM views UNION ALL
 CREATE VIEW wide_union AS
   SELECT 'v' AS kind, user_id, url, n, price, event_time FROM views WHERE n <> 5
   UNION ALL SELECT 'a', user_id, url, n, price, event_time FROM views;
+CREATE VIEW split_urls AS SELECT event_time, string_split(url, 'p') AS parts FROM views;
+CREATE VIEW url_parts AS SELECT event_time, part FROM split_urls CROSS JOIN UNNEST(parts) AS t(part);
 CREATE VIEW converted AS SELECT v.user_id, v.event_time FROM views v JOIN carts c ON v.user_id = c.user_id
   AND c.event_time BETWEEN v.event_time AND v.event_time + INTERVAL '8' SECOND;
 )";

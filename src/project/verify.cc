@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "duck/door.h"
 #include "duck/functions.h"
+#include "duck/time_zone.h"
 #include "env/clock.h"
 #include "job/batch_input.h"
 #include "project/row_diff.h"
@@ -250,7 +251,8 @@ class Verifier {
     MR_RETURN_IF_ERROR(duck::RegisterFunctions(database));
     MR_RETURN_IF_ERROR(sql::RegisterFlinkFunctions(database));
     connection_ = scratch_->Connect();
-    return sql::UseFlinkArithmetic(scratch());
+    MR_RETURN_IF_ERROR(sql::UseFlinkArithmetic(scratch()));
+    return sql::UseTimeZone(scratch(), job_->settings.time_zone);
   }
 
   Status LoadInput(size_t index) {
@@ -329,8 +331,13 @@ class Verifier {
                          uint32_t row) {
     const auto column = static_cast<duckdb::idx_t>(source.bound.scan.time_column);
     duckdb::Value time = rows.rows->GetValue(column, row);
-    const int64_t at = time.GetValue<duckdb::timestamp_t>().value;
-    const model::EventTime closed = rows.reached[row] - source.settings.allowed_lateness_us;
+    int64_t at = time.GetValueUnsafe<int64_t>();  // of either kind of TIMESTAMP
+    model::EventTime closed = rows.reached[row] - source.settings.allowed_lateness_us;
+    auto zone = duck::SessionTimeZone(*scratch().context);
+    if (zone && time.type().id() == duckdb::LogicalTypeId::TIMESTAMP_TZ) {
+      at = zone->ToLocal(at);
+      closed = zone->LowestLocalFrom(closed);
+    }
     const bool missed = std::any_of(windows_.begin(), windows_.end(),
                                     [&](const WindowCall& w) { return w.Of(at) < w.Of(closed); });
     const bool joined =

@@ -49,7 +49,7 @@ const std::vector<StatementDescription>& StatementDescriptions() {
        "SET 'key' = 'value'",
        "see below; applies to the statements after it",
        "SET 'parallelism.default' = '2'"},
-      {{"RESET"}, "RESET", "RESET ['key']", "accepted, and changes nothing", "RESET"},
+      {{"RESET"}, "RESET", "RESET ['key']", "that setting, or all of them, as if not SET", "RESET"},
       {{"EXPLAIN"},
        "EXPLAIN",
        "EXPLAIN SELECT …, EXPLAIN INSERT …",

@@ -2,6 +2,7 @@
 #include "connectors/kafka/upsert_kafka.h"
 
 #include "connectors/kafka/kafka.h"
+#include "connectors/kafka/topic_options.h"
 #include "format/format_options.h"
 
 namespace millrace::connectors::kafka {
@@ -26,67 +27,37 @@ ConnectorSpec Spec() {
   spec.takes_format = true;
   spec.sink_accepts_updates = true;
   spec.upserts = true;
-  spec.options = {
-      {.name = "topic",
-       .doc = "Name of the topic; created when it does not exist.",
-       .required = true,
-       .example = "rates"},
-      {.name = "properties.bootstrap.servers",
-       .doc = "Brokers as host:port,…; not used by the embedded log.",
-       .example = "kafka:9092"},
-      {.name = "properties.num.partitions",
-       .type = OptionType::kInt,
-       .doc = "Partitions of a topic that the table creates.",
-       .default_value = "1"},
-      {.name = "properties.retention.ms",
-       .type = OptionType::kInt,
-       .doc = "How long a topic that the table creates keeps records, in ms; -1: for ever.",
-       .default_value = "-1"},
-      {.name = "properties.retention.bytes",
-       .type = OptionType::kInt,
-       .doc = "How many bytes per partition such a topic keeps; -1: no limit.",
-       .default_value = "-1"},
-      {.name = "properties.*",
-       .doc = "Any other setting of Kafka's clients; the embedded log needs none of them."},
-      {.name = "key.format",
-       .doc = "Format of the record's key, which holds the columns of the PRIMARY KEY; its options "
-              "begin with key.<format>.",
-       .required = true,
-       .example = "json"},
-      {.name = "key.fields-prefix",
-       .doc =
-           "What the columns of the PRIMARY KEY have before the names in the record's key; needs "
-           "'value.fields-include' = 'EXCEPT_KEY'."},
-      {.name = "value.fields-include",
-       .type = OptionType::kEnum,
-       .doc = "Whether the value holds the columns of the PRIMARY KEY, too.",
-       .default_value = "ALL",
-       .choices = {"ALL", "EXCEPT_KEY"}},
-      {.name = "scan.bounded.mode",
-       .type = OptionType::kEnum,
-       .doc = "Where the source ends; latest-offset: at the end the topic has when the job starts.",
-       .default_value = "unbounded",
-       .choices = {"unbounded", "latest-offset"}},
-      {.name = "scan.parallelism",
-       .type = OptionType::kInt,
-       .doc = "Accepted for Flink; parallelism.default says it."},
-      {.name = "sink.parallelism",
-       .type = OptionType::kInt,
-       .doc = "Accepted for Flink; one writer is enough."},
-      {.name = "sink.buffer-flush.max-rows",
-       .type = OptionType::kInt,
-       .doc = "Accepted for Flink; an epoch is one write."},
-      {.name = "sink.buffer-flush.interval",
-       .type = OptionType::kDuration,
-       .doc = "Accepted for Flink; an epoch is one write."},
-      {.name = "sink.delivery-guarantee",
-       .type = OptionType::kEnum,
-       .doc = "Accepted for Flink; the embedded log always gives exactly-once.",
-       .default_value = "exactly-once",
-       .choices = {"exactly-once", "at-least-once", "none"}},
-      {.name = "sink.transactional-id-prefix",
-       .doc = "Accepted for Flink; the embedded log knows a writer by job and table."},
-  };
+  spec.options = TopicPlace("rates");
+  Append(spec.options, TopicThatIsMade("-1"));
+  Append(
+      spec.options,
+      {{.name = "key.format",
+        .doc =
+            "Format of the record's key, which holds the columns of the PRIMARY KEY; its options "
+            "begin with key.<format>.",
+        .required = true,
+        .example = "json"},
+       {.name = "key.fields-prefix",
+        .doc =
+            "What the columns of the PRIMARY KEY have before the names in the record's key; needs "
+            "'value.fields-include' = 'EXCEPT_KEY'."},
+       {.name = "value.fields-include",
+        .type = OptionType::kEnum,
+        .doc = "Whether the value holds the columns of the PRIMARY KEY, too.",
+        .default_value = "ALL",
+        .choices = {"ALL", "EXCEPT_KEY"}}});
+  spec.options.push_back(BoundedMode());
+  Append(spec.options, {{.name = "scan.parallelism",
+                         .type = OptionType::kInt,
+                         .doc = "Accepted for Flink; parallelism.default says it."}});
+  spec.options.push_back(SinkParallelism());
+  Append(spec.options, {{.name = "sink.buffer-flush.max-rows",
+                         .type = OptionType::kInt,
+                         .doc = "Accepted for Flink; an epoch is one write."},
+                        {.name = "sink.buffer-flush.interval",
+                         .type = OptionType::kDuration,
+                         .doc = "Accepted for Flink; an epoch is one write."}});
+  Append(spec.options, Delivery());
   spec.example =
       "CREATE TABLE rates (\n  currency STRING,\n  rate DECIMAL(10, 4),\n  changed TIMESTAMP(3),\n"
       "  WATERMARK FOR changed AS changed - INTERVAL '5' SECOND,\n"
