@@ -11,7 +11,7 @@ straight into the topic), and the process is killed with -9 three times. At the 
   mended     `dlq edit` and `dlq replay` bring the fixable ones in, once
   traced     `millrace trace` of random orders agrees with the sinks
   ledger     every record is accounted for, stage by stage, across the crashes
-  verified   `millrace verify` finds and names a row that was deleted by hand
+  verified   `millrace verify` and `millrace reconcile` find and name rows that were deleted by hand
 
     orders_run.py BINARY
 """
@@ -388,12 +388,20 @@ def check_ledger(pipeline, unchecked):
     return True
 
 
-def check_deleted_row(pipeline, orders):
-    order_id = random.choice(sorted(orders))
+def check_deleted_rows(pipeline, orders):
+    reconcile = ("reconcile", pipeline.directory, "warehouse", "--target", "demo")
+    pipeline.run(*reconcile)
+    deleted = random.sample(sorted(orders), len(orders) // 500)
+    order_id = deleted.pop()
     pipeline.run("verify", "to_warehouse", pipeline.directory, "--target", "demo")
     pipeline.warehouse("DELETE FROM orders WHERE order_id = '%s'" % order_id)
     text = pipeline.run("verify", "to_warehouse", pipeline.directory, "--target", "demo", expect=1)
     check(order_id in text, "verify does not name the deleted %s: %s" % (order_id, text))
+    pipeline.run(*reconcile)  # one of a thousand may differ
+    pipeline.warehouse("DELETE FROM orders WHERE order_id IN ('%s')" % "', '".join(deleted))
+    text = pipeline.run(*reconcile, expect=1)
+    for order_id in deleted:
+        check(order_id in text, "reconcile does not name the deleted %s: %s" % (order_id, text))
 
 
 def mend(pipeline, orders, broken):
@@ -451,8 +459,8 @@ def run(args, work):
         check_traces(pipeline, orders)
         until("a ledger that closes", lambda: check_ledger(pipeline, unchecked))
         say("the ledger closes")
-        check_deleted_row(pipeline, orders)
-        say("a row deleted by hand is found")
+        check_deleted_rows(pipeline, orders)
+        say("rows deleted by hand are found")
         pipeline.stop()
         say("ok: passed")
     finally:
