@@ -3,6 +3,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::state {
 
 namespace {

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::state {
 
 namespace {

@@ -68,15 +68,4 @@ class EntryFiles {
   int64_t size_ = 0;                 // of the open one
 };
 
-// Numbers as they lie in memory (little endian), texts behind their length.
-template <typename T>
-void PutNumber(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-inline void PutText(std::string& out, std::string_view text) {
-  PutNumber(out, static_cast<uint32_t>(text.size()));
-  out.append(text);
-}
-
 }  // namespace millrace::state

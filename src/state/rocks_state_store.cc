@@ -35,8 +35,8 @@ rocksdb::Options StoreOptions() {
   options.max_open_files = 64;
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  // A checkpoint's files are merged with older ones only when there are many: that is most of what a
-  // state of rows that change costs, and to read them again after a crash is cheap.
+  // A checkpoint's files are merged with older ones only when there are many: that is most of what
+  // a state of rows that change costs, and to read them again after a crash is cheap.
   options.level0_file_num_compaction_trigger = 12;
   options.level0_slowdown_writes_trigger = 30;
   options.level0_stop_writes_trigger = 50;

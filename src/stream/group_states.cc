@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 namespace {
@@ -10,30 +12,10 @@ constexpr uint32_t kPageSlots = 256;
 // Fewer changes in a page are written one by one.
 constexpr uint32_t kPageChanges = 32;
 
-template <typename T>
-void Put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-template <typename T>
-T Take(std::string_view& bytes) {
-  T value;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  bytes.remove_prefix(sizeof value);
-  return value;
-}
-
-std::string BigEndian32(uint32_t value) {
-  std::string out(4, '\0');
-  for (size_t i = 0; i < 4; i++) out[i] = static_cast<char>(value >> (24 - 8 * i));
+std::string BigEndian(uint64_t number, int width) {
+  std::string out;
+  state::PutBigEndian(out, number, width);
   return out;
-}
-std::string BigEndian24(uint32_t value) {
-  return BigEndian32(value).substr(1);
-}
-uint32_t FromBigEndian(std::string_view bytes) {
-  uint32_t value = 0;
-  for (char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
 }
 }  // namespace
 
@@ -100,25 +82,25 @@ void GroupStates::Erase(uint32_t slot) {
 }
 
 std::string GroupStates::EntryPrefix(size_t aggregate) const {
-  return prefix_ + "e" + BigEndian32(static_cast<uint32_t>(aggregate));
+  return prefix_ + "e" + BigEndian(aggregate, 4);
 }
 
 void GroupStates::SaveGroup(uint32_t slot, std::string& out) const {
   std::string_view key = keys_.Key(slot);
-  Put(out, static_cast<uint32_t>(key.size()));
+  state::PutNumber(out, static_cast<uint32_t>(key.size()));
   out.append(key);
-  Put(out, rows_[slot]);
-  if (ages_.on()) Put(out, ages_.written_us(slot));
+  state::PutNumber(out, rows_[slot]);
+  if (ages_.on()) state::PutNumber(out, ages_.written_us(slot));
   for (const auto& aggregate : aggregates_) aggregate->Save(slot, out);
 }
 
 std::string_view GroupStates::LoadGroup(uint32_t slot, std::string_view& bytes) {
-  const auto key_bytes = Take<uint32_t>(bytes);
+  const auto key_bytes = state::TakeNumber<uint32_t>(bytes);
   std::string_view key = bytes.substr(0, key_bytes);
   bytes.remove_prefix(key_bytes);
   MakeRoom(slot);
-  rows_[slot] = Take<int64_t>(bytes);
-  if (ages_.on()) ages_.Restore(slot, Take<int64_t>(bytes));
+  rows_[slot] = state::TakeNumber<int64_t>(bytes);
+  if (ages_.on()) ages_.Restore(slot, state::TakeNumber<int64_t>(bytes));
   for (auto& aggregate : aggregates_) bytes.remove_prefix(aggregate->Load(slot, bytes));
   return key;
 }
@@ -136,26 +118,26 @@ void GroupStates::Snapshot(state::StateWriter& writer, uint32_t operator_id) {
     for (size_t i = first; i < next; i++) changed_[changes_[i]] = 0;
     if (changed >= kPageChanges && 2 * changed >= end - begin) {
       value.clear();
-      Put(value, snapshot_);
+      state::PutNumber(value, snapshot_);
       for (uint32_t slot = begin; slot < end; slot++) {
         if (!keys_.Live(slot)) continue;
-        Put(value, static_cast<uint8_t>(slot - begin));
+        state::PutNumber(value, static_cast<uint8_t>(slot - begin));
         SaveGroup(slot, value);
       }
-      writer.Put(operator_id, prefix_ + "p" + BigEndian24(page), value);
+      writer.Put(operator_id, prefix_ + "p" + BigEndian(page, 3), value);
       continue;
     }
     for (size_t i = first; i < next; i++) {
       value.clear();
-      Put(value, snapshot_);
+      state::PutNumber(value, snapshot_);
       if (keys_.Live(changes_[i])) SaveGroup(changes_[i], value);
-      writer.Put(operator_id, prefix_ + "g" + BigEndian32(changes_[i]), value);
+      writer.Put(operator_id, prefix_ + "g" + BigEndian(changes_[i], 4), value);
     }
   }
   if (!changes_.empty()) {
     value.clear();
-    Put(value, snapshot_);
-    Put(value, keys_.slots());
+    state::PutNumber(value, snapshot_);
+    state::PutNumber(value, keys_.slots());
     writer.Put(operator_id, prefix_ + "n", value);
   }
   changes_.clear();
@@ -174,8 +156,8 @@ void GroupStates::Restore(const state::StateReader& reader, uint32_t operator_id
 void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t operator_id) {
   uint32_t slots = 0;
   reader.Scan(operator_id, prefix_ + "n", [&](std::string_view, std::string_view value) {
-    snapshot_ = Take<uint32_t>(value);
-    slots = Take<uint32_t>(value);
+    snapshot_ = state::TakeNumber<uint32_t>(value);
+    slots = state::TakeNumber<uint32_t>(value);
   });
   if (slots == 0) return;
   keys_.BeginRestore(slots);
@@ -187,17 +169,20 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
   std::vector<std::string_view> keys;
   std::vector<uint32_t> restored;
   const size_t head = prefix_.size() + 1;
-  auto single = [&](std::string_view key) { return FromBigEndian(key.substr(head)); };
+  auto single = [&](std::string_view key) {
+    return static_cast<uint32_t>(state::FromBigEndian(key.substr(head)));
+  };
   reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
-    if (single(key) < slots) newest[single(key)] = Take<uint32_t>(value);
+    if (single(key) < slots) newest[single(key)] = state::TakeNumber<uint32_t>(value);
   });
   reader.Scan(operator_id, prefix_ + "p", [&](std::string_view key, std::string_view value) {
-    const uint32_t begin = FromBigEndian(key.substr(head)) * kPageSlots;
-    const auto snapshot = Take<uint32_t>(value);
+    const uint32_t begin =
+        static_cast<uint32_t>(state::FromBigEndian(key.substr(head))) * kPageSlots;
+    const auto snapshot = state::TakeNumber<uint32_t>(value);
     keys.clear();
     restored.clear();
     while (!value.empty()) {
-      const uint32_t slot = begin + Take<uint8_t>(value);
+      const uint32_t slot = begin + state::TakeNumber<uint8_t>(value);
       std::string_view group_key = LoadGroup(slot, value);
       if (slot >= slots || newest[slot] > snapshot) {  // it is gone, or its own entry follows
         ResetAggregates(slot);
@@ -215,7 +200,7 @@ void GroupStates::RestoreGroups(const state::StateReader& reader, uint32_t opera
   });
   reader.Scan(operator_id, prefix_ + "g", [&](std::string_view key, std::string_view value) {
     const uint32_t slot = single(key);
-    if (slot >= slots || Take<uint32_t>(value) < newest[slot]) return;
+    if (slot >= slots || state::TakeNumber<uint32_t>(value) < newest[slot]) return;
     ResetAggregates(slot);
     rows_[slot] = 0;
     if (value.empty()) return;

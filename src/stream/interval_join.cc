@@ -9,6 +9,8 @@
 #include "base/strings.h"
 #include "base/units.h"
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 using duckdb::idx_t;
@@ -281,7 +283,7 @@ void IntervalJoin::Snapshot(state::StateWriter& writer) {
         if (!row.changed) continue;
         row.changed = false;
         key = prefix;
-        for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(i >> shift);
+        state::PutBigEndian(key, i, 4);
         std::string_view group = side.keys.Key(bucket.slots[i]);
         auto group_bytes = static_cast<uint32_t>(group.size());
         value.assign(1, row.matched ? '\1' : '\0');

@@ -3,22 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
-
-namespace {
-
-template <typename T>
-void Put(std::string& out, const T& value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename T>
-void Take(std::string_view& bytes, T& value) {
-  std::memcpy(&value, bytes.data(), sizeof value);
-  bytes.remove_prefix(sizeof value);
-}
-
-}  // namespace
 
 JoinRows::Found JoinRows::FindOrAdd(uint32_t key, std::string_view bytes) {
   if (added_only_) return {Append(key, bytes), true};
@@ -91,7 +78,7 @@ void JoinRows::Erase(JoinRowId row) {
 
 std::string JoinRows::EntryKey(uint64_t sequence) const {
   std::string key(1, prefix_);
-  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(sequence >> shift);
+  state::PutBigEndian(key, sequence, 8);
   return key;
 }
 
@@ -106,10 +93,8 @@ void JoinRows::SnapshotAdded(state::StateWriter& writer, uint32_t operator_id,
     for (; saved_ < std::min(first + kRowsPerEntry, added_.size()); saved_++) {
       const Added& row = added_[saved_];
       std::string_view key = keys.Key(row.key);
-      Put(value, static_cast<uint32_t>(key.size()));
-      value.append(key);
-      Put(value, row.size);
-      value.append(row.bytes());
+      state::PutText(value, key);
+      state::PutText(value, row.bytes());
     }
     writer.Put(operator_id, EntryKey(first), value);
   }
@@ -129,13 +114,12 @@ void JoinRows::Snapshot(state::StateWriter& writer, uint32_t operator_id, const 
     if (!table_.Live(id)) continue;
     std::string_view key = keys.Key(row.key);
     value.clear();
-    Put(value, row.weight);
-    Put(value, row.shown);
-    Put(value, row.matches);
-    Put(value, row.written_us);
+    state::PutNumber(value, row.weight);
+    state::PutNumber(value, row.shown);
+    state::PutNumber(value, row.matches);
+    state::PutNumber(value, row.written_us);
     value += row.shown_mark ? '\1' : '\0';
-    Put(value, static_cast<uint32_t>(key.size()));
-    value.append(key);
+    state::PutText(value, key);
     value.append(Bytes(id));
     writer.Put(operator_id, EntryKey(row.sequence), value);
     row.stored = true;
@@ -146,30 +130,23 @@ void JoinRows::Snapshot(state::StateWriter& writer, uint32_t operator_id, const 
 void JoinRows::Restore(const state::StateReader& reader, uint32_t operator_id,
                        const std::function<uint32_t(std::string_view)>& key_of,
                        const std::function<void(JoinRowId)>& restored) {
-  auto take_text = [](std::string_view& bytes) {
-    uint32_t size = 0;
-    Take(bytes, size);
-    std::string_view text = bytes.substr(0, size);
-    bytes.remove_prefix(size);
-    return text;
-  };
   reader.Scan(operator_id, {&prefix_, 1}, [&](std::string_view entry, std::string_view value) {
     while (added_only_ && !value.empty()) {
-      uint32_t key = key_of(take_text(value));
-      JoinRowId id = FindOrAdd(key, take_text(value)).row;
+      uint32_t key = key_of(state::TakeText(value));
+      JoinRowId id = FindOrAdd(key, state::TakeText(value)).row;
       AddWeight(id, 1);
       saved_ = added_.size();
       restored(id);
     }
     if (added_only_) return;
     Row read;
-    Take(value, read.weight);
-    Take(value, read.shown);
-    Take(value, read.matches);
-    Take(value, read.written_us);
+    read.weight = state::TakeNumber<decltype(read.weight)>(value);
+    read.shown = state::TakeNumber<decltype(read.shown)>(value);
+    read.matches = state::TakeNumber<decltype(read.matches)>(value);
+    read.written_us = state::TakeNumber<decltype(read.written_us)>(value);
     read.shown_mark = value[0] != 0;
     value.remove_prefix(1);
-    uint32_t key = key_of(take_text(value));
+    uint32_t key = key_of(state::TakeText(value));
     JoinRowId id = FindOrAdd(key, value).row;
     Row& row = rows_[id];
     AddWeight(id, read.weight);
@@ -179,10 +156,7 @@ void JoinRows::Restore(const state::StateReader& reader, uint32_t operator_id,
     row.shown_mark = read.shown_mark;
     row.stored = true;
     row.changed = false;
-    row.sequence = 0;
-    for (size_t i = 1; i <= sizeof row.sequence; i++) {
-      row.sequence = row.sequence << 8 | static_cast<unsigned char>(entry[i]);
-    }
+    row.sequence = state::FromBigEndian(entry.substr(1));
     next_sequence_ = row.sequence + 1;
     restored(id);
   });

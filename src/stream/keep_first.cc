@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "duck/functions.h"
+#include "state/entry_bytes.h"
 
 namespace millrace::stream {
 
@@ -16,18 +17,6 @@ namespace {
 
 constexpr const char* kOldestKey = "f";
 constexpr size_t kEntryBytes = 64 << 10;
-
-template <typename T>
-void Put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-template <typename T>
-T Take(std::string_view& bytes) {
-  T value;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  bytes.remove_prefix(sizeof value);
-  return value;
-}
 
 duckdb::vector<duckdb::LogicalType> TypesOf(const KeepFirstPlan& plan) {
   duckdb::vector<duckdb::LogicalType> types;
@@ -45,19 +34,17 @@ KeepFirst::KeepFirst(uint32_t id, KeepFirstPlan plan)
 
 std::string KeepFirst::EntryKey(uint64_t number) const {
   std::string key = "k";
-  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+  state::PutBigEndian(key, number, 8);
   return key;
 }
 
 Status KeepFirst::Open(const OperatorContext& context, const state::StateReader& state) {
   MR_RETURN_IF_ERROR(Operator::Open(context, state));
   state.Scan(id(), kOldestKey, [&](std::string_view, std::string_view value) {
-    oldest_ = saved_ = Take<uint64_t>(value);
+    oldest_ = saved_ = state::TakeNumber<uint64_t>(value);
   });
   state.Scan(id(), "k", [&](std::string_view key, std::string_view value) {
-    uint64_t number = 0;
-    for (char byte : key.substr(1)) number = number << 8 | static_cast<unsigned char>(byte);
-    RestoreEntry(number, oldest_, value);
+    RestoreEntry(state::FromBigEndian(key.substr(1)), oldest_, value);
   });
   UpdateStateSize();
   return Status::Ok();
@@ -66,8 +53,8 @@ Status KeepFirst::Open(const OperatorContext& context, const state::StateReader&
 void KeepFirst::RestoreEntry(uint64_t number, uint64_t oldest, std::string_view value) {
   Entry entry{number, number};
   for (; !value.empty(); entry.end++) {
-    const auto written_us = Take<int64_t>(value);
-    const auto size = Take<uint32_t>(value);
+    const auto written_us = state::TakeNumber<int64_t>(value);
+    const auto size = state::TakeNumber<uint32_t>(value);
     if (entry.end >= oldest)
       seen_.push_back({written_us, keys_.FindOrAdd(value.substr(0, size)).slot});
     value.remove_prefix(size);
@@ -150,15 +137,15 @@ void KeepFirst::Snapshot(state::StateWriter& writer) {
     for (; saved_ < EndNumber() && value.size() < kEntryBytes; saved_++) {
       const Seen& seen = seen_[static_cast<size_t>(saved_ - oldest_)];
       const std::string_view key = keys_.Key(seen.slot);
-      Put(value, seen.written_us);
-      Put(value, static_cast<uint32_t>(key.size()));
+      state::PutNumber(value, seen.written_us);
+      state::PutNumber(value, static_cast<uint32_t>(key.size()));
       value.append(key);
     }
     writer.Put(id(), EntryKey(first), value);
     entries_.push_back({first, saved_});
   }
   value.clear();
-  Put(value, oldest_);
+  state::PutNumber(value, oldest_);
   writer.Put(id(), kOldestKey, value);
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 namespace {
@@ -10,9 +12,7 @@ constexpr char kPrefix = 'c';
 
 std::string EntryKey(uint64_t sequence) {
   std::string key(1, kPrefix);
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(sequence >> shift & 0xff));
-  }
+  state::PutBigEndian(key, sequence, 8);
   return key;
 }
 

@@ -3,13 +3,15 @@
 #include <cstring>
 #include <string>
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 namespace {
 
 std::string KeyOf(std::string_view prefix, uint32_t id) {
   std::string key(prefix);
-  for (int shift = 24; shift >= 0; shift -= 8) key.push_back(static_cast<char>(id >> shift));
+  state::PutBigEndian(key, id, 4);
   return key;
 }
 

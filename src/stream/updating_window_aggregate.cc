@@ -11,6 +11,8 @@
 #include "stream/pane_prefix.h"
 #include "stream/pane_rows.h"
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 using duckdb::idx_t;
@@ -23,7 +25,7 @@ constexpr char kDueMark = 'd';
 
 std::string StaleKey(int64_t pane, uint32_t slot) {
   std::string key = PanePrefix(pane) + kStaleMark;
-  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(slot >> shift);
+  state::PutBigEndian(key, slot, 4);
   return key;
 }
 uint32_t SlotOfStaleKey(std::string_view key) {

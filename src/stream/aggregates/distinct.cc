@@ -8,6 +8,8 @@
 #include "stream/key_table.h"
 #include "stream/row_codec.h"
 
+#include "state/entry_bytes.h"
+
 namespace millrace::stream {
 
 namespace {
@@ -148,7 +150,7 @@ class Distinct : public Aggregate {
         page.append(value);
       }
       key.assign(prefix);
-      for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(pages_ >> shift);
+      state::PutBigEndian(key, pages_, 4);
       pages_++;
       writer.Put(operator_id, key, page);
     }

@@ -1,9 +1,9 @@
 #include "stream/aggregates/shared_distinct.h"
 
-#include <cstring>
 #include <optional>
 
 #include "env/large_memory.h"
+#include "state/entry_bytes.h"
 #include "stream/aggregates/column_reader.h"
 #include "stream/key_table.h"
 #include "stream/row_codec.h"
@@ -63,13 +63,11 @@ class SharedValues {
       page.clear();
       for (; next < changed_.size() && page.size() < kPageBytes; next++) {
         const std::string_view value = table_.Key(changed_[next]);
-        const auto size = static_cast<uint32_t>(value.size());
-        page.append(reinterpret_cast<const char*>(&size), sizeof size);
-        page.append(value);
+        state::PutText(page, value);
         page += static_cast<char>(seen_[changed_[next]]);
       }
       key.assign(prefix);
-      for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(pages_ >> shift);
+      state::PutBigEndian(key, pages_, 4);
       pages_++;
       writer.Put(operator_id, key, page);
     }
@@ -79,12 +77,9 @@ class SharedValues {
   void Restore(const state::StateReader& reader, uint32_t operator_id, std::string_view prefix) {
     reader.Scan(operator_id, prefix, [&](std::string_view, std::string_view page) {
       while (!page.empty()) {
-        uint32_t size = 0;
-        std::memcpy(&size, page.data(), sizeof size);
-        const uint32_t entry = table_.FindOrAdd(page.substr(sizeof size, size)).slot;
+        const uint32_t entry = table_.FindOrAdd(state::TakeText(page)).slot;
         if (entry >= seen_.size()) seen_.resize(entry + entry / 2 + 16);
-        seen_[entry] |= static_cast<uint8_t>(page[sizeof size + size]);
-        page.remove_prefix(sizeof size + size + 1);
+        seen_[entry] |= state::TakeNumber<uint8_t>(page);
       }
       pages_++;
     });
