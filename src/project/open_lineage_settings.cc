@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "project/config_section.h"
 
 namespace millrace::project {
 
@@ -12,37 +13,30 @@ void ReadOpenLineage(YamlReader& reader, const YAML::Node& node, OpenLineageSett
   using Transport = OpenLineageSettings::Transport;
   static const std::vector<std::pair<std::string, Transport>> kTransports = {
       {"file", Transport::kFile}, {"http", Transport::kHttp}, {"console", Transport::kConsole}};
-  reader.Map(node, "openlineage",
-             {{"transport",
-               [&](const YAML::Node& n) {
-                 std::string word;
-                 reader.Text(n, word);
-                 std::vector<std::string> words;
-                 for (const auto& [name, transport] : kTransports) {
-                   words.push_back(name);
-                   if (name == word) settings.transport = transport;
-                 }
-                 if (settings.transport == Transport::kOff) {
-                   reader.Fault(n, Code::kBadOption,
-                                fmt::format("there is no transport \"{}\"", word),
-                                DidYouMean(word, words));
-                 }
-               }},
-              {"url", [&](const YAML::Node& n) { reader.Text(n, settings.url); }},
-              {"api-key",
-               [&](const YAML::Node& n) {
-                 reader.Text(n, settings.api_key);
-                 if (settings.api_key.find("${") == std::string::npos) {
-                   reader.Fault(n, Code::kBadOption, "a secret is given by reference only",
-                                "write api-key: \"${env:NAME}\" or \"${file:/path}\"");
-                 }
-               }},
-              {"path", [&](const YAML::Node& n) { reader.Text(n, settings.path); }},
-              {"namespace", [&](const YAML::Node& n) { reader.Text(n, settings.job_namespace); }},
-              {"running-interval",
-               [&](const YAML::Node& n) { reader.DurationMs(n, settings.running_interval_ms); }},
-              {"queue",
-               [&](const YAML::Node& n) { reader.Number(n, settings.queue_max, 1, 1'000'000); }}});
+  reader.Map(
+      node, "openlineage",
+      {{"transport",
+        [&](const YAML::Node& n) {
+          std::string word;
+          reader.Text(n, word);
+          std::vector<std::string> words;
+          for (const auto& [name, transport] : kTransports) {
+            words.push_back(name);
+            if (name == word) settings.transport = transport;
+          }
+          if (settings.transport == Transport::kOff) {
+            reader.Fault(n, Code::kBadOption, fmt::format("there is no transport \"{}\"", word),
+                         DidYouMean(word, words));
+          }
+        }},
+       {"url", [&](const YAML::Node& n) { reader.Text(n, settings.url); }},
+       {"api-key", [&](const YAML::Node& n) { reader.Secret(n, "api-key", settings.api_key); }},
+       {"path", [&](const YAML::Node& n) { reader.Text(n, settings.path); }},
+       {"namespace", [&](const YAML::Node& n) { reader.Text(n, settings.job_namespace); }},
+       {"running-interval",
+        [&](const YAML::Node& n) { reader.DurationMs(n, settings.running_interval_ms); }},
+       {"queue",
+        [&](const YAML::Node& n) { reader.Number(n, settings.queue_max, 1, 1'000'000); }}});
   if (settings.transport == Transport::kOff) {
     reader.Fault(node, Code::kBadOption, "openlineage needs a transport",
                  "write transport: file, http or console");
@@ -61,18 +55,7 @@ void ReadLineageSettings(YamlReader& reader, const YAML::Node& node,
 }
 
 OpenLineageSettings OpenLineageSettingsOf(const Project& project) {
-  OpenLineageSettings settings;
-  auto text = project.files().find("millrace.yml");
-  if (text == project.files().end()) return settings;
-  try {
-    std::vector<Status> faults;  // were reported when the project was read
-    YamlReader reader("millrace.yml", faults);
-    const YAML::Node root = YAML::Load(text->second);
-    if (root.IsMap() && root["lineage"]) ReadLineageSettings(reader, root["lineage"], settings);
-  } catch (const YAML::Exception&) {
-    return {};  // as the faults
-  }
-  return settings;
+  return SectionOf<OpenLineageSettings>(project, "lineage", ReadLineageSettings);
 }
 
 }  // namespace millrace::project

@@ -57,6 +57,14 @@ class YamlReader {
     }
   }
 
+  // A text that names where the secret is; the secret itself is a fault. `key`: for the hint.
+  void Secret(const YAML::Node& node, const std::string& key, std::string& out) {
+    Text(node, out);
+    if (out.find("${") != std::string::npos) return;
+    Fault(node, Code::kBadOption, "a secret is given by reference only",
+          "write " + key + ": \"${env:NAME}\" or \"${file:/path}\"");
+  }
+
   void Flag(const YAML::Node& node, bool& out) {
     if (!YAML::convert<bool>::decode(node, out)) {
       Fault(node, Code::kBadOption, "expected true or false", "");
