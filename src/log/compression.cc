@@ -8,12 +8,15 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/check.h"
 #include "base/units.h"
 #include "log/wire.h"
 
 namespace millrace::log {
 
 namespace {
+
+constexpr std::string_view kSnappyMagic("\x82SNAPPY\0", 8);
 
 // Grows a buffer step by step, up to the limit.
 class Output {
@@ -66,9 +69,8 @@ bool UnsnapBlock(std::string_view block, Output& out) {
 }
 
 bool Unsnap(std::string_view from, Output& out) {
-  constexpr std::string_view kFraming("\x82SNAPPY\0", 8);
   constexpr size_t kFramingHeader = 16;
-  if (!from.starts_with(kFraming)) return UnsnapBlock(from, out);
+  if (!from.starts_with(kSnappyMagic)) return UnsnapBlock(from, out);
   if (from.size() < kFramingHeader) return false;
   from.remove_prefix(kFramingHeader);
   while (!from.empty()) {
@@ -115,6 +117,58 @@ bool Unzstd(std::string_view from, Output& out) {
   return false;
 }
 
+// Room for `bytes` more at the end.
+char* Extend(Buffer& out, size_t bytes) {
+  out.Resize(out.size() + bytes);
+  return out.data() + out.size() - bytes;
+}
+
+void Gzip(std::string_view from, Buffer& out) {
+  z_stream stream{};
+  constexpr int kGzipWrapper = 15 + 16, kMemoryLevel = 8;
+  MR_CHECK(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWrapper, kMemoryLevel,
+                        Z_DEFAULT_STRATEGY) == Z_OK,
+           "zlib");
+  const size_t bound = deflateBound(&stream, from.size());
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(from.data()));
+  stream.avail_in = static_cast<uInt>(from.size());
+  stream.next_out = reinterpret_cast<Bytef*>(Extend(out, bound));
+  stream.avail_out = static_cast<uInt>(bound);
+  MR_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END, "zlib");
+  out.Resize(out.size() - stream.avail_out);
+  deflateEnd(&stream);
+}
+
+// Framed, as Kafka's Java clients want it: one block.
+void Snap(std::string_view from, Buffer& out) {
+  std::memcpy(Extend(out, kSnappyMagic.size()), kSnappyMagic.data(), kSnappyMagic.size());
+  StoreBig<int32_t>(Extend(out, 4), 1);  // version, and oldest compatible version
+  StoreBig<int32_t>(Extend(out, 4), 1);
+  const size_t at = out.size();
+  const size_t bound = snappy::MaxCompressedLength(from.size());
+  char* block = Extend(out, 4 + bound) + 4;
+  size_t size = 0;
+  snappy::RawCompress(from.data(), from.size(), block, &size);
+  StoreBig<int32_t>(out.data() + at, static_cast<int32_t>(size));
+  out.Resize(at + 4 + size);
+}
+
+void Lz4(std::string_view from, Buffer& out) {
+  const size_t bound = LZ4F_compressFrameBound(from.size(), nullptr);
+  const size_t size =
+      LZ4F_compressFrame(Extend(out, bound), bound, from.data(), from.size(), nullptr);
+  MR_CHECK(!LZ4F_isError(size), "lz4");
+  out.Resize(out.size() - bound + size);
+}
+
+void Zstd(std::string_view from, Buffer& out) {
+  const size_t bound = ZSTD_compressBound(from.size());
+  const size_t size =
+      ZSTD_compress(Extend(out, bound), bound, from.data(), from.size(), ZSTD_CLEVEL_DEFAULT);
+  MR_CHECK(!ZSTD_isError(size), "zstd");
+  out.Resize(out.size() - bound + size);
+}
+
 }  // namespace
 
 Result<std::string_view> PlainRecords(std::string_view batch, const BatchHeader& header,
@@ -136,6 +190,13 @@ Result<std::string_view> PlainRecords(std::string_view batch, const BatchHeader&
   }
   out.Finish();
   return buffer.view();
+}
+
+void CompressRecords(std::string_view records, int codec, Buffer& out) {
+  using Codec = void (*)(std::string_view, Buffer&);
+  constexpr Codec kCodecs[] = {nullptr, Gzip, Snap, Lz4, Zstd};
+  MR_CHECK(codec > 0 && codec < std::ssize(kCodecs), "no such compression");
+  kCodecs[codec](records, out);
 }
 
 }  // namespace millrace::log

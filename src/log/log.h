@@ -8,6 +8,10 @@
 //             appends that wait and syncs each dirty segment once: group commit.
 //   readers   see only durable records: what Read returned once, it returns after any crash.
 //   order     records of one Append are contiguous in their partition, in order.
+//   compaction a topic may ask to keep only the newest record of each key (log/compaction.h):
+//   offsets
+//             stay, with gaps between them; every record needs a key then. What was read before it
+//             may not be read the same again.
 //   full disk an append that cannot be made durable fails with kResourceExhausted
 //   (Retry::kBackoff);
 //             the partition's tail is cut back to its last durable record and the log goes on.
@@ -30,6 +34,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "log/cleanup_policy.h"
 #include "model/record.h"
 
 namespace millrace::env {
@@ -44,6 +49,11 @@ struct TopicConfig {
   int64_t retention_ms = 7LL * 24 * 3600 * 1000;  // -1: for ever
   int64_t retention_bytes = -1;                   // per partition; -1: no limit
   int64_t segment_bytes = 256LL << 20;
+  CleanupPolicy cleanup = {};
+  // Compaction: how old a record must be, and how long a tombstone (a key without value) stays for
+  // readers to see.
+  int64_t compaction_lag_ms = 0;
+  int64_t tombstones_ms = 24LL * 3600 * 1000;
 };
 
 struct TopicInfo {
@@ -109,6 +119,7 @@ struct LogOptions {
   env::FileSystem* files = nullptr;  // default: the real one
   env::Clock* clock = nullptr;       // default: the system's
   int64_t retention_check_ms = 30'000;
+  int64_t compaction_keys_bytes = 64LL << 20;
   bool fsync = true;  // false only in benches that measure what it costs
 };
 

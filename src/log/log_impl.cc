@@ -23,6 +23,8 @@ LogImpl::LogImpl(const LogOptions& options)
   context_.builders = &builders_;
   context_.committer = &committer_;
   context_.fsync = options.fsync;
+  context_.compaction_keys_bytes = options.compaction_keys_bytes;
+  context_.closing = &closing_;
 }
 
 LogImpl::~LogImpl() {
@@ -326,6 +328,8 @@ void LogImpl::Upkeep() {
     for (const auto& partition : AllPartitions()) {
       if (closing_) break;
       partition->ApplyRetention(now_ms);
+      // What stands in its way (a full disk, damage) is met by whoever writes or reads next.
+      (void)partition->ApplyCompaction(now_ms).ok();
       partition->Checkpoint(kCheckpointBytes);
     }
     lock.lock();

@@ -14,14 +14,14 @@ Partition::Partition(const PartitionContext& context, std::string topic, int num
       number_(number),
       name_(topic_ + "-" + std::to_string(number)),
       directory_(std::move(directory)),
-      segment_bytes_(config.segment_bytes),
-      retention_ms_(config.retention_ms),
-      retention_bytes_(config.retention_bytes),
       pending_(context.builders, std::move(state.producers)),
       deleted_before_(state.start_offset),
+      compacted_before_(state.compacted_before),
       end_offset_(state.end_offset),
       max_timestamp_ms_(state.max_timestamp_ms),
-      transactions_(std::move(state.transactions)) {}
+      transactions_(std::move(state.transactions)) {
+  SetConfig(config);
+}
 
 std::shared_ptr<Segment> Partition::NewSegment(int64_t base_offset, int64_t durable_bytes) {
   return std::make_shared<Segment>(context_.files, context_.open_files, directory_, base_offset,
@@ -32,6 +32,10 @@ void Partition::SetConfig(const TopicConfig& config) {
   segment_bytes_ = config.segment_bytes;
   retention_ms_ = config.retention_ms;
   retention_bytes_ = config.retention_bytes;
+  removes_ = config.cleanup.remove;
+  compacts_ = config.cleanup.compact;
+  compaction_lag_ms_ = config.compaction_lag_ms;
+  tombstones_ms_ = config.tombstones_ms;
 }
 
 Status Partition::DeletedError() const {
@@ -48,6 +52,10 @@ void Partition::Append(std::span<const NewRecord> records, const ProducerSequenc
                                                " is too large for topic \"" + topic_ +
                                                "\"; the limit is " + FormatBytes(kRecordBytesMax)),
             -1});
+      return;
+    }
+    if (compacts_ && !record.key) {
+      done({KeyMissing().Annotate("topic \"" + topic_ + "\""), -1});
       return;
     }
     payload_bytes += bytes;
@@ -72,7 +80,7 @@ void Partition::Append(std::span<const NewRecord> records, const ProducerSequenc
 }
 
 void Partition::AppendBatch(std::string_view batch, AppendCallback done) {
-  auto header = CheckProducedBatch(batch);
+  auto header = CheckProducedBatch(batch, compacts_);
   if (header.ok()) {
     AppendEncoded(batch, *header, std::move(done));
   } else {
@@ -302,6 +310,7 @@ Status Partition::WriteState() {
   state.end_offset = end_offset_;
   state.max_timestamp_ms = max_timestamp_ms_;
   state.start_offset = deleted_before_;
+  state.compacted_before = compacted_before_;
   {
     std::lock_guard lock(state_mutex_);
     transactions_.Forget(StartOffsetLocked());
@@ -332,11 +341,12 @@ void Partition::Checkpoint(int64_t growth_bytes_min) {
 }
 
 void Partition::MarkDeleted() {
-  const auto commit_lock = LockForCommit();
   {
+    const auto commit_lock = LockForCommit();
     std::lock_guard lock(state_mutex_);
     deleted_ = true;
   }
+  std::lock_guard compaction_lock(compaction_mutex_);  // which sees it, and ends
   std::lock_guard dropped_lock(dropped_mutex_);
   dropped_.clear();
 }

@@ -21,9 +21,11 @@
 #include "env/clock.h"
 #include "env/files.h"
 #include "log/commit_gate.h"
+#include "log/compaction.h"
 #include "log/log.h"
 #include "log/pending_appends.h"
 #include "log/segment.h"
+#include "log/swap_files.h"
 #include "log/transactions.h"
 
 namespace millrace::log {
@@ -38,6 +40,8 @@ struct PartitionContext {
   BuilderPool* builders = nullptr;
   Committer* committer = nullptr;
   bool fsync = true;
+  int64_t compaction_keys_bytes = 0;  // memory for the keys that a compaction compares
+  const std::atomic<bool>* closing = nullptr;
 };
 
 class Partition : public std::enable_shared_from_this<Partition> {
@@ -78,6 +82,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void SetConfig(const TopicConfig& config);
   // Removes segments that are past their time or beyond the size; the newest only after a roll.
   void ApplyRetention(int64_t now_ms);
+  // Removes records whose key has a newer one, once half of the bytes were never looked at. What
+  // fails is tried again by the next call.
+  Status ApplyCompaction(int64_t now_ms);
   // Writes the state if much was appended since, so that recovery stays short.
   void Checkpoint(int64_t growth_bytes_min);
   // Makes all further calls fail with kNotFound and leaves the files alone, for good.
@@ -119,6 +126,13 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Status RollForRetention();
   bool DropOldest(const std::shared_ptr<Segment>& segment);
   void RemoveDropped();
+  std::vector<std::shared_ptr<Segment>> DecidedSegments(int64_t now_ms) const;
+  Result<int64_t> ReadNewest(const std::vector<std::shared_ptr<Segment>>& segments, int64_t from,
+                             NewestRecords* newest) const;
+  Status Rewrite(std::span<const std::shared_ptr<Segment>> group, const Keep& keep);
+  Status Swap(std::span<const std::shared_ptr<Segment>> group, int64_t end);
+  Status FinishSwap();
+  Status CompactionCancelled() const;
 
   Status DeletedError() const;
   Status OutOfRange(int64_t from, int64_t start, int64_t end) const;
@@ -136,6 +150,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::atomic<int64_t> segment_bytes_;
   std::atomic<int64_t> retention_ms_;
   std::atomic<int64_t> retention_bytes_;
+  std::atomic<bool> removes_;  // CleanupPolicy
+  std::atomic<bool> compacts_;
+  std::atomic<int64_t> compaction_lag_ms_;
+  std::atomic<int64_t> tombstones_ms_;
 
   mutable std::mutex pending_mutex_;
   PendingAppends pending_;
@@ -147,15 +165,19 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool directory_dirty_ = false;  // a segment was created since the directory was synced
   bool file_exists_ = false;      // of the newest segment
   bool rolled_ = false;
+  std::optional<SwapFile> unfinished_swap_;  // the disk is to be made as it says
   int64_t state_position_ = 0;  // the last written state covers the newest segment up to here
 
   mutable std::mutex state_mutex_;  // guards the members below; segments_ is changed under both
   std::vector<std::shared_ptr<Segment>> segments_;
   int64_t deleted_before_ = 0;  // by DeleteRecords
+  int64_t compacted_before_ = 0;
   int64_t end_offset_ = 0;
   int64_t max_timestamp_ms_ = INT64_MIN;
   PartitionTransactions transactions_;
   bool deleted_ = false;
+
+  std::mutex compaction_mutex_;  // held while files are made that a deletion must not meet
 
   std::mutex dropped_mutex_;
   std::vector<std::shared_ptr<Segment>> dropped_;  // files to be removed, oldest first

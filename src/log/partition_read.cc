@@ -54,14 +54,6 @@ Status Damaged(const Segment& segment, int64_t position, int64_t offset, const c
       .WithHint("restore the file from a copy, or delete and refill the topic");
 }
 
-bool IsAborted(const BatchHeader& batch, const std::vector<AbortedTransaction>& aborted) {
-  if (!batch.transactional()) return false;
-  return std::any_of(aborted.begin(), aborted.end(), [&](const AbortedTransaction& one) {
-    return one.producer_id == batch.producer_id && one.first_offset <= batch.base_offset &&
-           batch.base_offset < one.last_offset;
-  });
-}
-
 }  // namespace
 
 Status Partition::OutOfRange(int64_t from, int64_t start, int64_t end) const {

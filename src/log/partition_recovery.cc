@@ -3,6 +3,7 @@
 
 #include "log/batch_reader.h"
 #include "log/partition.h"
+#include "log/swap_files.h"
 
 namespace millrace::log {
 
@@ -68,6 +69,7 @@ Result<std::shared_ptr<Partition>> Partition::Open(const PartitionContext& conte
                                                    const std::string& directory,
                                                    const TopicConfig& config) {
   env::FileSystem& files = *context.files;
+  MR_RETURN_IF_ERROR(RecoverSwaps(files, directory, context.fsync));
   MR_ASSIGN_OR_RETURN(auto found, FindSegments(files, directory));
   PartitionState state = StartingState(files, directory, found);
   const bool has_file = !found.empty();

@@ -6,8 +6,8 @@
 namespace millrace::log {
 
 void Partition::ApplyRetention(int64_t now_ms) {
-  const int64_t retention_ms = retention_ms_;
-  const int64_t retention_bytes = retention_bytes_;
+  const int64_t retention_ms = removes_ ? retention_ms_.load() : -1;
+  const int64_t retention_bytes = removes_ ? retention_bytes_.load() : -1;
   int64_t deleted_before;
   {
     std::lock_guard lock(state_mutex_);
@@ -80,7 +80,8 @@ Status Partition::RollForRetention() {
 bool Partition::DropOldest(const std::shared_ptr<Segment>& segment) {
   const auto commit_lock = LockForCommit();
   std::lock_guard lock(state_mutex_);
-  if (deleted_ || segments_.size() < 2 || segments_.front() != segment) return false;
+  const bool busy = deleted_ || unfinished_swap_;
+  if (busy || segments_.size() < 2 || segments_.front() != segment) return false;
   segments_.erase(segments_.begin());
   std::lock_guard dropped_lock(dropped_mutex_);
   dropped_.push_back(segment);

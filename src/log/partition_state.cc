@@ -8,9 +8,9 @@
 namespace millrace::log {
 
 namespace {
-constexpr std::string_view kMagic = "MRS3";
-constexpr std::string_view kMagic2 = "MRS2";
-constexpr std::string_view kMagic1 = "MRS1";
+constexpr std::string_view kMagicStart = "MRS";  // and the version, a digit
+constexpr size_t kMagicSize = 4;
+constexpr char kVersion = '4';
 constexpr size_t kCrc = 4;
 
 template <typename T>
@@ -90,12 +90,14 @@ void PartitionState::Account(const BatchHeader& header, int64_t batch_position,
 }
 
 std::string EncodePartitionState(const PartitionState& state) {
-  std::string bytes(kMagic);
+  std::string bytes(kMagicStart);
+  bytes += kVersion;
   Put(bytes, state.segment_base);
   Put(bytes, state.position);
   Put(bytes, state.end_offset);
   Put(bytes, state.max_timestamp_ms);
   Put(bytes, state.start_offset);
+  Put(bytes, state.compacted_before);
   Put(bytes, static_cast<int32_t>(state.producers.size()));
   for (const auto& [id, producer] : state.producers) {
     Put(bytes, id);
@@ -125,23 +127,23 @@ std::string EncodePartitionState(const PartitionState& state) {
 }
 
 std::optional<PartitionState> DecodePartitionState(std::string_view bytes) {
-  const bool old = bytes.starts_with(kMagic1);
-  const bool current = bytes.starts_with(kMagic);
-  const bool known = current || old || bytes.starts_with(kMagic2);
-  if (bytes.size() < kMagic.size() + kCrc || !known) return std::nullopt;
+  if (bytes.size() < kMagicSize + kCrc || !bytes.starts_with(kMagicStart)) return std::nullopt;
+  const char version = bytes[kMagicSize - 1];
+  if (version < '1' || version > kVersion) return std::nullopt;
   const std::string_view body = bytes.substr(0, bytes.size() - kCrc);
   if (LoadBig<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) return std::nullopt;
-  Reader reader(body.substr(kMagic.size()));
+  Reader reader(body.substr(kMagicSize));
   PartitionState state;
   state.segment_base = reader.Get<int64_t>();
   state.position = reader.Get<int64_t>();
   state.end_offset = reader.Get<int64_t>();
   state.max_timestamp_ms = reader.Get<int64_t>();
-  if (!old) state.start_offset = reader.Get<int64_t>();
+  if (version > '1') state.start_offset = reader.Get<int64_t>();
+  if (version > '3') state.compacted_before = reader.Get<int64_t>();
   for (auto left = reader.Get<int32_t>(); left > 0 && !reader.failed(); left--) {
     ProducerState& producer = state.producers[reader.Get<int64_t>()];
     producer.next_sequence = reader.Get<int64_t>();
-    if (old) continue;
+    if (version == '1') continue;
     producer.epoch = reader.Get<int16_t>();
     producer.last_used_ms = reader.Get<int64_t>();
     for (auto batches = reader.Get<int32_t>(); batches > 0 && !reader.failed(); batches--) {
@@ -152,7 +154,7 @@ std::optional<PartitionState> DecodePartitionState(std::string_view bytes) {
       producer.recent.push_back(batch);
     }
   }
-  if (current) {
+  if (version > '2') {
     for (auto left = reader.Get<int32_t>(); left > 0 && !reader.failed(); left--) {
       const auto producer_id = reader.Get<int64_t>();
       state.transactions.Restore(producer_id, reader.Get<int64_t>());

@@ -5,19 +5,20 @@
 // then; before DeleteRecords returns, because no batch says what that did.
 //
 // Format of `partition.state`, integers big-endian, replaced in one step:
-//    0  4 bytes  "MRS3"
+//    0  4 bytes  "MRS4"
 //    4  int64    base offset of the segment
 //   12  int64    byte position in it; everything before is durable and accounted for here
 //   20  int64    offset at that position
 //   28  int64    largest timestamp so far, INT64_MIN: none
 //   36  int64    start offset: records before it were deleted
-//   44  int32    number of producers; each: int64 id, int64 next sequence, int16 epoch, int64 wall
+//   44  int64    records before it have been compacted
+//   52  int32    number of producers; each: int64 id, int64 next sequence, int16 epoch, int64 wall
 //                ms of its last append, int32 number of recent batches; each: int64 sequence, int64
 //                offset, int32 records
 //   ..  int32    number of open transactions; each: int64 producer id, int64 first offset
 //   ..  int32    number of aborted ones; each: int64 producer id, int64 first, int64 last offset
 //   ..  uint32   CRC-32C of all bytes before
-// "MRS2" has no transactions.
+// "MRS3" knows nothing of compaction. "MRS2" has no transactions.
 // "MRS1" (0.1.0 before the Kafka port) has no start offset; producers are int64 id, int64 sequence.
 #pragma once
 
@@ -66,6 +67,7 @@ struct PartitionState {
   int64_t end_offset = 0;
   int64_t max_timestamp_ms = INT64_MIN;
   int64_t start_offset = 0;
+  int64_t compacted_before = 0;
   ProducerStates producers;
   PartitionTransactions transactions;
 

@@ -11,7 +11,6 @@ namespace millrace::log {
 
 namespace {
 
-constexpr size_t kLengthEnd = 12;  // batchLength counts from here
 constexpr int8_t kMagic = 2;
 constexpr int64_t kBatchLengthMax = 1 << 30;
 
@@ -21,21 +20,6 @@ int64_t WrappingSubtract(int64_t a, int64_t b) {
 }
 int64_t WrappingAdd(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-
-size_t NullableSize(const std::optional<std::string_view>& bytes) {
-  if (!bytes) return 1;
-  return VarintSize(static_cast<int64_t>(bytes->size())) + bytes->size();
-}
-
-char* PutBytes(char* to, std::string_view bytes) {
-  to = PutVarint(to, static_cast<int64_t>(bytes.size()));
-  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
-  return to + bytes.size();
-}
-
-char* PutNullable(char* to, const std::optional<std::string_view>& bytes) {
-  return bytes ? PutBytes(to, *bytes) : PutVarint(to, -1);
 }
 
 // A length of -1 is null. Returns the byte after the bytes, null when they do not fit before `end`.
@@ -56,7 +40,7 @@ std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes) {
   const int64_t length = LoadBig<int32_t>(p + 8);
   BatchHeader header;
   header.base_offset = LoadBig<int64_t>(p);
-  header.size_bytes = length + static_cast<int64_t>(kLengthEnd);
+  header.size_bytes = length + static_cast<int64_t>(kBatchLengthEnd);
   header.attributes = LoadBig<int16_t>(p + 21);
   header.last_offset_delta = LoadBig<int32_t>(p + 23);
   header.base_timestamp_ms = LoadBig<int64_t>(p + 27);
@@ -80,7 +64,7 @@ bool ChecksumHolds(std::string_view batch) {
   return LoadBig<uint32_t>(batch.data() + kBatchCrcAt) == Crc32c(batch.substr(kBatchAttributesAt));
 }
 
-Result<BatchHeader> CheckProducedBatch(std::string_view batch) {
+Result<BatchHeader> CheckProducedBatch(std::string_view batch, bool keys_needed) {
   const auto corrupt = [](const char* what) {
     return Status(Code::kCorruption, std::string("the record batch ") + what);
   };
@@ -112,6 +96,7 @@ Result<BatchHeader> CheckProducedBatch(std::string_view batch) {
   int32_t count = 0;
   for (; cursor.Next(&record); count++) {
     if (record.offset != header->base_offset + count) return corrupt("has gaps in its offsets");
+    if (keys_needed && !record.has_key) return KeyMissing();
   }
   MR_RETURN_IF_ERROR(cursor.status());
   return *header;
@@ -225,26 +210,46 @@ void BatchBuilder::Adopt(std::string_view batch, const BatchHeader& header) {
 }
 
 std::string_view BatchBuilder::Finish(int64_t base_offset) {
-  char* p = buffer_.data();
-  StoreBig<int64_t>(p, base_offset);
   if (adopted_) {  // the checksum does not cover offset and leader epoch
-    StoreBig<int32_t>(p + 12, 0);
+    StoreBig<int64_t>(buffer_.data(), base_offset);
+    StoreBig<int32_t>(buffer_.data() + 12, 0);
     return buffer_.view();
   }
-  StoreBig<int32_t>(p + 8, static_cast<int32_t>(buffer_.size() - kLengthEnd));
+  BatchHeader header;
+  header.base_offset = base_offset;
+  header.last_offset_delta = count_ - 1;
+  header.base_timestamp_ms = base_timestamp_ms_;
+  header.max_timestamp_ms = max_timestamp_ms_;
+  header.record_count = count_;
+  if (producer_id_ >= 0) {
+    header.producer_id = producer_id_;
+    header.producer_epoch = 0;
+    header.base_sequence = static_cast<int32_t>(base_sequence_ & INT32_MAX);
+  }
+  StoreBatchHeader(header, buffer_);
+  return buffer_.view();
+}
+
+void StoreBatchHeader(const BatchHeader& header, Buffer& batch) {
+  char* p = batch.data();
+  StoreBig<int64_t>(p, header.base_offset);
+  StoreBig<int32_t>(p + 8, static_cast<int32_t>(batch.size() - kBatchLengthEnd));
   StoreBig<int32_t>(p + 12, 0);
   p[16] = kMagic;
-  StoreBig<int16_t>(p + 21, 0);
-  StoreBig<int32_t>(p + 23, count_ - 1);
-  StoreBig<int64_t>(p + 27, base_timestamp_ms_);
-  StoreBig<int64_t>(p + 35, max_timestamp_ms_);
-  StoreBig<int64_t>(p + 43, producer_id_);
-  StoreBig<int16_t>(p + 51, producer_id_ < 0 ? int16_t{-1} : int16_t{0});
-  StoreBig<int32_t>(p + 53,
-                    producer_id_ < 0 ? -1 : static_cast<int32_t>(base_sequence_ & INT32_MAX));
-  StoreBig<int32_t>(p + 57, count_);
-  StoreBig<uint32_t>(p + kBatchCrcAt, Crc32c(buffer_.view().substr(kBatchAttributesAt)));
-  return buffer_.view();
+  StoreBig<int16_t>(p + kBatchAttributesAt, header.attributes);
+  StoreBig<int32_t>(p + 23, header.last_offset_delta);
+  StoreBig<int64_t>(p + 27, header.base_timestamp_ms);
+  StoreBig<int64_t>(p + 35, header.max_timestamp_ms);
+  StoreBig<int64_t>(p + kBatchProducerIdAt, header.producer_id);
+  StoreBig<int16_t>(p + kBatchProducerEpochAt, header.producer_epoch);
+  StoreBig<int32_t>(p + 53, header.base_sequence);
+  StoreBig<int32_t>(p + 57, header.record_count);
+  StoreBig<uint32_t>(p + kBatchCrcAt, Crc32c(batch.view().substr(kBatchAttributesAt)));
+}
+
+Status KeyMissing() {
+  return Status(Code::kUnsupported, "a record without a key cannot go into a compacted topic")
+      .WithHint("give each record a key, or set the topic's cleanup.policy to delete");
 }
 
 int64_t PayloadBytes(const NewRecord& record) {

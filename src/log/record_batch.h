@@ -33,6 +33,7 @@
 namespace millrace::log {
 
 constexpr size_t kBatchHeaderSize = 61;
+constexpr size_t kBatchLengthEnd = 12;  // batchLength counts from here
 constexpr size_t kBatchCrcAt = 17;
 constexpr size_t kBatchAttributesAt = 21;
 constexpr size_t kBatchProducerIdAt = 43;
@@ -63,11 +64,15 @@ struct BatchHeader {
 // they cannot be a header (the checksum is not looked at).
 std::optional<BatchHeader> ParseBatchHeader(std::string_view bytes);
 
+// Writes the header (size_bytes aside: that is the batch's) and the checksum of a batch whose
+// records are there already, behind kBatchHeaderSize bytes.
+void StoreBatchHeader(const BatchHeader& header, Buffer& batch);
+
 // Checks a batch that a producer encoded: exactly one, whole, checksummed, with a known
 // compression, whose records (decompressed, if need be) are those that its header announces.
-// Errors: kCorruption; kInvalidArgument beyond kProducedBatchBytesMax; kUnsupported for control
-// batches.
-Result<BatchHeader> CheckProducedBatch(std::string_view batch);
+// Errors: kCorruption; kInvalidArgument beyond kProducedBatchBytesMax, and KeyMissing for a
+// record without a key where `keys_needed`; kUnsupported for control batches.
+Result<BatchHeader> CheckProducedBatch(std::string_view batch, bool keys_needed = false);
 
 // Whether the checksum of a whole batch holds.
 bool ChecksumHolds(std::string_view batch);
@@ -122,6 +127,9 @@ class BatchBuilder {
   int32_t count_ = 0;
   bool adopted_ = false;
 };
+
+// What to say of a record that compaction could not compare.
+Status KeyMissing();
 
 // Bytes that a record brings: key, value and headers.
 int64_t PayloadBytes(const NewRecord& record);

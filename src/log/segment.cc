@@ -37,9 +37,18 @@ Result<std::shared_ptr<env::File>> Segment::File(env::OpenMode mode) {
 
 bool Segment::CloseIfIdle(uint64_t used) {
   std::lock_guard lock(file_mutex_);
-  if (last_used() != used) return false;
+  if (last_used() != used || kept_open_) return false;
   file_.reset();
   return true;
+}
+
+Status Segment::KeepOpen() {
+  MR_RETURN_IF_ERROR(PrepareIndex());
+  {
+    std::lock_guard lock(file_mutex_);
+    kept_open_ = true;
+  }
+  return File(env::OpenMode::kRead).status();
 }
 
 Result<IndexEntry> Segment::FindOffset(int64_t offset) {

@@ -39,6 +39,8 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Result<std::shared_ptr<env::File>> File(env::OpenMode mode);
   // Closes the file, unless the segment has been used since `used`: then false.
   bool CloseIfIdle(uint64_t used);
+  // Opens file and index and keeps them, because its path is about to hold something else.
+  Status KeepOpen();
   uint64_t last_used() const { return last_used_.load(std::memory_order_relaxed); }
 
   // Where to start reading for an offset, a time, or a byte position (nullopt: none behind it).
@@ -70,6 +72,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   std::mutex file_mutex_;
   std::shared_ptr<env::File> file_;
   bool writable_ = false;
+  bool kept_open_ = false;
 
   std::mutex index_mutex_;  // taken before file_mutex_
   std::optional<SegmentIndex> index_;

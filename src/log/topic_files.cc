@@ -43,14 +43,18 @@ Status CheckTopic(const std::string& name, const TopicConfig& config) {
   }
   if (config.retention_ms < -1) return bad("retention_ms is negative (-1: for ever)");
   if (config.retention_bytes < -1) return bad("retention_bytes is negative (-1: no limit)");
+  if (config.compaction_lag_ms < 0) return bad("compaction_lag_ms is negative");
+  if (config.tombstones_ms < 0) return bad("tombstones_ms is negative");
   return {};
 }
 
 std::string EncodeTopic(const TopicConfig& config) {
   return fmt::format(
-      "{{\"partitions\": {}, \"retention_ms\": {}, \"retention_bytes\": {}, \"segment_bytes\": "
-      "{}}}\n",
-      config.partitions, config.retention_ms, config.retention_bytes, config.segment_bytes);
+      "{{\"partitions\": {}, \"retention_ms\": {}, \"retention_bytes\": {}, \"segment_bytes\": {}, "
+      "\"remove\": {}, \"compact\": {}, \"compaction_lag_ms\": {}, \"tombstones_ms\": {}}}\n",
+      config.partitions, config.retention_ms, config.retention_bytes, config.segment_bytes,
+      config.cleanup.remove, config.cleanup.compact, config.compaction_lag_ms,
+      config.tombstones_ms);
 }
 
 Result<TopicConfig> DecodeTopic(const std::string& path, std::string_view text) {
@@ -58,12 +62,21 @@ Result<TopicConfig> DecodeTopic(const std::string& path, std::string_view text) 
   simdjson::dom::element root;
   TopicConfig config;
   int64_t partitions = 0;
+  // Topics of earlier versions do not have all settings.
+  const auto optional = [&](std::string_view name, auto& value) {
+    const auto error = root[name].get(value);
+    return error == simdjson::SUCCESS || error == simdjson::NO_SUCH_FIELD;
+  };
   const bool good = parser.parse(simdjson::padded_string(text)).get(root) == simdjson::SUCCESS &&
                     root["partitions"].get(partitions) == simdjson::SUCCESS &&
                     root["retention_ms"].get(config.retention_ms) == simdjson::SUCCESS &&
                     root["retention_bytes"].get(config.retention_bytes) == simdjson::SUCCESS &&
                     root["segment_bytes"].get(config.segment_bytes) == simdjson::SUCCESS &&
-                    partitions >= 1 && partitions <= kPartitionsMax;
+                    optional("remove", config.cleanup.remove) &&
+                    optional("compact", config.cleanup.compact) &&
+                    optional("compaction_lag_ms", config.compaction_lag_ms) &&
+                    optional("tombstones_ms", config.tombstones_ms) && partitions >= 1 &&
+                    partitions <= kPartitionsMax;
   if (!good) {
     return Status(Code::kCorruption, "\"" + path + "\" does not hold a topic's settings")
         .WithHint("it should read like " + EncodeTopic(TopicConfig()));

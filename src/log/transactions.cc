@@ -42,6 +42,14 @@ std::optional<bool> MarkerCommits(std::string_view batch, const BatchHeader& hea
   return type == 1;
 }
 
+bool IsAborted(const BatchHeader& batch, const std::vector<AbortedTransaction>& aborted) {
+  if (!batch.transactional()) return false;
+  return std::any_of(aborted.begin(), aborted.end(), [&](const AbortedTransaction& one) {
+    return one.producer_id == batch.producer_id && one.first_offset <= batch.base_offset &&
+           batch.base_offset < one.last_offset;
+  });
+}
+
 void PartitionTransactions::Account(const BatchHeader& header, std::optional<bool> commits) {
   if (!header.transactional() || header.producer_id < 0) return;
   if (!header.control()) {

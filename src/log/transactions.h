@@ -27,6 +27,9 @@ std::string EncodeMarker(const TransactionMarker& marker, int64_t timestamp_ms);
 // of a kind that is not known.
 std::optional<bool> MarkerCommits(std::string_view batch, const BatchHeader& header);
 
+// Whether a batch is part of one of these.
+bool IsAborted(const BatchHeader& batch, const std::vector<AbortedTransaction>& aborted);
+
 class PartitionTransactions {
  public:
   // `commits`: MarkerCommits of the batch.

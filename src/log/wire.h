@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <string_view>
 
 namespace millrace::log {
 
@@ -41,6 +43,20 @@ inline char* PutVarint(char* to, int64_t value) {
   for (; v >= 0x80; v >>= 7) *to++ = static_cast<char>(v | 0x80);
   *to++ = static_cast<char>(v);
   return to;
+}
+
+// Bytes behind their length; null has the length -1.
+inline size_t NullableSize(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return 1;
+  return VarintSize(static_cast<int64_t>(bytes->size())) + bytes->size();
+}
+inline char* PutBytes(char* to, std::string_view bytes) {
+  to = PutVarint(to, static_cast<int64_t>(bytes.size()));
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
+}
+inline char* PutNullable(char* to, const std::optional<std::string_view>& bytes) {
+  return bytes ? PutBytes(to, *bytes) : PutVarint(to, -1);
 }
 
 // Reads a varint that starts at `from` and ends before `end`; returns the byte after it, null when

@@ -50,6 +50,17 @@ void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
        {"retention-bytes",
         [&](const YAML::Node& n) { reader.Bytes(n, topic.config.retention_bytes); }},
        {"segment-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.segment_bytes); }},
+       {"cleanup",
+        [&](const YAML::Node& n) {
+          std::string text;
+          reader.Text(n, text);
+          auto policy = log::ParseCleanupPolicy(text);
+          if (!policy.ok()) {
+            reader.Fault(n, Code::kBadOption, policy.status().message(), policy.status().hint());
+          } else {
+            topic.config.cleanup = *policy;
+          }
+        }},
        {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
 }
 

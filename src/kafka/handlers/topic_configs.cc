@@ -27,7 +27,12 @@ constexpr Number kNumbers[] = {
      "bytes kept per partition; -1: no limit"},
     {"segment.bytes", &log::TopicConfig::segment_bytes, 1 << 14, kInt,
      "bytes of one segment file; retention removes whole segments"},
+    {"min.compaction.lag.ms", &log::TopicConfig::compaction_lag_ms, 0, kLong,
+     "age of records that compaction may remove, in ms"},
+    {"delete.retention.ms", &log::TopicConfig::tombstones_ms, 0, kLong,
+     "how long compaction keeps a key without value, in ms"},
 };
+constexpr const char* kCleanupPolicy = "cleanup.policy";
 
 struct Fixed {
   const char* name;
@@ -36,7 +41,6 @@ struct Fixed {
   const char* documentation;
 };
 constexpr Fixed kFixed[] = {
-    {"cleanup.policy", "delete", kList, "compaction is not served here"},
     {"compression.type", "producer", kString, "batches are stored as they are sent"},
     {"message.timestamp.type", "CreateTime", kString, "records keep their producer's time"},
     {"min.insync.replicas", "1", kInt, "there is one node"},
@@ -56,6 +60,9 @@ std::vector<TopicSetting> SettingsOf(const log::TopicConfig& config) {
   for (const Fixed& fixed : kFixed) {
     settings.push_back({fixed.name, fixed.value, true, true, fixed.type, fixed.documentation});
   }
+  const std::string cleanup = log::CleanupPolicyText(config.cleanup);
+  settings.push_back({kCleanupPolicy, cleanup, cleanup == log::CleanupPolicyText(defaults.cleanup),
+                      false, kList, "what becomes of old records: delete, compact, or both"});
   settings.push_back({"max.message.bytes", std::to_string(log::kProducedBatchBytesMax), true, true,
                       kInt, "bytes of one record batch"});
   return settings;
@@ -81,6 +88,13 @@ Status ApplySetting(const std::string& name, const std::optional<std::string>& v
     config->*number.field = parsed;
     return {};
   }
+  names.emplace_back(kCleanupPolicy);
+  if (name == kCleanupPolicy) {
+    config->cleanup = defaults.cleanup;
+    if (!value) return {};
+    MR_ASSIGN_OR_RETURN(config->cleanup, log::ParseCleanupPolicy(*value));
+    return {};
+  }
   for (const Fixed& fixed : kFixed) {
     if (name != fixed.name) continue;
     if (!value || *value == fixed.value) return {};
@@ -92,7 +106,6 @@ Status ApplySetting(const std::string& name, const std::optional<std::string>& v
                                     "segment.ms",
                                     "flush.ms",
                                     "file.delete.delay.ms",
-                                    "delete.retention.ms",
                                     "min.cleanable.dirty.ratio",
                                     "index.interval.bytes",
                                     "segment.index.bytes",
