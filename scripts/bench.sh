@@ -10,6 +10,6 @@ for bench in ${BENCH:-log_bench decode_bench collector_bench job_bench state_ben
   echo
 done
 if [ -z "${BENCH:-}" ]; then
-  echo "== kafka_bench"
-  bench/kafka_bench.sh
+  echo "== kafka"
+  bench/kafka/run.py --no-kafka --runs 1
 fi

@@ -128,6 +128,19 @@ opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 
   printf '%s\n' "$stamp" > "$out/stamp"
 }
 
+kafka_java() { # Apache Kafka's broker, tools, Streams and Connect, for tests and bench/kafka
+  local from=tests/support/kafka out=$deps/kafka-java stamp
+  stamp=$(cat $from/pom.xml $from/WordCount.java $from/log4j2.properties | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have javac && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching Apache Kafka 4.1 (Maven)"
+  rm -rf "$out" && mkdir -p "$out/jars" "$out/classes"
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  javac -cp "$out/jars/*" -d "$out/classes" $from/WordCount.java
+  cp $from/log4j2.properties "$out/classes/"
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
 openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open_lineage_test.sh
   local out=$deps/openlineage
   [ -f "$out/.ready" ] && return 0
@@ -148,6 +161,7 @@ if [ "${1:-}" != --build ]; then
   kafka_clients
   dbt_reference
   opensearch_node
+  kafka_java
   openlineage
 fi
 say "ready"

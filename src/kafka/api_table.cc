@@ -44,6 +44,7 @@ constexpr Api kApis[] = {
     {26, "EndTxn", 0, 3, 3, Decoded<EndTxnRequest, HandleEndTxn>},
     {28, "TxnOffsetCommit", 0, 3, 3, Decoded<TxnOffsetCommitRequest, HandleTxnOffsetCommit>},
     {32, "DescribeConfigs", 0, 4, 4, Decoded<DescribeConfigsRequest, HandleDescribeConfigs>},
+    {35, "DescribeLogDirs", 1, 4, 2, Decoded<DescribeLogDirsRequest, HandleDescribeLogDirs>},
     {37, "CreatePartitions", 0, 3, 2, Decoded<CreatePartitionsRequest, HandleCreatePartitions>},
     {42, "DeleteGroups", 0, 2, 2, Decoded<DeleteGroupsRequest, HandleDeleteGroups>},
     {44, "IncrementalAlterConfigs", 0, 1, 1,

@@ -36,6 +36,7 @@ void ForEachApi(Visit visit) {
   visit.template operator()<EndTxnRequest, EndTxnResponse>(26);
   visit.template operator()<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(28);
   visit.template operator()<DescribeConfigsRequest, DescribeConfigsResponse>(32);
+  visit.template operator()<DescribeLogDirsRequest, DescribeLogDirsResponse>(35);
   visit.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>(37);
   visit.template operator()<DeleteGroupsRequest, DeleteGroupsResponse>(42);
   visit.template operator()<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(44);

@@ -133,13 +133,60 @@ def two_consumers_share():
     first.close()
 
 
+def compaction():
+    """Of each key the newest record stays, whoever reads; records without a key are refused."""
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": BROKERS})
+    topic = confluent_kafka.admin.NewTopic("compacted", 1, 1, config={
+        "cleanup.policy": "compact", "segment.bytes": "65536"})
+    admin.create_topics([topic])["compacted"].result(DEADLINE_S)
+    producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS, "compression.type": "zstd"})
+    for i in range(20_000):
+        producer.produce("compacted", f"{i} {i * 7919:0200d}", f"k{i % 11}")
+        producer.poll(0)
+    producer.flush(DEADLINE_S)
+    refused = []
+    producer.produce("compacted", "no key", on_delivery=lambda error, _: refused.append(error))
+    producer.flush(DEADLINE_S)
+    check(refused[0] is not None and refused[0].name() == "INVALID_RECORD", f"no key: {refused}")
+
+    def read():
+        """(the number of records, {key: its newest number}), by librdkafka."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "compacted",
+                                             "enable.partition.eof": True})
+        consumer.assign([confluent_kafka.TopicPartition("compacted", 0, 0)])
+        count, newest = 0, {}
+        while True:
+            message = consumer.poll(DEADLINE_S)
+            if message is None or message.error():
+                consumer.close()
+                return count, newest
+            count += 1
+            newest[message.key()] = int(message.value().split()[0])
+
+    expected = {b"k%d" % (i % 11): i for i in range(20_000)}
+
+    def compacted():
+        count, newest = read()
+        check(newest == expected, f"newest records: {newest}")
+        return count < 10_000
+
+    until(compacted, "half of the records are gone")
+    consumer = kafka.KafkaConsumer(bootstrap_servers=BROKERS, consumer_timeout_ms=5000)
+    partition = kafka.TopicPartition("compacted", 0)
+    consumer.assign([partition])
+    consumer.seek(partition, 0)
+    newest = {record.key: int(record.value.split()[0]) for record in consumer}
+    check(newest == expected, f"newest records, by kafka-python: {newest}")
+    consumer.close()
+
+
 def administration():
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": BROKERS})
     new = confluent_kafka.admin.NewTopic
     admin.create_topics([new("admin", 2, 1)])["admin"].result(DEADLINE_S)
     for bad, code in ((new("admin", 2, 1), "TOPIC_ALREADY_EXISTS"), (new("a b", 1, 1), "TOPIC_EXCEPTION"),
                       (new("three", 1, 3), "INVALID_REPLICATION_FACTOR"),
-                      (new("c", 1, 1, config={"cleanup.policy": "compact"}), "INVALID_CONFIG")):
+                      (new("c", 1, 1, config={"cleanup.policy": "shrink"}), "INVALID_CONFIG")):
         try:
             admin.create_topics([bad])[bad.topic].result(DEADLINE_S)
             check(False, f"create {bad.topic} succeeded")
@@ -276,6 +323,7 @@ elif PHASE == "before":
     kafka_python()
     two_consumers_share()
     administration()
+    compaction()
     malformed_frames()
     a_slow_consumer_holds_nobody()
 else:

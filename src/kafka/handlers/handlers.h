@@ -61,6 +61,8 @@ void HandleDeleteTopics(Services& services, const DeleteTopicsRequest& request,
                         const CallPtr& call);
 void HandleCreatePartitions(Services& services, const CreatePartitionsRequest& request,
                             const CallPtr& call);
+void HandleDescribeLogDirs(Services& services, const DescribeLogDirsRequest& request,
+                           const CallPtr& call);
 void HandleDescribeConfigs(Services& services, const DescribeConfigsRequest& request,
                            const CallPtr& call);
 void HandleIncrementalAlterConfigs(Services& services,

@@ -273,4 +273,62 @@ struct IncrementalAlterConfigsResponse {
   }
 };
 
+struct DescribeLogDirsRequest {
+  struct Topic {
+    std::string name;
+    std::vector<int32_t> partitions;
+    template <class Io>
+    void Visit(Io& io) {
+      io(name, partitions);
+    }
+  };
+  std::optional<std::vector<Topic>> topics;  // null: all
+  template <class Io>
+  void Visit(Io& io) {
+    io(topics);
+  }
+};
+
+struct DescribeLogDirsResponse {
+  struct Partition {
+    int32_t index = 0;
+    int64_t size_bytes = 0;
+    int64_t offset_lag = 0;
+    bool is_future = false;
+    template <class Io>
+    void Visit(Io& io) {
+      io(index, size_bytes, offset_lag, is_future);
+    }
+  };
+  struct Topic {
+    std::string name;
+    std::vector<Partition> partitions;
+    template <class Io>
+    void Visit(Io& io) {
+      io(name, partitions);
+    }
+  };
+  struct Directory {
+    int16_t error_code = 0;
+    std::string path;
+    std::vector<Topic> topics;
+    int64_t total_bytes = -1;  // of the disk; -1: not told
+    int64_t usable_bytes = -1;
+    template <class Io>
+    void Visit(Io& io) {
+      io(error_code, path, topics);
+      io.Since(4, total_bytes, usable_bytes);
+    }
+  };
+  int32_t throttle_time_ms = 0;
+  int16_t error_code = 0;
+  std::vector<Directory> directories;
+  template <class Io>
+  void Visit(Io& io) {
+    io(throttle_time_ms);
+    io.Since(3, error_code);
+    io(directories);
+  }
+};
+
 }  // namespace millrace::kafka

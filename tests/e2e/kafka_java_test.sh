@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Apache Kafka's own programs against the Kafka port of `millrace dev`: console tools, the
+# performance tools, consumer groups and their administration, Streams' word count (exactly once,
+# with compacted topics, killed and started again), Connect's FileStream connectors.
+#
+#   tests/e2e/kafka_java_test.sh [BINARY]     default: build/release/millrace
+#
+# The jars come from scripts/setup.sh.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+binary=$(realpath "${1:-$root/build/release/millrace}")
+kafka=${MILLRACE_DEPS:-$root/.deps}/kafka-java
+tools=org.apache.kafka.tools
+work=$(mktemp -d)
+dev=
+fail() {
+  echo "FAILED: $*" >&2
+  for log in "$work"/*.err; do
+    [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 15 "$log" >&2; }
+  done
+  exit 1
+}
+cleanup() {
+  jobs -p | xargs -r kill -KILL 2> /dev/null || true
+  wait 2> /dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+run() { # NAME CLASS ARGUMENTS…: a program of Kafka's; what it complains of goes to NAME.err
+  local name=$1
+  shift
+  java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" "$@" 2> "$work/$name.err"
+}
+until_true() { # WHAT COMMAND…
+  local what=$1 deadline=$((SECONDS + 90))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "not within 90 s: $what"
+    sleep 0.3
+  done
+}
+
+mkdir -p "$work/shop/sql"
+echo 'name: shop' > "$work/shop/millrace.yml"
+port=$(python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+brokers=127.0.0.1:$port
+"$binary" dev "$work/shop" --port 0 --kafka-listen "$brokers" > "$work/dev.err" 2>&1 &
+dev=$!
+port_opens() { (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; }
+until_true "the Kafka port opens" port_opens
+
+# Topics, records, groups.
+run create $tools.TopicCommand --bootstrap-server "$brokers" --create --topic lines --partitions 3 \
+  > /dev/null || fail "kafka-topics --create"
+run describe $tools.TopicCommand --bootstrap-server "$brokers" --describe --topic lines > "$work/out" ||
+  fail "kafka-topics --describe"
+[ "$(grep -c 'Leader: 1' "$work/out")" = 3 ] || fail "kafka-topics --describe: $(cat "$work/out")"
+for i in $(seq 2000); do echo "the cat $((i % 9)) sat on the mat"; done > "$work/lines"
+run produce $tools.ConsoleProducer --bootstrap-server "$brokers" --topic lines < "$work/lines" ||
+  fail "kafka-console-producer"
+run consume $tools.consumer.ConsoleConsumer --bootstrap-server "$brokers" --topic lines --group readers \
+  --from-beginning --max-messages 2000 > "$work/out" || fail "kafka-console-consumer"
+diff <(sort "$work/lines") <(sort "$work/out") > "$work/diff.err" || fail "other lines came back"
+run group $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --describe \
+  --group readers > "$work/out" || fail "kafka-consumer-groups --describe"
+[ "$(awk '$1 == "readers" { read += $4; lag += $6 } END { print read, lag }' "$work/out")" = "2000 0" ] ||
+  fail "kafka-consumer-groups --describe: $(cat "$work/out")"
+run reset $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --group readers \
+  --topic lines --reset-offsets --to-earliest --execute > "$work/out" || fail "--reset-offsets"
+[ "$(awk '$1 == "readers" { sum += $4 } END { print NR > 1 ? sum : "none" }' "$work/out")" = 0 ] ||
+  fail "--reset-offsets: $(cat "$work/out")"
+run offsets $tools.GetOffsetShell --bootstrap-server "$brokers" --topic lines > "$work/out" ||
+  fail "kafka-get-offsets"
+[ "$(awk -F: '{ sum += $3 } END { print sum }' "$work/out")" = 2000 ] ||
+  fail "kafka-get-offsets: $(cat "$work/out")"
+run alter kafka.admin.ConfigCommand --bootstrap-server "$brokers" --alter --entity-type topics \
+  --entity-name lines --add-config retention.ms=100000 > /dev/null || fail "kafka-configs --alter"
+run configs kafka.admin.ConfigCommand --bootstrap-server "$brokers" --describe --entity-type topics \
+  --entity-name lines --all > "$work/out" || fail "kafka-configs --describe"
+grep -q 'retention.ms=100000 ' "$work/out" || fail "kafka-configs --describe: $(cat "$work/out")"
+run dirs $tools.LogDirsCommand --bootstrap-server "$brokers" --describe --topic-list lines > "$work/out" ||
+  fail "kafka-log-dirs"
+grep -q '"partition":"lines-2"' "$work/out" || fail "kafka-log-dirs: $(cat "$work/out")"
+
+# The performance tools.
+run perf $tools.ProducerPerformance --topic perf --num-records 50000 --record-size 500 --throughput -1 \
+  --producer-props "bootstrap.servers=$brokers" acks=all > "$work/out" || fail "kafka-producer-perf-test"
+grep -q '^50000 records sent' "$work/out" || fail "kafka-producer-perf-test: $(cat "$work/out")"
+run perf $tools.ConsumerPerformance --bootstrap-server "$brokers" --topic perf --messages 50000 \
+  > "$work/out" || fail "kafka-consumer-perf-test"
+tail -1 "$work/out" | grep -q ', 50000, ' || fail "kafka-consumer-perf-test: $(cat "$work/out")"
+
+# Streams: the word count, killed in between; its state is in a compacted topic.
+run create $tools.TopicCommand --bootstrap-server "$brokers" --create --topic counts --partitions 1 \
+  > /dev/null || fail "kafka-topics --create"
+newest() { # WORD: its newest count
+  kcat -b "$brokers" -C -t counts -e -q -s value=q -f '%k %s\n' 2> "$work/counts.err" |
+    awk -v word="$1" '$1 == word { count = $2 } END { print count + 0 }'
+}
+counted() { [ "$(newest the)" = "$1" ]; }
+streams() {
+  java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
+    WordCount "$brokers" lines counts "$work/state" < <(exec sleep 1000) 2>> "$work/streams.err" &
+  stream=$!
+}
+streams
+until_true "4000 counted" counted 4000
+kill -KILL "$stream"
+wait "$stream" 2> /dev/null || true
+run produce $tools.ConsoleProducer --bootstrap-server "$brokers" --topic lines < "$work/lines" ||
+  fail "kafka-console-producer"
+rm -rf "$work/state" # the changelog topic has all of it
+streams
+until_true "8000 counted" counted 8000
+[ "$(newest sat)" = 4000 ] || fail "$(newest sat) times \"sat\""
+kill -KILL "$stream"
+run configs kafka.admin.ConfigCommand --bootstrap-server "$brokers" --describe --entity-type topics \
+  --entity-name word-count-KSTREAM-AGGREGATE-STATE-STORE-0000000003-changelog --all > "$work/out" ||
+  fail "kafka-configs of the changelog"
+grep -q 'cleanup.policy=compact ' "$work/out" || fail "the changelog is not compacted: $(cat "$work/out")"
+
+# Connect: a file through a topic into another file.
+cat > "$work/worker.properties" << PROPERTIES
+bootstrap.servers=$brokers
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.storage.StringConverter
+offset.storage.file.filename=$work/connect.offsets
+offset.flush.interval.ms=1000
+listeners=http://127.0.0.1:0
+plugin.discovery=only_scan
+plugin.path=$kafka/jars
+PROPERTIES
+cat > "$work/source.properties" << PROPERTIES
+name=file-source
+connector.class=org.apache.kafka.connect.file.FileStreamSourceConnector
+file=$work/lines
+topic=connected
+PROPERTIES
+cat > "$work/sink.properties" << PROPERTIES
+name=file-sink
+connector.class=org.apache.kafka.connect.file.FileStreamSinkConnector
+file=$work/arrived
+topics=connected
+PROPERTIES
+java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
+  org.apache.kafka.connect.cli.ConnectStandalone "$work/worker.properties" "$work/source.properties" \
+  "$work/sink.properties" > "$work/connect.out" 2> "$work/connect.err" &
+connect=$!
+arrived() { [ "$(wc -l < "$work/arrived" 2> /dev/null)" = 2000 ]; }
+until_true "Connect has copied the file" arrived
+diff "$work/lines" "$work/arrived" > "$work/diff.err" || fail "Connect copied other lines"
+kill -TERM "$connect"
+wait "$connect" || true
+
+kill -TERM "$dev"
+wait "$dev" || fail "dev ended with $?"
+! grep -E '^[^ ]+ E ' "$work/dev.err" || fail "the server has logged an error"
+echo "1 passed, 0 failed"
