@@ -137,13 +137,13 @@ openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open
   touch "$out/.ready"
 }
 
-monitoring_tools() { # a mail server to test alerts with, and Prometheus' own parser of its text format
+monitoring_tools() { # a mail server to test alerts with; parsers of Prometheus' text format and of PromQL
   local out=$deps/monitoring
   [ -f "$out/.ready" ] && return 0
-  say "fetching a mail server and Prometheus' parser (PyPI aiosmtpd, prometheus-client)"
+  say "fetching a mail server and Prometheus' parsers (PyPI aiosmtpd, prometheus-client, promql-parser)"
   rm -rf "$out" && python3 -m venv "$out"
   "$out/bin/pip" install -q --disable-pip-version-check \
-    aiosmtpd==1.4.6 prometheus-client==0.26.0 PyYAML==6.0.3
+    aiosmtpd==1.4.6 prometheus-client==0.26.0 promql-parser==0.12.0 PyYAML==6.0.3
   touch "$out/.ready"
 }
 

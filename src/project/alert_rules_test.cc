@@ -150,6 +150,8 @@ TEST(JobLag, IsWhatTheLogHasAndTheJobHasNotRead) {
   add_source("", "a.csv", 12);
   add_source("elsewhere", "0", 5);
   EXPECT_EQ(LagOf(status, log, 10'000).records, 17);
+  status.state = job::JobState::kFinished;
+  EXPECT_EQ(LagOf(status, log, 10'000).records, 0);
 }
 
 // Letters that the topic held before count, too: a restart does not hide what grows.

@@ -118,9 +118,7 @@ void Alerter::LookAtLags(const std::vector<job::JobStatus>& statuses, int64_t no
   for (const job::JobStatus& status : statuses) {
     // Of one that is starting nothing is known yet.
     if (status.state == job::JobState::kStarting) continue;
-    const bool ended = status.state == job::JobState::kFinished;
-    lags_.Note(book_, status.name, ended ? JobLag() : LagOf(status, runtime_.log(), now_ms),
-               now_ms);
+    lags_.Note(book_, status.name, LagOf(status, runtime_.log(), now_ms), now_ms);
   }
 }
 

@@ -37,6 +37,7 @@ bool AddSplit(const std::string& topic, const job::SplitPosition& split, log::Lo
 
 JobLag LagOf(const job::JobStatus& status, log::Log& log, int64_t now_ms) {
   JobLag lag;
+  if (status.state == job::JobState::kFinished) return lag;
   for (const job::SourceStatus& source : status.sources) {
     bool of_log = !source.topic.empty();
     JobLag read;

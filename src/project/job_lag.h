@@ -20,8 +20,9 @@ struct JobLag {
   int64_t age_ms = 0;
 };
 
-// As of now, also of a job that is held up or has ended. Of sources that are no topics of the log:
-// what the job itself said last. Reads one record for each split that is behind. Any thread.
+// As of now, also of a job that is held up or has ended by an error; none of one that has read its
+// bounded sources to the end. Of sources that are no topics of the log: what the job itself said
+// last. Reads one record for each split that is behind. Any thread.
 JobLag LagOf(const job::JobStatus& status, log::Log& log, int64_t now_ms);
 
 struct LagRule {
@@ -39,7 +40,7 @@ class LagWatch {
   explicit LagWatch(std::vector<LagRule> rules) : rules_(std::move(rules)) {}
 
   bool has_rules() const { return !rules_.empty(); }
-  // Noted as "job_behind". A job that has read its bounded sources to the end is not behind.
+  // Noted as "job_behind".
   void Note(AlertBook& book, const std::string& job, const JobLag& lag, int64_t now_ms);
 
  private:
