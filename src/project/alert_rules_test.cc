@@ -22,13 +22,12 @@ std::vector<std::string> News(AlertBook& book) {
   return texts;
 }
 
-model::DeadLetter Letter(const std::string& table, const std::string& job, model::RowErrorKind kind,
-                         int64_t time_ms) {
+model::DeadLetter Letter(const std::string& table, const std::string& job,
+                         model::RowErrorKind kind) {
   model::DeadLetter letter;
   letter.table = table;
   letter.job = job;
   letter.kind = kind;
-  letter.time_ms = time_ms;
   return letter;
 }
 
@@ -39,13 +38,13 @@ TEST(LetterGrowth, TellsOfEachTableJobAndKindByItself) {
   AlertBook book;
   growth.Note(book, 100'000);
   EXPECT_THAT(News(book), IsEmpty());
-  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "totals", Kind::kConstraint, 100'000));
-  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "", Kind::kConstraint, 100'000));
-  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "totals", Kind::kType, 100'000));
+  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "totals", Kind::kConstraint), 100'000);
+  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "", Kind::kConstraint), 100'000);
+  for (int i = 0; i < 2; i++) growth.Add(Letter("orders", "totals", Kind::kType), 100'000);
   growth.Note(book, 100'000);
   EXPECT_THAT(News(book), IsEmpty()) << "six of them, but of no table, job and kind more than two";
-  growth.Add(Letter("orders", "", Kind::kConstraint, 101'000));
-  growth.Add(Letter("orders", "totals", Kind::kLate, 101'000));
+  growth.Add(Letter("orders", "", Kind::kConstraint), 101'000);
+  growth.Add(Letter("orders", "totals", Kind::kLate), 101'000);
   growth.Note(book, 102'000);
   growth.Note(book, 103'000);
   EXPECT_THAT(
@@ -75,8 +74,8 @@ TEST(LetterGrowth, CountsWhatASlidingWindowHolds) {
     for (int64_t now_s = 1000; now_s < 1200; now_s++) {
       for (int i = static_cast<int>(random() % 3); i > 0; i--) {
         times.push_back(now_s - static_cast<int64_t>(random() % 3));  // some come a little late
-        growth.Add(Letter("t", "j", model::RowErrorKind::kLate, times.back() * 1000 + 7));
-        growth.Add(Letter("other", "j", model::RowErrorKind::kLate, times.back() * 1000));
+        growth.Add(Letter("t", "j", model::RowErrorKind::kLate), times.back() * 1000 + 7);
+        growth.Add(Letter("other", "j", model::RowErrorKind::kLate), times.back() * 1000);
       }
       growth.Note(book, now_s * 1000);
       const auto inside = std::count_if(times.begin(), times.end(),
@@ -162,7 +161,7 @@ TEST(LetterGrowth, FollowsTheTopicFromBeforeTheStart) {
   ASSERT_NE(runtime, nullptr);
   log::Log& log = runtime->log();
   auto append = [&](int64_t time_ms) {
-    const std::string json = Letter("orders", "", model::RowErrorKind::kType, time_ms).ToJson();
+    const std::string json = Letter("orders", "", model::RowErrorKind::kType).ToJson();
     log::NewRecord record;
     record.value = json;
     record.timestamp_ms = time_ms;

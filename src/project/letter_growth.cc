@@ -38,7 +38,7 @@ Status LetterGrowth::Follow(log::Log& log, int64_t now_ms) {
                                          kBlockBytes, [&](std::span<const model::Record> records) {
                                            for (const model::Record& record : records) {
                                              auto letter = ParseDeadLetter(record.value);
-                                             if (letter.ok()) Add(*letter);
+                                             if (letter.ok()) Add(*letter, record.timestamp_ms);
                                            }
                                          }));
     }
@@ -46,9 +46,9 @@ Status LetterGrowth::Follow(log::Log& log, int64_t now_ms) {
   return Status::Ok();
 }
 
-void LetterGrowth::Add(const model::DeadLetter& letter) {
+void LetterGrowth::Add(const model::DeadLetter& letter, int64_t time_ms) {
   const std::string& table = letter.table.empty() ? letter.topic : letter.table;
-  counts_[{table, letter.job, model::RowErrorKindName(letter.kind)}][letter.time_ms / 1000]++;
+  counts_[{table, letter.job, model::RowErrorKindName(letter.kind)}][time_ms / 1000]++;
 }
 
 void LetterGrowth::Note(AlertBook& book, int64_t now_ms) {

@@ -34,7 +34,9 @@ class LetterGrowth {
 
   // Takes what the topic of the letters has new. Does nothing without rules.
   Status Follow(log::Log& log, int64_t now_ms);
-  void Add(const model::DeadLetter& letter);
+  // `time_ms`: when it was written; the letter's own time may be long before, where its job could
+  // not commit.
+  void Add(const model::DeadLetter& letter, int64_t time_ms);
   // What every table, job and kind with letters is to be noted with, as "dead_letters".
   void Note(AlertBook& book, int64_t now_ms);
 
