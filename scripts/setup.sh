@@ -18,7 +18,7 @@ build_packages=(build-essential cmake ninja-build ccache mold pkg-config git ca-
   libpq-dev libhiredis-dev libre2-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
   zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
-  lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl python3 python3-venv jq procps)
+  lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl openssl python3 python3-venv jq procps)
 
 say() { printf '\033[2m[setup]\033[0m %s\n' "$*" >&2; }
 
@@ -150,6 +150,16 @@ openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open
   touch "$out/.ready"
 }
 
+monitoring_tools() { # a mail server to test alerts with; parsers of Prometheus' text format and of PromQL
+  local out=$deps/monitoring
+  [ -f "$out/.ready" ] && return 0
+  say "fetching a mail server and Prometheus' parsers (PyPI aiosmtpd, prometheus-client, promql-parser)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check \
+    aiosmtpd==1.4.6 prometheus-client==0.26.0 promql-parser==0.12.0 PyYAML==6.0.3
+  touch "$out/.ready"
+}
+
 apt_install "${build_packages[@]}"
 have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
@@ -163,5 +173,6 @@ if [ "${1:-}" != --build ]; then
   opensearch_node
   kafka_java
   openlineage
+  monitoring_tools
 fi
 say "ready"

@@ -175,7 +175,7 @@ Status Job::OpenPlans() {
   CompiledJob& compiled = *compiled_;
   std::vector<stream::JobPlan*> plans = {&compiled.plan};
   for (stream::JobPlan& plan : compiled.more_shards) plans.push_back(&plan);
-  shards_ = std::make_unique<ShardRunner>(plans);
+  shards_ = std::make_unique<ShardRunner>(plans, *clock_);
   if (!compiled.plan.lookups.empty()) desk_ = NewLookupDesk();
   std::vector<stream::OperatorContext> contexts(plans.size());
   for (size_t s = 0; s < plans.size(); s++) {
@@ -296,6 +296,7 @@ Status Job::RunToEnd() {
     if (status.ok()) status = CommitEpoch(decision.epoch, false);
     if (!status.ok()) break;
     busy_us_ += clock_->MonotonicMicros() - started;
+    epochs_run_++;
     latencies_ms_.push_back(static_cast<double>(clock_->MonotonicMicros() - started) / 1000.0);
     if (latencies_ms_.size() > 512) latencies_ms_.pop_front();
     bool due = clock_->MonotonicMicros() - last_checkpoint_us_ >=
@@ -411,6 +412,7 @@ Status Job::RunEpoch(const state::Decision& decision) {
     for (const state::SplitRange& range : decision.ranges) {
       SourceReader& source = *sources_[static_cast<size_t>(range.source)];
       if (source.OwnerOf(range.split) != shard) continue;
+      const StageClock::At at(shards_->clock(shard), static_cast<size_t>(range.source));
       MR_RETURN_IF_ERROR(source.Read(range, decision.clock_us));
     }
     return Status::Ok();
@@ -423,7 +425,10 @@ Status Job::RunEpoch(const state::Decision& decision) {
     MR_RETURN_IF_ERROR(WithRetry([&] { return desk_->Sync(); }));
   }
   epoch_ = decision.epoch;
-  for (auto& end : sink_ends_) end->Deliver();
+  {
+    const StageClock::At at(shards_->clock(0), shards_->clock(0).sink_stage());
+    for (auto& end : sink_ends_) end->Deliver();
+  }
   for (auto& end : sink_ends_) MR_RETURN_IF_ERROR(end->failure);
   AccountEpoch(decision);
   return Status::Ok();
@@ -480,6 +485,7 @@ Status Job::CommitEpoch(model::Epoch epoch, bool flush) {
 Status Job::CommitSink(model::Epoch epoch, bool flush) {
   if (!sink_ || RowsWritten() == 0) return Status::Ok();
   if (sink_->GathersEpochs() && !flush && !sink_->WantsCommit()) return Status::Ok();
+  const StageClock::At at(shards_->clock(0), shards_->clock(0).sink_stage());
   MR_RETURN_IF_ERROR(WithRetry([&] { return sink_->Commit(epoch); }));
   for (auto& end : sink_ends_) end->written = 0;
   sink_committed_ = epoch;
@@ -646,6 +652,7 @@ void Job::Publish(JobState state) {
   next.rows_filtered += ledger_->Sum(Count::kFiltered, sources_.size());
   next.rows_dead_lettered += ledger_->Sum(Count::kFailed, sources_.size());
   next.stages = ledger_->total().stages;
+  next.stage_loads = GatherLoads();
   next.stages_since = ledger_->total().from_epoch;
   next.rows_missing = ledger_->missing();
   next.ledger_gap = ledger_->total().gaps.empty() ? "" : ledger_->total().gaps[0].Text();
@@ -657,6 +664,8 @@ void Job::Publish(JobState state) {
     next.latency_p50_ms = sorted[sorted.size() / 2];
     next.latency_p99_ms = sorted[std::min(sorted.size() - 1, sorted.size() * 99 / 100)];
   }
+  next.epochs = epochs_run_;
+  next.epoch_seconds = static_cast<double>(busy_us_) / 1e6;
   next.checkpoint_ms = static_cast<double>(checkpoint_us_max_) / 1000;
   std::lock_guard<std::mutex> lock(status_mutex_);
   status_ = std::move(next);

@@ -80,6 +80,13 @@ struct SourceStatus {
   model::EventTime frontier = model::kTimeMin;
 };
 
+// What a stage costs.
+struct StageLoad {
+  double busy_seconds = 0;  // since the job was started, over its shards; waiting included
+  int64_t state_rows = 0;
+  int64_t state_bytes = 0;
+};
+
 // A consistent picture of the job, as of its last epoch.
 struct JobStatus {
   std::string name;
@@ -101,16 +108,19 @@ struct JobStatus {
   double rows_per_second = 0;                   // while it works; 0: not known
   double latency_p50_ms = 0;                    // of an epoch: from its decision to its commit
   double latency_p99_ms = 0;
+  int64_t epochs = 0;        // since the job was started
+  double epoch_seconds = 0;  // of all of them: from the decision to the commit
   double checkpoint_ms = 0;  // the longest since the job started: how long it held the job up
   Status error;              // why it is failing or failed
   int64_t error_since_ms = 0;
   int64_t last_commit_ms = 0;
   std::string guarantee;
   std::string state_freed_by;
-  std::vector<StageEntry> stages;  // sources, operators, sink: since their ledger began
-  model::Epoch stages_since = 0;   // epoch
-  int64_t rows_missing = 0;        // that do not add up; 0: the ledger closes
-  std::string ledger_gap;          // the first that was found; "": none
+  std::vector<StageEntry> stages;      // sources, operators, sink: since their ledger began
+  model::Epoch stages_since = 0;       // epoch
+  std::vector<StageLoad> stage_loads;  // of each of `stages`
+  int64_t rows_missing = 0;            // that do not add up; 0: the ledger closes
+  std::string ledger_gap;              // the first that was found; "": none
 };
 
 struct JobOptions {
@@ -201,6 +211,7 @@ class Job {
   void AddRejectedLetters(model::Epoch epoch, std::vector<model::DeadLetter>& letters) const;
   Status OpenLedger();
   std::vector<StageCounts> GatherCounts() const;
+  std::vector<StageLoad> GatherLoads() const;
   void AccountEpoch(const state::Decision& decision);
   Status CommitLedger();
   int64_t RowsRead() const;
@@ -267,6 +278,7 @@ class Job {
   StateFit fit_;
   model::Epoch text_since_ = 0;
   int64_t busy_us_ = 0;          // in epochs of this run
+  int64_t epochs_run_ = 0;       // how many these are
   int64_t rows_before_run_ = 0;  // read before it
   double saved_rate_ = 0;        // rows per second of the run before
   std::string idle_signature_;

@@ -122,6 +122,23 @@ std::vector<StageCounts> Job::GatherCounts() const {
   return counts;
 }
 
+// Likewise.
+std::vector<StageLoad> Job::GatherLoads() const {
+  std::vector<StageLoad> loads(shards_->clock(0).sink_stage() + 1);
+  for (size_t s = 0; s < shards_->size(); s++) {
+    for (size_t i = 0; i < loads.size(); i++) {
+      loads[i].busy_seconds += static_cast<double>(shards_->clock(s).busy_us(i)) / 1e6;
+    }
+    const stream::JobPlan& plan = shards_->plan(s);
+    for (size_t i = 0; i < plan.operators.size(); i++) {
+      StageLoad& load = loads[plan.sources.size() + i];
+      load.state_rows += plan.operators[i]->stats().state_rows;
+      load.state_bytes += plan.operators[i]->stats().state_bytes;
+    }
+  }
+  return loads;
+}
+
 void Job::AccountEpoch(const state::Decision& decision) {
   std::vector<StageCounts> counts = GatherCounts();
   for (size_t i = 0; i < counts.size(); i++) counts[i].Subtract(counts_at_open_[i]);

@@ -18,18 +18,20 @@
 #include <vector>
 
 #include "base/status.h"
+#include "job/stage_clock.h"
 #include "stream/job_plan.h"
 
 namespace millrace::job {
 
 class ShardRunner {
  public:
-  // `plans`: one copy per shard, alike; not owned.
-  explicit ShardRunner(std::vector<stream::JobPlan*> plans);
+  // `plans`: one copy per shard, alike; not owned. `clock` outlives it.
+  ShardRunner(std::vector<stream::JobPlan*> plans, env::Clock& clock);
   ~ShardRunner();
 
   size_t size() const { return plans_.size(); }
   stream::JobPlan& plan(size_t shard) { return *plans_[shard]; }
+  StageClock& clock(size_t shard) { return clocks_[shard]; }
 
   // Runs work(shard) for every shard and returns the first error, by shard. Exceptions of DuckDB
   // become errors. `side_by_side` false: one after the other, for work too small to wake a thread.
@@ -39,10 +41,12 @@ class ShardRunner {
   Status FinishEpoch(const stream::Frontiers& frontiers, bool moved, bool side_by_side);
 
  private:
+  Status RunShard(size_t shard, const std::function<Status(size_t shard)>& work);
   void RunStage(size_t shard, size_t stage, const stream::Frontiers& frontiers, bool moved);
   void Work(size_t shard);  // body of a thread
 
   const std::vector<stream::JobPlan*> plans_;
+  std::vector<StageClock> clocks_;  // by shard
   size_t last_stage_ = 0;
 
   std::mutex mutex_;

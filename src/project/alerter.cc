@@ -14,7 +14,7 @@ namespace millrace::project {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(250);
-constexpr int64_t kTimeoutMs = 5'000;
+constexpr int64_t kLagsEveryMs = 1'000;
 constexpr int64_t kPauseUs = 1'000'000;
 constexpr int64_t kPauseMaxUs = 60'000'000;
 constexpr size_t kWaitingMax = 1000;
@@ -30,26 +30,33 @@ Result<std::unique_ptr<Alerter>> Alerter::Start(Runtime& runtime) {
   std::unique_ptr<Alerter> alerter;
   if (!settings.on) return alerter;
   alerter.reset(new Alerter(runtime, settings));
-  MR_RETURN_IF_ERROR(alerter->AddTarget("webhook", settings.webhook_url, settings.webhook_token));
-  MR_RETURN_IF_ERROR(alerter->AddTarget("slack", settings.slack_url, ""));
+  Status added = alerter->AddTargets();
+  if (!added.ok()) return std::move(added).Annotate("alerts");
   alerter->thread_ = std::thread([a = alerter.get()] { a->Watch(); });
   return alerter;
 }
 
-Status Alerter::AddTarget(const std::string& name, const std::string& url,
-                          const std::string& token) {
-  if (url.empty()) return Status::Ok();
-  connectors::http::HttpSettings http;
-  http.timeout_ms = kTimeoutMs;
-  MR_ASSIGN_OR_RETURN(http.url, ResolveReferences(url));
-  MR_ASSIGN_OR_RETURN(const std::string secret, ResolveReferences(token));
-  if (!secret.empty()) http.headers.emplace_back("Authorization", "Bearer " + secret);
-  Status fits = connectors::http::CheckSettings(http);
-  if (!fits.ok()) return std::move(fits).Annotate("alerts: " + name);
-  Target& target = targets_.emplace_back();
-  target.name = name;
-  target.slack = name == "slack";
-  target.client = std::make_unique<connectors::http::HttpClient>(std::move(http));
+Status Alerter::AddTargets() {
+  const std::string& project = runtime_.project().config().name;
+  if (!settings_.webhook_url.empty()) {
+    MR_ASSIGN_OR_RETURN(const std::string url, ResolveReferences(settings_.webhook_url));
+    MR_ASSIGN_OR_RETURN(const std::string token, ResolveReferences(settings_.webhook_token));
+    MR_ASSIGN_OR_RETURN(auto channel, NewWebhookChannel(url, token, project));
+    targets_.push_back({"webhook", std::move(channel)});
+  }
+  if (!settings_.slack_url.empty()) {
+    MR_ASSIGN_OR_RETURN(const std::string url, ResolveReferences(settings_.slack_url));
+    MR_ASSIGN_OR_RETURN(auto channel, NewSlackChannel(url, project));
+    targets_.push_back({"slack", std::move(channel)});
+  }
+  MailSettings mail = settings_.mail;
+  if (mail.host.empty()) return Status::Ok();
+  MR_ASSIGN_OR_RETURN(mail.host, ResolveReferences(mail.host));
+  MR_ASSIGN_OR_RETURN(mail.user, ResolveReferences(mail.user));
+  MR_ASSIGN_OR_RETURN(mail.password, ResolveReferences(mail.password));
+  for (const std::string& to : mail.to) {
+    targets_.push_back({"email to " + to, NewMailChannel(mail, to, project)});
+  }
   return Status::Ok();
 }
 
@@ -86,16 +93,33 @@ void Alerter::Watch() {
 }
 
 void Alerter::Look() {
+  const int64_t now_ms = NowMs();
   const std::vector<job::JobStatus> statuses = runtime_.JobStatuses();
+  const Status followed = letters_.Follow(runtime_.log(), now_ms);
+  std::optional<std::string> unread;
+  if (!followed.ok()) unread = followed.message();
   std::vector<Alert> news;
   {
     std::lock_guard lock(mutex_);
     for (const job::JobStatus& status : statuses) {
-      book_.NoteJob(status, settings_.failing_for_ms, NowMs());
+      book_.NoteJob(status, settings_.failing_for_ms, now_ms);
     }
+    book_.Note("dead_letters", job::kDeadLetterTopic, unread, now_ms);
+    letters_.Note(book_, now_ms);
+    LookAtLags(statuses, now_ms);
     news = book_.TakeNews();
   }
   Tell(news);
+}
+
+void Alerter::LookAtLags(const std::vector<job::JobStatus>& statuses, int64_t now_ms) {
+  if (!lags_.has_rules() || now_ms < lags_not_before_ms_) return;
+  lags_not_before_ms_ = now_ms + kLagsEveryMs;
+  for (const job::JobStatus& status : statuses) {
+    // Of one that is starting nothing is known yet.
+    if (status.state == job::JobState::kStarting) continue;
+    lags_.Note(book_, status.name, LagOf(status, runtime_.log(), now_ms), now_ms);
+  }
 }
 
 void Alerter::Tell(const std::vector<Alert>& news) {
@@ -108,8 +132,7 @@ void Alerter::Tell(const std::vector<Alert>& news) {
                   JsonQuote(text));
     }
     for (Target& target : targets_) {
-      target.waiting.push_back(target.slack ? fmt::format("{{\"text\":{}}}", JsonQuote(text))
-                                            : alert.ToJson(project));
+      target.waiting.push_back(alert);
       if (target.waiting.size() <= kWaitingMax) continue;
       target.waiting.pop_front();
       spdlog::error("alert dropped target={} reason=\"{} wait already\"", target.name, kWaitingMax);
@@ -121,26 +144,20 @@ void Alerter::Deliver(Target& target, bool last_time) {
   const int64_t now_us = env::Clock::System()->MonotonicMicros();
   if (!last_time && now_us < target.not_before_us) return;
   while (!target.waiting.empty()) {
-    connectors::http::HttpRequest request;
-    request.body = target.waiting.front();
-    auto answer = target.client->Send(request);
-    const int code = answer.ok() ? answer->status : 0;
-    const bool again = code == 0 || code == 408 || code == 429 || code >= 500;
-    const std::string why =
-        answer.ok() ? fmt::format("{}: {}", code, connectors::http::ShownAnswer(answer->body))
-                    : answer.status().message();
+    const Status sent = target.channel->Send(target.waiting.front());
+    const bool again = sent.retry() != Retry::kNever;
     if (again && !last_time) {
       if (target.failures == 0) {
-        spdlog::warn("alert waits target={} error={}", target.name, JsonQuote(why));
+        spdlog::warn("alert waits target={} error={}", target.name, JsonQuote(sent.message()));
       }
       target.not_before_us =
           now_us + std::min(kPauseMaxUs, kPauseUs << std::min(target.failures, 6));
       target.failures++;
       return;
     }
-    if (again || code < 200 || code >= 300) {
+    if (!sent.ok()) {
       spdlog::error("alert not delivered target={} error={} waiting={}", target.name,
-                    JsonQuote(why), target.waiting.size());
+                    JsonQuote(sent.message()), target.waiting.size());
       if (again) return;
     }
     target.failures = 0;

@@ -192,6 +192,46 @@ TEST(Alerts, ReachAWebhookAndSlackOnceEachAndSayWhenItIsOver) {
   EXPECT_EQ(pager.Taken("/slack").size(), 4u);
 }
 
+// A record that does not decode; then a sink that is away, so that its job falls behind.
+TEST(Alerts, TellOfDeadLettersAndOfAJobThatIsBehind) {
+  Pager pager, sink;
+  TempDirectory directory;
+  Write(directory.path() + "/millrace.yml",
+        "name: shop\nalerts:\n  failing-for: 1 h\n  dead-letters: [{within: 2 s}]\n"
+        "  behind: [{records: 2, for: 0 s, job: out}, {time: 0 s, for: 0 s, job: nobody}]\n"
+        "  webhook: {url: \"" +
+            pager.Url("/hook") + "\"}\n");
+  Write(directory.path() + "/sql/a.sql",
+        "CREATE TABLE orders (k INT) WITH ('connector' = 'kafka', 'topic' = 'orders', "
+        "'properties.bootstrap.servers' = 'x', 'format' = 'json', 'scan.startup.mode' = "
+        "'earliest-offset');\nCREATE TABLE out (k INT) WITH ('connector' = 'webhook', 'url' = '" +
+            sink.Url("/out") + "');\nINSERT INTO out SELECT k FROM orders;\n");
+  auto runtime = Open(directory.path(), true);
+  ASSERT_NE(runtime, nullptr);
+  auto alerter = Alerter::Start(*runtime);
+  ASSERT_TRUE(alerter.ok()) << alerter.status().ToString();
+  runtime->Start();
+  Append(*runtime, "orders", 0, {R"({"k":1})", R"({"k":)", R"({"k":2})"});
+  ASSERT_TRUE(Eventually([&] { return pager.Taken("/hook").size() == 2; }));
+  const std::string subject = R"("alert":"dead_letters","project":"shop","subject":"orders )";
+  EXPECT_THAT(pager.Taken("/hook"),
+              ElementsAre(AllOf(HasSubstr(subject + "(malformed) in out\",\"state\":\"firing\""),
+                                HasSubstr("1 records of")),
+                          AllOf(HasSubstr(subject), HasSubstr("\"state\":\"resolved\""))));
+  sink.Answer(503);
+  Append(*runtime, "orders", 0, {R"({"k":3})", R"({"k":4})", R"({"k":5})", R"({"k":6})"});
+  ASSERT_TRUE(Eventually([&] { return pager.Taken("/hook").size() == 3; }));
+  EXPECT_THAT(pager.Taken("/hook")[2],
+              AllOf(HasSubstr(R"("alert":"job_behind","project":"shop","subject":"out")"),
+                    HasSubstr("\"state\":\"firing\""), HasSubstr("4 records are not read")));
+  sink.Answer(200);
+  ASSERT_TRUE(Eventually([&] { return pager.Taken("/hook").size() == 4; }));
+  EXPECT_THAT(pager.Taken("/hook")[3],
+              AllOf(HasSubstr("job_behind"), HasSubstr("\"state\":\"resolved\"")));
+  (*alerter)->Finish();
+  runtime->Stop();
+}
+
 TEST(Alerts, TheTokenGoesToTheWebhookOnly) {
   Pager pager;
   TempDirectory directory;
@@ -226,6 +266,21 @@ TEST(Alerts, SaysWhatIsWrongWithItsSettings) {
   EXPECT_THAT(fault("  webhook: {url: \"http://a/b\", token: hush}\n"),
               AllOf(HasSubstr("by reference only"), testing::Not(HasSubstr("hush"))));
   EXPECT_THAT(fault("  webhook: {}\n"), HasSubstr("needs a url"));
+  EXPECT_EQ(fault("  dead-letters: [{}, {more-than: 5, within: 1 h, kind: late}]\n"), "");
+  EXPECT_THAT(fault("  dead-letters: {more-than: 5}\n"), HasSubstr("a list of rules"));
+  EXPECT_THAT(fault("  dead-letters: [{within: 2 d}]\n"), HasSubstr("from 1 s to 24 h"));
+  EXPECT_THAT(fault("  dead-letters: [{kind: lat}]\n"), HasSubstr("did you mean \"late\"?"));
+  EXPECT_EQ(fault("  behind: [{records: 5}, {time: 1 h, for: 0 s, job: totals}]\n"), "");
+  EXPECT_THAT(fault("  behind: [{job: totals}]\n"), HasSubstr("needs a limit"));
+  const std::string mail = "  email: {host: mail, from: a@shop.example, to: b@shop.example";
+  EXPECT_EQ(fault(mail + ", user: a, password: \"${env:X}\"}\n"), "");
+  EXPECT_THAT(fault(mail + ", password: hush}\n"),
+              AllOf(HasSubstr("by reference only"), testing::Not(HasSubstr("hush"))));
+  EXPECT_THAT(fault(mail + ", tls: none, password: \"${env:X}\"}\n"), HasSubstr("in the clear"));
+  EXPECT_THAT(fault(mail + ", tls: ssl}\n"), HasSubstr("there is no tls \"ssl\""));
+  EXPECT_THAT(fault("  email: {host: mail, from: a@b}\n"), HasSubstr("somebody to go to"));
+  EXPECT_THAT(fault("  email: {from: a@b, to: a@b}\n"), HasSubstr("needs a host"));
+  EXPECT_THAT(fault("  email: {host: mail, from: a, to: a@b}\n"), HasSubstr("is no address"));
   EXPECT_THAT(fault("  failing: 5 min\n"), HasSubstr("there is: \"failing-for\""));
   TempDirectory quiet;
   auto runtime = Open(quiet.path(), true);

@@ -132,6 +132,12 @@ Result<AuditEntry> AuditEntry::Parse(std::string_view json) {
   return entry;
 }
 
+std::vector<std::string> LetterKindNames() {
+  std::vector<std::string> names;
+  for (model::RowErrorKind kind : kKinds) names.push_back(model::RowErrorKindName(kind));
+  return names;
+}
+
 Result<model::DeadLetter> ParseDeadLetter(std::string_view json) {
   simdjson::dom::parser parser;
   object from;

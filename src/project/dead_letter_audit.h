@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 #include <string_view>
 
 #include "base/status.h"
@@ -60,6 +61,8 @@ struct AuditEntry {
   // Error kCorruption.
   static Result<AuditEntry> Parse(std::string_view json);
 };
+
+std::vector<std::string> LetterKindNames();  // "malformed", "type", …
 
 // What DeadLetter::ToJson wrote. Error kCorruption.
 Result<model::DeadLetter> ParseDeadLetter(std::string_view json);

@@ -1,11 +1,16 @@
 #include "stream/operator.h"
 
+#include "stream/work_observer.h"
+
 namespace millrace::stream {
 
 void Emitter::Emit(const Batch& batch) {
   if (batch.size() == 0) return;
   rows_ += static_cast<int64_t>(batch.size());
-  for (const Target& target : targets_) target.next->Process(target.port, batch);
+  for (const Target& target : targets_) {
+    const Working working(*target.next);
+    target.next->Process(target.port, batch);
+  }
 }
 
 std::vector<const Operator*> Emitter::Targets() const {
