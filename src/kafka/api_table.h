@@ -10,7 +10,12 @@ namespace millrace::kafka {
 
 struct Services;
 
-enum ApiKey : int16_t { kProduceKey = 0, kApiVersionsKey = 18 };
+enum ApiKey : int16_t {
+  kProduceKey = 0,
+  kSaslHandshakeKey = 17,
+  kApiVersionsKey = 18,
+  kSaslAuthenticateKey = 36,
+};
 
 struct Api {
   int16_t key;

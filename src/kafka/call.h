@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "kafka/session.h"
 #include "kafka/wire_io.h"
 
 namespace millrace::kafka {
@@ -24,30 +25,29 @@ struct RequestHeader {
   std::optional<std::string> client_id;
 };
 
-struct Peer {
-  std::string address;  // "127.0.0.1"
-};
-
 class Call {
  public:
   // How the connection learns of the end: `frame` with its length in front, "" for no answer; a
-  // `fault` closes the connection.
-  using Done = std::function<void(std::string frame, std::string fault)>;
+  // `fault` closes the connection, once the frame is written if there is one. `mute_ms`: for as
+  // long nothing more is read.
+  using Done = std::function<void(std::string frame, std::string fault, int64_t mute_ms)>;
 
-  Call(RequestHeader header, bool flexible, std::string bytes, size_t body_at, Peer peer,
+  Call(RequestHeader header, bool flexible, std::string bytes, size_t body_at, SessionPtr session,
        Worker* worker, Done done)
       : header_(std::move(header)),
         flexible_(flexible),
         bytes_(std::move(bytes)),
         body_at_(body_at),
-        peer_(std::move(peer)),
+        session_(std::move(session)),
         worker_(worker),
         done_(std::move(done)) {}
 
   const RequestHeader& header() const { return header_; }
   int version() const { return header_.api_version; }
   std::string client_id() const { return header_.client_id.value_or(""); }
-  const Peer& peer() const { return peer_; }
+  Session& session() const { return *session_; }
+  const SessionPtr& shared_session() const { return session_; }
+  const Endpoint& endpoint() const { return *session_->endpoint; }
   Worker& worker() { return *worker_; }
 
   // False, with the connection closed, when the bytes are not such a message. Bytes behind it are
@@ -57,8 +57,8 @@ class Call {
     WireReader reader(std::string_view(bytes_).substr(body_at_), version(), flexible_);
     reader.Field(request);
     if (reader.ok()) return true;
-    Close("API " + std::to_string(header_.api_key) + " version " + std::to_string(version()) +
-          ": " + reader.fault());
+    Close("malformed request: API " + std::to_string(header_.api_key) + " version " +
+          std::to_string(version()) + ": " + reader.fault());
     return false;
   }
   template <class Response>
@@ -68,6 +68,23 @@ class Call {
   // For ApiVersions, whose answer always has the plain header.
   template <class Response>
   void AnswerIn(Response& response, int version, bool flexible, bool flexible_header) {
+    End(Frame(response, version, flexible, flexible_header), "");
+  }
+  template <class Response>
+  void AnswerAndClose(Response& response, std::string fault) {
+    End(Frame(response, version(), flexible_, flexible_), std::move(fault));
+  }
+  // Nothing more is read from the connection for as long: from the return of the handler on, or the
+  // call's end when it waits longer than its handler.
+  void MuteFor(int64_t wait_ms) { mute_ms_ = wait_ms; }
+  // For the connection: what was asked for since the last time.
+  int64_t TakeMute() { return mute_ms_.exchange(0); }
+  void AnswerNothing() { End("", ""); }
+  void Close(std::string fault) { End("", std::move(fault)); }
+
+ private:
+  template <class Response>
+  std::string Frame(Response& response, int version, bool flexible, bool flexible_header) {
     std::string frame(4, '\0');
     WireWriter header(&frame, 0, flexible_header);
     header(header_.correlation_id);
@@ -75,23 +92,20 @@ class Call {
     WireWriter writer(&frame, version, flexible);
     writer.Field(response);
     log::StoreBig<int32_t>(frame.data(), static_cast<int32_t>(frame.size() - 4));
-    End(std::move(frame), "");
+    return frame;
   }
-  void AnswerNothing() { End("", ""); }
-  void Close(std::string fault) { End("", std::move(fault)); }
-
- private:
   void End(std::string frame, std::string fault) {
-    if (!ended_.exchange(true)) done_(std::move(frame), std::move(fault));
+    if (!ended_.exchange(true)) done_(std::move(frame), std::move(fault), TakeMute());
   }
 
   const RequestHeader header_;
   const bool flexible_;
   const std::string bytes_;
   const size_t body_at_;
-  const Peer peer_;
+  const SessionPtr session_;
   Worker* const worker_;
   const Done done_;
+  std::atomic<int64_t> mute_ms_{0};
   std::atomic<bool> ended_{false};
 };
 

@@ -4,9 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 
+#include "kafka/login.h"
 #include "kafka/worker.h"
 
 namespace millrace::kafka {
@@ -17,6 +16,12 @@ namespace {
 constexpr size_t kProduceCallsMax = 32;
 constexpr size_t kHeaderBytesMin = 10;  // key, version, correlation id, client id's length
 constexpr size_t kReadStep = 1 << 20;   // memory follows what arrives, not what is announced
+constexpr size_t kLengthBytes = 4;
+
+bool MayComeBeforeLogin(int16_t key) {
+  return key == kApiVersionsKey || key == kSaslHandshakeKey || key == kSaslAuthenticateKey;
+}
+
 }  // namespace
 
 bool ParseRequestHeader(std::string_view bytes, RequestHeader* header, const Api** api,
@@ -42,11 +47,13 @@ bool ParseRequestHeader(std::string_view bytes, RequestHeader* header, const Api
   return tags.ok();
 }
 
-Connection::Connection(Worker& worker, asio::ip::tcp::socket socket)
-    : worker_(worker), socket_(std::move(socket)) {
+Connection::Connection(Worker& worker, asio::ip::tcp::socket socket, const Endpoint& endpoint)
+    : worker_(worker), transport_(std::move(socket), endpoint.tls) {
   boost::system::error_code ignored;
-  peer_.address = socket_.remote_endpoint(ignored).address().to_string();
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  session_->endpoint = &endpoint;
+  session_->authenticated = !endpoint.sasl;
+  session_->address = transport_.socket().remote_endpoint(ignored).address().to_string();
+  transport_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   std::lock_guard lock(worker_.services().connections_mutex);
   worker_.services().connections++;
 }
@@ -59,6 +66,25 @@ Connection::~Connection() {
 
 void Connection::Start() {
   Touch();
+  if (transport_.is_tls()) {
+    transport_.Handshake([this, self = shared_from_this()](const boost::system::error_code& ec) {
+      if (closed_) return;
+      if (ec) {
+        Close("TLS handshake: " + ec.message());
+        return;
+      }
+      const std::string principal = transport_.CertificatePrincipal();
+      if (!principal.empty()) session_->principal = principal;
+      Open();
+    });
+  } else {
+    Open();
+  }
+}
+
+void Connection::Open() {
+  open_ = true;
+  Touch();
   ReadLength();
 }
 
@@ -69,55 +95,61 @@ void Connection::Touch() {
 bool Connection::IsLate(int64_t now_ms) const {
   const KafkaServerOptions& options = worker_.services().options;
   if (writing_) return now_ms - last_progress_ms_ > options.write_timeout_ms;
-  return slots_.empty() && now_ms - last_progress_ms_ > options.idle_timeout_ms;
+  if (!slots_.empty()) return false;
+  const int64_t silent_ms = now_ms - last_progress_ms_;
+  const bool logs_in = !open_ || !session_->authenticated;
+  return silent_ms > (logs_in ? options.login_timeout_ms : options.idle_timeout_ms);
 }
 
 void Connection::Close(const std::string& fault) {
   if (closed_) return;
   closed_ = true;
   if (!fault.empty()) {
-    spdlog::warn("kafka: connection closed: peer={} reason=\"{}\"", peer_.address, fault);
+    spdlog::warn("kafka: connection closed: peer={} reason=\"{}\"", session_->address, fault);
   }
-  boost::system::error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  transport_.Close();
   worker_.Remove(shared_from_this());
 }
 
 void Connection::ReadLength() {
-  if (reading_ || held_ || closed_ || !MayHandle(true)) return;
+  if (reading_ || held_ || closed_ || mutes_ > 0 || !MayHandle(true)) return;
   reading_ = true;
-  asio::async_read(socket_, asio::buffer(length_, sizeof(length_)),
-                   [this, self = shared_from_this()](const boost::system::error_code& ec, size_t) {
-                     if (closed_) return;
-                     if (ec) {
-                       // The client went away; answers on their way to it are lost with it.
-                       Close("");
-                       return;
-                     }
-                     const KafkaServerOptions& options = worker_.services().options;
-                     const auto length = log::LoadBig<int32_t>(length_);
-                     const auto key = log::LoadBig<int16_t>(length_ + 4);
-                     const int64_t max =
-                         key == kProduceKey ? options.produce_bytes_max : options.request_bytes_max;
-                     if (length < static_cast<int64_t>(kHeaderBytesMin) || length > max) {
-                       Close(fmt::format("a request of {} bytes; from {} to {} are accepted",
-                                         length, kHeaderBytesMin, max));
-                       return;
-                     }
-                     Touch();
-                     want_ = static_cast<size_t>(length);
-                     bytes_.assign(length_ + 4, 2);
-                     got_ = 2;
-                     ReadBody();
-                   });
+  const size_t head = TakesToken() ? kLengthBytes : sizeof(length_);
+  transport_.Read(asio::buffer(length_, head), [this, head, self = shared_from_this()](
+                                                   const boost::system::error_code& ec, size_t) {
+    if (closed_) return;
+    if (ec) {
+      // The client went away; answers on their way to it are lost with it.
+      Close("");
+      return;
+    }
+    const auto length = log::LoadBig<int32_t>(length_);
+    const int64_t min = TakesToken() ? 0 : kHeaderBytesMin;
+    const int64_t max = RequestBytesMax();
+    if (length < min || length > max) {
+      Close(fmt::format("a request of {} bytes; from {} to {} are accepted", length, min, max));
+      return;
+    }
+    Touch();
+    want_ = static_cast<size_t>(length);
+    got_ = head - kLengthBytes;
+    bytes_.assign(length_ + kLengthBytes, got_);
+    ReadBody();
+  });
+}
+
+int64_t Connection::RequestBytesMax() const {
+  const KafkaServerOptions& options = worker_.services().options;
+  if (!session_->authenticated) return options.login_bytes_max;
+  const auto key = log::LoadBig<int16_t>(length_ + kLengthBytes);
+  return key == kProduceKey ? options.produce_bytes_max : options.request_bytes_max;
 }
 
 void Connection::ReadBody() {
   const size_t step = std::min(want_ - got_, kReadStep);
   bytes_.resize(got_ + step);
-  asio::async_read(
-      socket_, asio::buffer(bytes_.data() + got_, step),
+  transport_.Read(
+      asio::buffer(bytes_.data() + got_, step),
       [this, step, self = shared_from_this()](const boost::system::error_code& ec, size_t) {
         if (closed_) return;
         if (ec) {
@@ -144,7 +176,14 @@ bool Connection::MayHandle(bool is_produce) const {
 }
 
 void Connection::OnRequest() {
-  if (!held_ || closed_) return;
+  if (!held_ || closed_ || mutes_ > 0) return;
+  if (TakesToken()) {
+    if (!MayHandle(false)) return;
+    held_ = false;
+    HandleToken(std::move(bytes_));
+    bytes_.clear();
+    return;
+  }
   if (!MayHandle(log::LoadBig<int16_t>(bytes_.data()) == kProduceKey)) return;
   held_ = false;
   Handle(std::move(bytes_));
@@ -169,26 +208,59 @@ void Connection::Handle(std::string bytes) {
                       header.api_version, api->min_version, api->max_version));
     return;
   }
-  auto slot = std::make_shared<Slot>();
-  slot->request_bytes = static_cast<int64_t>(bytes.size());
-  slot->is_produce = api->key == kProduceKey;
-  slot_bytes_ += slot->request_bytes;
-  slots_.push_back(slot);
-  Call::Done done = [this, slot, self = shared_from_this()](std::string frame, std::string f) {
-    worker_.Post([this, self, slot, frame = std::move(frame), f = std::move(f)]() mutable {
-      OnAnswer(*slot, std::move(frame), f);
-    });
-  };
-  auto call = std::make_shared<Call>(std::move(header), flexible, std::move(bytes), body_at, peer_,
-                                     &worker_, std::move(done));
+  if (!session_->authenticated && !MayComeBeforeLogin(api->key)) {
+    Close(fmt::format("{} before the client has logged in by SASL", api->name));
+    return;
+  }
+  Call::Done done = AddSlot(std::ssize(bytes), api->key == kProduceKey);
+  auto call = std::make_shared<Call>(std::move(header), flexible, std::move(bytes), body_at,
+                                     session_, &worker_, std::move(done));
   api->handle(worker_.services(), call);
+  Mute(call->TakeMute());
 }
 
-void Connection::OnAnswer(Slot& slot, std::string frame, const std::string& fault) {
-  slot.done = true;
-  slot.frame = std::move(frame);
-  if (!fault.empty()) Close("malformed request: " + fault);
+void Connection::HandleToken(std::string token) {
+  Call::Done done = AddSlot(std::ssize(token), false);
+  TakeLoginMessage(worker_.services(), worker_, session_, std::move(token),
+                   [done = std::move(done)](const Result<std::string>& answer) {
+                     if (!answer.ok()) return done("", "login refused", 0);
+                     std::string frame(kLengthBytes, '\0');
+                     log::StoreBig<int32_t>(frame.data(), static_cast<int32_t>(answer->size()));
+                     done(frame + *answer, "", 0);
+                   });
+}
+
+Call::Done Connection::AddSlot(int64_t request_bytes, bool is_produce) {
+  auto slot = std::make_shared<Slot>();
+  slot->request_bytes = request_bytes;
+  slot->is_produce = is_produce;
+  slot_bytes_ += request_bytes;
+  slots_.push_back(slot);
+  return [this, slot, self = shared_from_this()](std::string frame, std::string fault,
+                                                 int64_t mute_ms) {
+    slot->frame = std::move(frame);
+    slot->fault = std::move(fault);
+    worker_.Post([this, self, slot, mute_ms] {
+      Mute(mute_ms);
+      slot->done = true;
+      OnAnswer(*slot);
+    });
+  };
+}
+
+void Connection::OnAnswer(const Slot& slot) {
+  if (slot.frame.empty() && !slot.fault.empty()) Close(slot.fault);
   WriteNext();
+}
+
+void Connection::Mute(int64_t wait_ms) {
+  if (wait_ms <= 0) return;
+  mutes_++;
+  worker_.After(wait_ms, [this, self = shared_from_this()] {
+    mutes_--;
+    OnRequest();
+    ReadLength();
+  });
 }
 
 void Connection::WriteNext() {
@@ -198,20 +270,23 @@ void Connection::WriteNext() {
     if (!slot->frame.empty()) {
       writing_ = true;
       Touch();
-      asio::async_write(
-          socket_, asio::buffer(slot->frame),
-          [this, slot, self = shared_from_this()](const boost::system::error_code& ec, size_t) {
-            writing_ = false;
-            if (closed_) return;
-            if (ec) {
-              Close("");
-              return;
-            }
-            Touch();
-            slot_bytes_ -= slot->request_bytes;
-            slots_.pop_front();
-            WriteNext();
-          });
+      transport_.Write(asio::buffer(slot->frame), [this, slot, self = shared_from_this()](
+                                                      const boost::system::error_code& ec, size_t) {
+        writing_ = false;
+        if (closed_) return;
+        if (ec) {
+          Close("");
+          return;
+        }
+        if (!slot->fault.empty()) {
+          Close(slot->fault);
+          return;
+        }
+        Touch();
+        slot_bytes_ -= slot->request_bytes;
+        slots_.pop_front();
+        WriteNext();
+      });
       return;
     }
     slot_bytes_ -= slot->request_bytes;

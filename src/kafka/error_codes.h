@@ -28,6 +28,10 @@ enum ErrorCode : int16_t {
   kInvalidSessionTimeout = 26,
   kRebalanceInProgress = 27,
   kTopicAuthorizationFailed = 29,
+  kGroupAuthorizationFailed = 30,
+  kClusterAuthorizationFailed = 31,
+  kUnsupportedSaslMechanism = 33,
+  kIllegalSaslState = 34,
   kUnsupportedVersion = 35,
   kTopicAlreadyExists = 36,
   kInvalidPartitions = 37,
@@ -42,8 +46,11 @@ enum ErrorCode : int16_t {
   kInvalidProducerIdMapping = 49,
   kInvalidTransactionTimeout = 50,
   kConcurrentTransactions = 51,
+  kTransactionalIdAuthorizationFailed = 53,
+  kSecurityDisabled = 54,
   kOperationNotAttempted = 55,
   kStorageError = 56,
+  kSaslAuthenticationFailed = 58,
   kNonEmptyGroup = 68,
   kGroupIdNotFound = 69,
   kFetchSessionIdNotFound = 70,
@@ -56,6 +63,9 @@ enum ErrorCode : int16_t {
   kUnstableOffsetCommit = 88,
   kThrottlingQuotaExceeded = 89,
   kProducerFenced = 90,
+  kResourceNotFound = 91,
+  kDuplicateResource = 92,
+  kUnacceptableCredential = 93,
 };
 
 // The code for an error of the log, for requests about a topic or partition.

@@ -2,9 +2,12 @@
 // Response>` for each API.
 #pragma once
 
+#include "kafka/messages/acls.h"
 #include "kafka/messages/cluster.h"
 #include "kafka/messages/groups.h"
+#include "kafka/messages/quotas.h"
 #include "kafka/messages/records.h"
+#include "kafka/messages/security.h"
 #include "kafka/messages/topics.h"
 #include "kafka/messages/transactions.h"
 
@@ -25,6 +28,7 @@ void ForEachApi(Visit visit) {
   visit.template operator()<SyncGroupRequest, SyncGroupResponse>(14);
   visit.template operator()<DescribeGroupsRequest, DescribeGroupsResponse>(15);
   visit.template operator()<ListGroupsRequest, ListGroupsResponse>(16);
+  visit.template operator()<SaslHandshakeRequest, SaslHandshakeResponse>(17);
   visit.template operator()<ApiVersionsRequest, ApiVersionsResponse>(18);
   visit.template operator()<CreateTopicsRequest, CreateTopicsResponse>(19);
   visit.template operator()<DeleteTopicsRequest, DeleteTopicsResponse>(20);
@@ -35,12 +39,22 @@ void ForEachApi(Visit visit) {
   visit.template operator()<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(25);
   visit.template operator()<EndTxnRequest, EndTxnResponse>(26);
   visit.template operator()<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(28);
+  visit.template operator()<DescribeAclsRequest, DescribeAclsResponse>(29);
+  visit.template operator()<CreateAclsRequest, CreateAclsResponse>(30);
+  visit.template operator()<DeleteAclsRequest, DeleteAclsResponse>(31);
   visit.template operator()<DescribeConfigsRequest, DescribeConfigsResponse>(32);
   visit.template operator()<DescribeLogDirsRequest, DescribeLogDirsResponse>(35);
+  visit.template operator()<SaslAuthenticateRequest, SaslAuthenticateResponse>(36);
   visit.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>(37);
   visit.template operator()<DeleteGroupsRequest, DeleteGroupsResponse>(42);
   visit.template operator()<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(44);
   visit.template operator()<OffsetDeleteRequest, OffsetDeleteResponse>(47);
+  visit.template
+  operator()<DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse>(50);
+  visit.template operator()<AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse>(
+      51);
+  visit.template operator()<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(48);
+  visit.template operator()<AlterClientQuotasRequest, AlterClientQuotasResponse>(49);
   visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>(60);
 }
 

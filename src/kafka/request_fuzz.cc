@@ -1,9 +1,12 @@
-// Arbitrary bytes as a request frame: header, then the message that it announces, and as records of
-// __consumer_offsets. Never crash, never take more memory than the bytes warrant.
+// Arbitrary bytes as a request frame: header, then the message that it announces; as a record
+// batch; as both messages of a SCRAM login; as the file of users, permissions and quotas. Never
+// crash, never take more memory than the bytes warrant.
 #include <cstdint>
 
 #include "kafka/connection.h"
 #include "kafka/message_list.h"
+#include "kafka/security/scram.h"
+#include "kafka/security/security_file.h"
 #include "log/record_batch.h"
 
 namespace millrace::kafka {
@@ -31,6 +34,15 @@ void DecodeRequest(std::string_view bytes) {
   });
 }
 
+void LogIn(std::string_view bytes) {
+  ScramExchange exchange(ScramHash::kSha256, "nonce", [](const std::string&) {
+    return ScramCredential{"salt", kScramIterationsMin, std::string(32, 's'), std::string(32, 'k')};
+  });
+  const size_t first = bytes.find('\n');
+  if (!exchange.Take(bytes.substr(0, first)).ok() || first == std::string_view::npos) return;
+  (void)exchange.Take(bytes.substr(first + 1)).ok();
+}
+
 }  // namespace
 }  // namespace millrace::kafka
 
@@ -38,5 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   millrace::kafka::DecodeRequest(bytes);
   (void)millrace::log::CheckProducedBatch(bytes).ok();
+  millrace::kafka::LogIn(bytes);
+  (void)millrace::kafka::DecodeSecurity(bytes).ok();
   return 0;
 }

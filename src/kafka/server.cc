@@ -4,17 +4,16 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <chrono>
 #include <vector>
 
-#include "kafka/worker.h"
+#include "base/strings.h"
+#include "env/descriptor_limit.h"
+#include "kafka/listener.h"
 
 namespace millrace::kafka {
 
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
 
 namespace {
 
@@ -25,8 +24,8 @@ constexpr int64_t kCompactEveryMs = 60'000;
 class Server final : public KafkaServer {
  public:
   Server(log::Log& log, env::Clock& clock, const KafkaServerOptions& options,
-         std::unique_ptr<OffsetStore> offsets)
-      : services_(log, clock, options, std::move(offsets)) {
+         std::unique_ptr<OffsetStore> offsets, std::unique_ptr<SecurityFile> security)
+      : services_(log, clock, options, std::move(offsets), std::move(security)) {
     services_.in_background = [this](std::function<void()> task) {
       asio::post(background_, std::move(task));
     };
@@ -36,39 +35,15 @@ class Server final : public KafkaServer {
     for (int i = 0; i < std::max(1, options.threads); i++) {
       workers_.push_back(std::make_unique<Worker>(services_));
     }
-    acceptor_ = std::make_unique<tcp::acceptor>(workers_[0]->io());
-    retry_ = std::make_unique<asio::steady_timer>(workers_[0]->io());
   }
 
   ~Server() override { Shutdown(); }
 
   Status Listen() {
-    const KafkaServerOptions& options = services_.options;
-    boost::system::error_code ec;
-    const asio::ip::address address =
-        asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, ec);
-    if (ec || options.port < 0 || options.port > 65535) {
-      return Status(Code::kInvalidArgument,
-                    fmt::format("\"{}\" with port {} is not an address for the Kafka port",
-                                options.address, options.port))
-          .WithHint("an address is like 127.0.0.1, 0.0.0.0 or ::1, a port 0 to 65535");
+    for (const ListenerOptions& options : services_.options.listeners) {
+      listeners_.push_back(std::make_unique<Listener>(options, services_, workers_));
+      MR_RETURN_IF_ERROR(listeners_.back()->Listen());
     }
-    const tcp::endpoint endpoint(address, static_cast<uint16_t>(options.port));
-    acceptor_->open(endpoint.protocol(), ec);
-    if (!ec) acceptor_->set_option(tcp::acceptor::reuse_address(true), ec);
-    if (!ec) acceptor_->bind(endpoint, ec);
-    if (!ec) acceptor_->listen(asio::socket_base::max_listen_connections, ec);
-    if (ec) {
-      return Status(Code::kUnavailable, fmt::format("cannot listen for Kafka clients on {}:{}: {}",
-                                                    options.address, options.port, ec.message()))
-          .WithHint("another program may use this port; choose another one, or 0 for a free one");
-    }
-    services_.port = acceptor_->local_endpoint().port();
-    services_.host = options.advertised;
-    if (services_.host.empty()) {
-      services_.host = address.is_unspecified() ? "localhost" : address.to_string();
-    }
-    Accept();
     for (size_t i = 0; i < workers_.size(); i++) {
       workers_[i]->Start(i == 0 ? [this] { Tick(); } : std::function<void()>());
     }
@@ -76,17 +51,20 @@ class Server final : public KafkaServer {
     return {};
   }
 
-  int port() const override { return services_.port; }
+  int port() const override { return listeners_.front()->port(); }
   std::string address() const override {
-    return fmt::format("{}:{}", services_.host, services_.port);
+    std::vector<std::string> addresses;
+    for (const auto& listener : listeners_) {
+      const Endpoint& endpoint = listener->endpoint();
+      addresses.push_back(fmt::format("{}:{}", endpoint.host, endpoint.port));
+    }
+    return Join(addresses, ",");
   }
 
   void Shutdown() override {
     if (stopped_.exchange(true)) return;
     workers_[0]->Run([this] {
-      boost::system::error_code ignored;
-      acceptor_->close(ignored);
-      retry_->cancel();
+      for (const auto& listener : listeners_) listener->Close();
     });
     services_.log.WakeWaiters();
     if (watcher_.joinable()) watcher_.join();
@@ -100,36 +78,6 @@ class Server final : public KafkaServer {
   }
 
  private:
-  // On worker 0's thread.
-  void Accept() {
-    Worker& next = *workers_[next_worker_++ % workers_.size()];
-    acceptor_->async_accept(
-        next.io(), [this, &next](const boost::system::error_code& ec, tcp::socket socket) {
-          if (ec == asio::error::operation_aborted || !acceptor_->is_open()) return;
-          if (ec) {
-            // Most likely no file descriptor is free: wait for connections to end.
-            spdlog::error("kafka: cannot accept connections: reason={}", ec.message());
-            retry_->expires_after(std::chrono::milliseconds(200));
-            retry_->async_wait([this](const boost::system::error_code& cancelled) {
-              if (!cancelled && acceptor_->is_open()) Accept();
-            });
-            return;
-          }
-          if (OpenConnections() < services_.options.connections_max) {
-            next.Run([&next, s = std::move(socket)]() mutable { next.Adopt(std::move(s)); });
-          } else {
-            spdlog::warn("kafka: connection refused: reason=\"{} are open\"",
-                         services_.options.connections_max);
-          }
-          Accept();
-        });
-  }
-
-  int OpenConnections() {
-    std::lock_guard lock(services_.connections_mutex);
-    return services_.connections;
-  }
-
   void Tick() {
     const int64_t now_ms = services_.now_ms();
     services_.groups.Tick(now_ms);
@@ -155,9 +103,7 @@ class Server final : public KafkaServer {
   Services services_;
   asio::thread_pool background_{1};
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<tcp::acceptor> acceptor_;
-  std::unique_ptr<asio::steady_timer> retry_;
-  size_t next_worker_ = 0;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   int64_t compacted_ms_ = 0;  // on worker 0's thread
   std::atomic<bool> stopped_{false};
   std::thread watcher_;
@@ -165,11 +111,28 @@ class Server final : public KafkaServer {
 
 }  // namespace
 
+namespace {
+
+void RaiseDescriptorLimit(int connections_max) {
+  constexpr int64_t kOthers = 1024;  // the log's files, HTTP, what connectors open
+  const int64_t limit = env::RaiseDescriptorLimit(connections_max + kOthers);
+  if (limit >= connections_max + kOthers) return;
+  spdlog::warn(
+      "kafka: the system lets this process open {} files and sockets: too few for {} connections",
+      limit, connections_max);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<KafkaServer>> KafkaServer::Start(log::Log& log, env::Clock& clock,
                                                         const KafkaServerOptions& options) {
+  RaiseDescriptorLimit(options.connections_max);
   MR_ASSIGN_OR_RETURN(auto offsets, OffsetStore::Open(log, clock));
+  env::FileSystem& files = options.files == nullptr ? *env::FileSystem::Real() : *options.files;
+  MR_ASSIGN_OR_RETURN(auto security, SecurityFile::Open(files, options.security_file));
   try {
-    auto server = std::make_unique<Server>(log, clock, options, std::move(offsets));
+    auto server =
+        std::make_unique<Server>(log, clock, options, std::move(offsets), std::move(security));
     MR_RETURN_IF_ERROR(server->Listen());
     return std::unique_ptr<KafkaServer>(std::move(server));
   } catch (const std::exception& e) {

@@ -15,6 +15,9 @@
 #include "kafka/group_coordinator.h"
 #include "kafka/offset_store.h"
 #include "kafka/options.h"
+#include "kafka/security/authorizer.h"
+#include "kafka/security/quotas.h"
+#include "kafka/security/users.h"
 #include "kafka/transaction_coordinator.h"
 #include "log/log.h"
 
@@ -26,13 +29,18 @@ constexpr int32_t kLeaderEpoch = 0;
 constexpr const char* kClusterId = "millrace";
 
 struct Services {
-  Services(log::Log& l, env::Clock& c, const KafkaServerOptions& o, std::unique_ptr<OffsetStore> s)
+  Services(log::Log& l, env::Clock& c, const KafkaServerOptions& o, std::unique_ptr<OffsetStore> s,
+           std::unique_ptr<SecurityFile> f)
       : log(l),
         clock(c),
         options(o),
         offsets(std::move(s)),
         groups(c.WallMicros()),
-        transactions(l, c, *offsets) {}
+        transactions(l, c, *offsets),
+        security_file(std::move(f)),
+        users(*security_file, o.passwords),
+        quotas(*security_file, o.quotas),
+        authorizer(o.acls.on ? std::make_unique<Authorizer>(*security_file, o.acls) : nullptr) {}
 
   log::Log& log;
   env::Clock& clock;
@@ -40,8 +48,10 @@ struct Services {
   const std::unique_ptr<OffsetStore> offsets;
   GroupCoordinator groups;
   TransactionCoordinator transactions;
-  std::string host;  // as clients are told
-  int port = 0;
+  const std::unique_ptr<SecurityFile> security_file;
+  Users users;
+  Quotas quotas;
+  const std::unique_ptr<Authorizer> authorizer;  // null: everything is allowed
   // Runs a task on the thread for work on the disk; after Shutdown it drops it.
   std::function<void(std::function<void()>)> in_background;
 

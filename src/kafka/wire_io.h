@@ -19,6 +19,7 @@
 // varints of length + 1, 0 for null. Source: Kafka protocol guide; KIP-482.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -84,6 +85,8 @@ class WireReader : public WireIo<WireReader> {
   void Field(T& value) {
     if constexpr (std::is_same_v<T, bool>) {
       value = Number<int8_t>() != 0;
+    } else if constexpr (std::is_same_v<T, double>) {
+      value = std::bit_cast<double>(Number<int64_t>());
     } else {
       value = Number<T>();
     }
@@ -151,6 +154,8 @@ class WireWriter : public WireIo<WireWriter> {
   void Field(T value) {
     if constexpr (std::is_same_v<T, bool>) {
       Number<int8_t>(value ? 1 : 0);
+    } else if constexpr (std::is_same_v<T, double>) {
+      Number<int64_t>(std::bit_cast<int64_t>(value));
     } else {
       Number<T>(value);
     }

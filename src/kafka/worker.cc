@@ -53,6 +53,7 @@ void Worker::Stop() {
     tick_.cancel();
     const auto connections = connections_;
     for (const auto& connection : connections) connection->Close("");
+    for (const auto& timer : timers_) timer->cancel();
     const auto parked = std::move(parked_);
     parked_.clear();
     for (const auto& one : parked) {
@@ -71,8 +72,8 @@ void Worker::Stop() {
   io_.poll();
 }
 
-void Worker::Adopt(boost::asio::ip::tcp::socket socket) {
-  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+void Worker::Adopt(boost::asio::ip::tcp::socket socket, const Endpoint& endpoint) {
+  auto connection = std::make_shared<Connection>(*this, std::move(socket), endpoint);
   if (closing_) return;
   connections_.insert(connection);
   connection->Start();
@@ -102,6 +103,19 @@ void Worker::Park(std::shared_ptr<Waiting> waiting, int64_t wait_ms) {
     parked_.erase(parked);
     waiting_count_ = parked_.size();
   }
+}
+
+void Worker::After(int64_t wait_ms, std::function<void()> task) {
+  if (closing_) {
+    task();
+    return;
+  }
+  auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(wait_ms));
+  timers_.insert(timer);
+  timer->async_wait([this, timer, task = std::move(task)](const boost::system::error_code&) {
+    timers_.erase(timer);
+    task();
+  });
 }
 
 void Worker::OnCommit() {

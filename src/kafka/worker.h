@@ -20,6 +20,7 @@
 namespace millrace::kafka {
 
 class Connection;
+struct Endpoint;
 
 // Something that waits for the log to grow.
 class Waiting {
@@ -56,10 +57,12 @@ class Worker {
   }
 
   // On the worker's thread.
-  void Adopt(boost::asio::ip::tcp::socket socket);
+  void Adopt(boost::asio::ip::tcp::socket socket, const Endpoint& endpoint);
   void Remove(const std::shared_ptr<Connection>& connection);
   // Tries `waiting` after every commit, and a last time after `wait_ms`.
   void Park(std::shared_ptr<Waiting> waiting, int64_t wait_ms);
+  // Runs the task after `wait_ms`, or when the worker stops.
+  void After(int64_t wait_ms, std::function<void()> task);
 
   // The log has grown. From any thread; calls that come close together count as one.
   void OnCommit();
@@ -87,6 +90,7 @@ class Worker {
   std::function<void()> on_tick_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::unordered_set<std::shared_ptr<Parked>> parked_;
+  std::unordered_set<std::shared_ptr<boost::asio::steady_timer>> timers_;  // of After
   std::atomic<size_t> waiting_count_{0};
   std::atomic<bool> commit_posted_{false};
   bool closing_ = false;  // on the worker's thread

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "project/alert_settings.h"
+#include "project/kafka_settings.h"
 #include "project/open_lineage_settings.h"
 #include "project/yaml_reader.h"
 
@@ -134,16 +135,6 @@ void ReadServe(Reader& reader, const YAML::Node& node, ProjectConfig& config) {
               {"body-max", [&](const YAML::Node& n) { reader.Bytes(n, config.body_bytes_max); }}});
 }
 
-void ReadKafka(Reader& reader, const YAML::Node& node, KafkaSettings& kafka) {
-  reader.Map(node, "kafka",
-             {{"listen", [&](const YAML::Node& n) { reader.Text(n, kafka.listen); }},
-              {"advertised", [&](const YAML::Node& n) { reader.Text(n, kafka.advertised); }},
-              {"auto-create-topics",
-               [&](const YAML::Node& n) { reader.Flag(n, kafka.auto_create_topics); }},
-              {"partitions",
-               [&](const YAML::Node& n) { reader.Number(n, kafka.partitions, 1, 10'000); }}});
-}
-
 }  // namespace
 
 Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vector<Status>& faults) {
@@ -186,7 +177,7 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
             AlertSettings checked;  // read again by who tells them
             ReadAlertSettings(reader, n, checked);
           }},
-         {"kafka", [&](const YAML::Node& n) { ReadKafka(reader, n, config.kafka); }},
+         {"kafka", [&](const YAML::Node& n) { ReadKafkaSettings(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {
             reader.Map(
                 n, "warehouse",

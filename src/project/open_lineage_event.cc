@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <set>
 
@@ -49,12 +50,17 @@ std::pair<std::string, std::string> HostAndPath(std::string url) {
 
 DatasetName LogDataset(const Project& project, const std::string& topic) {
   const KafkaSettings& kafka = project.config().kafka;
-  if (kafka.listen.empty()) return {"millrace://" + project.config().name, topic};
-  const size_t colon = kafka.listen.rfind(':');
+  KafkaSettings::Listener listener = kafka.listener;
+  if (listener.listen.empty() && !kafka.listeners.empty()) listener = kafka.listeners.front();
+  if (listener.listen.empty()) return {"millrace://" + project.config().name, topic};
+  if (std::count(listener.advertised.begin(), listener.advertised.end(), ':') == 1) {  // a port
+    return {"kafka://" + listener.advertised, topic};
+  }
+  const size_t colon = listener.listen.rfind(':');
   const std::string port =
-      colon == std::string::npos ? kafka.listen : kafka.listen.substr(colon + 1);
-  std::string host = kafka.advertised;
-  if (host.empty() && colon != std::string::npos) host = kafka.listen.substr(0, colon);
+      colon == std::string::npos ? listener.listen : listener.listen.substr(colon + 1);
+  std::string host = listener.advertised;
+  if (host.empty() && colon != std::string::npos) host = listener.listen.substr(0, colon);
   return {fmt::format("kafka://{}:{}", host.empty() ? "localhost" : host, port), topic};
 }
 

@@ -21,8 +21,7 @@
 //       quantity_positive: quantity > 0          # else a dead letter
 //       price_plausible: {check: total_price < 100000, on-violation: warn}
 //   serve: {http: "127.0.0.1:8080", body-max: 1 MB}
-//   kafka:                          # the log for Kafka clients; without "listen" nobody listens
-//     {listen: "127.0.0.1:9092", advertised: localhost, auto-create-topics: true, partitions: 1}
+//   kafka: {listen: "127.0.0.1:9092"}  # the log for Kafka clients: project/kafka_settings.h
 //   warehouse: {memory-limit: 512 MB, threads: 2}
 #pragma once
 
@@ -34,6 +33,7 @@
 #include "base/status.h"
 #include "job/compiled_job.h"
 #include "log/log.h"
+#include "project/kafka_settings.h"
 #include "sql/catalog.h"
 #include "sql/statement.h"
 
@@ -47,14 +47,6 @@ struct TopicSettings {
 struct Target {
   std::vector<std::string> embedded;
   std::map<std::string, std::map<std::string, std::string>> options;  // by connector
-};
-
-// The Kafka port. docs/reference/kafka.md says what it serves.
-struct KafkaSettings {
-  std::string listen;      // "HOST:PORT" or "PORT"; "": off
-  std::string advertised;  // host that clients are told to connect to; "": the one it listens on
-  bool auto_create_topics = true;
-  int partitions = 1;  // of topics created without a number
 };
 
 struct ProjectConfig {

@@ -101,7 +101,8 @@ wait "$through" || fail "the producer that wrote through the crash"
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" after || fail "Python clients after kill -9"
 
 # Transactions end the same everywhere, whenever the server is killed.
-"$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" through > "$work/moving" &
+: > "$work/moving"
+"$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" through >> "$work/moving" &
 moving=$!
 for ((round = 1; round <= ${KAFKA_CRASH_ROUNDS:-4}; round++)); do
   target=$(($(wc -l < "$work/moving") + 10 + RANDOM % 10))

@@ -3,6 +3,7 @@
 
 #include "kafka/handlers/handlers.h"
 #include "kafka/handlers/topic_configs.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -46,6 +47,12 @@ Status Alter(Services& services, const IncrementalAlterConfigsRequest::Resource&
   return services.log.AlterTopic(resource.name, info.config);
 }
 
+ErrorCode Check(const Services& services, const CallPtr& call, AclOperation operation, int8_t type,
+                const std::string& name) {
+  return type == kTopicResource ? CheckTopic(services, call, operation, name)
+                                : CheckCluster(services, call, operation);
+}
+
 }  // namespace
 
 void HandleDescribeConfigs(Services& services, const DescribeConfigsRequest& request,
@@ -55,6 +62,12 @@ void HandleDescribeConfigs(Services& services, const DescribeConfigsRequest& req
     auto& to = response.resources.emplace_back();
     to.type = resource.type;
     to.name = resource.name;
+    to.error_code =
+        Check(services, call, AclOperation::kDescribeConfigs, resource.type, resource.name);
+    if (to.error_code != kNone) {
+      to.error_message = "the client may not describe these settings";
+      continue;
+    }
     if (resource.type == kBrokerResource) continue;
     if (resource.type != kTopicResource) {
       to.error_code = kInvalidRequest;
@@ -86,6 +99,12 @@ void HandleIncrementalAlterConfigs(Services& services,
       auto& to = response.resources.emplace_back();
       to.type = resource.type;
       to.name = resource.name;
+      to.error_code =
+          Check(services, call, AclOperation::kAlterConfigs, resource.type, resource.name);
+      if (to.error_code != kNone) {
+        to.error_message = "the client may not alter these settings";
+        continue;
+      }
       const Status status = Alter(services, resource, request.validate_only);
       if (status.ok()) continue;
       const bool value = status.code() == Code::kBadOption ||

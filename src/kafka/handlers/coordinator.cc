@@ -1,6 +1,7 @@
 // FindCoordinator and InitProducerId: what a client asks before it joins a group or writes with
 // sequences or in transactions.
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -11,10 +12,17 @@ void HandleFindCoordinator(Services& services, const FindCoordinatorRequest& req
   const auto find = [&](const std::string& key) {
     FindCoordinatorResponse::Coordinator coordinator;
     coordinator.key = key;
-    if (request.key_type >= 0 && request.key_type <= kTransaction) {
+    const ErrorCode refused =
+        request.key_type == kTransaction
+            ? CheckTransactionalId(services, call, AclOperation::kDescribe, key)
+            : CheckGroup(services, call, AclOperation::kDescribe, key);
+    if (refused != kNone) {
+      coordinator.error_code = refused;
+      coordinator.error_message = "the client may not describe it";
+    } else if (request.key_type >= 0 && request.key_type <= kTransaction) {
       coordinator.node_id = kNodeId;
-      coordinator.host = services.host;
-      coordinator.port = services.port;
+      coordinator.host = call->endpoint().host;
+      coordinator.port = call->endpoint().port;
     } else {
       coordinator.error_code = kInvalidRequest;
       coordinator.error_message = "only groups and transactions have a coordinator here";
@@ -37,6 +45,14 @@ void HandleFindCoordinator(Services& services, const FindCoordinatorRequest& req
 void HandleInitProducerId(Services& services, const InitProducerIdRequest& request,
                           const CallPtr& call) {
   InitProducerIdResponse response;
+  response.error_code =
+      request.transactional_id
+          ? CheckTransactionalId(services, call, AclOperation::kWrite, *request.transactional_id)
+          : CheckIdempotence(services, call);
+  if (response.error_code != kNone) {
+    call->Answer(response);
+    return;
+  }
   if (request.transactional_id) {
     constexpr int kKnowsFenced = 4;
     const TransactionalProducer producer{*request.transactional_id, request.producer_id,

@@ -1,4 +1,5 @@
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -24,9 +25,12 @@ void HandleDeleteRecords(Services& services, const DeleteRecordsRequest& request
     for (const auto& topic : request.topics) {
       auto& to_topic = response.topics.emplace_back();
       to_topic.name = topic.name;
+      const ErrorCode refused = CheckTopic(services, call, AclOperation::kDelete, topic.name);
       for (const auto& partition : topic.partitions) {
         auto& to = to_topic.partitions.emplace_back();
         to.index = partition.index;
+        to.error_code = refused;
+        if (refused != kNone) continue;
         if (topic.name == kOffsetsTopic) {
           to.error_code = kInvalidTopic;
           continue;

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
+#include "kafka/throttle.h"
 #include "kafka/worker.h"
 
 namespace millrace::kafka {
@@ -38,6 +40,7 @@ class WaitingFetch final : public Waiting {
       }
     }
     if (!late && !fault && bytes < request_.min_bytes && !request_.topics.empty()) return false;
+    response.throttle_time_ms = Throttle(services_, call_, Traffic::kFetch, bytes);
     call_->Answer(response);
     return true;
   }
@@ -80,6 +83,8 @@ class WaitingFetch final : public Waiting {
     FetchResponse::Partition partition;
     partition.index = wanted.index;
     partition.records = "";
+    partition.error_code = CheckTopic(services_, call_, AclOperation::kRead, topic);
+    if (partition.error_code != kNone) return partition;
     const auto info = services_.log.DescribePartition(topic, wanted.index);
     if (!info.ok()) {
       partition.error_code = ErrorOf(info.status());

@@ -5,9 +5,12 @@
 #pragma once
 
 #include "kafka/call.h"
+#include "kafka/messages/acls.h"
 #include "kafka/messages/cluster.h"
 #include "kafka/messages/groups.h"
+#include "kafka/messages/quotas.h"
 #include "kafka/messages/records.h"
+#include "kafka/messages/security.h"
 #include "kafka/messages/topics.h"
 #include "kafka/messages/transactions.h"
 #include "kafka/services.h"
@@ -22,6 +25,27 @@ void HandleFindCoordinator(Services& services, const FindCoordinatorRequest& req
                            const CallPtr& call);
 void HandleInitProducerId(Services& services, const InitProducerIdRequest& request,
                           const CallPtr& call);
+
+void HandleSaslHandshake(Services& services, const SaslHandshakeRequest& request,
+                         const CallPtr& call);
+void HandleSaslAuthenticate(Services& services, const SaslAuthenticateRequest& request,
+                            const CallPtr& call);
+void HandleDescribeUserScramCredentials(Services& services,
+                                        const DescribeUserScramCredentialsRequest& request,
+                                        const CallPtr& call);
+void HandleAlterUserScramCredentials(Services& services,
+                                     const AlterUserScramCredentialsRequest& request,
+                                     const CallPtr& call);
+
+void HandleDescribeAcls(Services& services, const DescribeAclsRequest& request,
+                        const CallPtr& call);
+void HandleCreateAcls(Services& services, const CreateAclsRequest& request, const CallPtr& call);
+void HandleDeleteAcls(Services& services, const DeleteAclsRequest& request, const CallPtr& call);
+
+void HandleDescribeClientQuotas(Services& services, const DescribeClientQuotasRequest& request,
+                                const CallPtr& call);
+void HandleAlterClientQuotas(Services& services, const AlterClientQuotasRequest& request,
+                             const CallPtr& call);
 
 void HandleProduce(Services& services, const ProduceRequest& request, const CallPtr& call);
 void HandleFetch(Services& services, const FetchRequest& request, const CallPtr& call);

@@ -1,5 +1,6 @@
 // ListOffsets and OffsetForLeaderEpoch: positions by time, and where the log ends.
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -47,9 +48,12 @@ void HandleListOffsets(Services& services, const ListOffsetsRequest& request, co
   for (const auto& topic : request.topics) {
     auto& to_topic = response.topics.emplace_back();
     to_topic.name = topic.name;
+    const ErrorCode refused = CheckTopic(services, call, AclOperation::kDescribe, topic.name);
     for (const auto& partition : topic.partitions) {
       auto& to = to_topic.partitions.emplace_back();
       to.index = partition.index;
+      to.error_code = refused;
+      if (refused != kNone) continue;
       const bool special_known = partition.timestamp >= kMaxTimestamp;
       const Status status =
           special_known ? Find(services.log, topic.name, partition.timestamp, committed, to)
@@ -68,9 +72,12 @@ void HandleOffsetForLeaderEpoch(Services& services, const OffsetForLeaderEpochRe
   for (const auto& topic : request.topics) {
     auto& to_topic = response.topics.emplace_back();
     to_topic.name = topic.name;
+    const ErrorCode refused = CheckTopic(services, call, AclOperation::kDescribe, topic.name);
     for (const auto& partition : topic.partitions) {
       auto& to = to_topic.partitions.emplace_back();
       to.index = partition.index;
+      to.error_code = refused;
+      if (refused != kNone) continue;
       const auto info = services.log.DescribePartition(topic.name, partition.index);
       to.error_code = ErrorOf(info.status());
       if (partition.current_leader_epoch > kLeaderEpoch) to.error_code = kUnknownLeaderEpoch;

@@ -2,12 +2,18 @@
 #include <algorithm>
 
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
 void HandleDescribeLogDirs(Services& services, const DescribeLogDirsRequest& request,
                            const CallPtr& call) {
   DescribeLogDirsResponse response;
+  response.error_code = CheckCluster(services, call, AclOperation::kDescribe);
+  if (response.error_code != kNone) {
+    call->Answer(response);
+    return;
+  }
   auto& directory = response.directories.emplace_back();
   directory.path = "log";
   for (const log::TopicInfo& info : services.log.Topics()) {

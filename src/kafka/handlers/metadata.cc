@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -41,12 +42,14 @@ void Create(Services& services, MetadataResponse::Topic& topic) {
 
 void HandleMetadata(Services& services, const MetadataRequest& request, const CallPtr& call) {
   auto response = std::make_shared<MetadataResponse>();
-  response->brokers.push_back({kNodeId, services.host, services.port, std::nullopt});
+  response->brokers.push_back(
+      {kNodeId, call->endpoint().host, call->endpoint().port, std::nullopt});
   response->cluster_id = kClusterId;
   response->controller_id = kNodeId;
   const bool all = !request.topics || (call->version() == 0 && request.topics->empty());
   if (all) {
     for (const log::TopicInfo& info : services.log.Topics()) {
+      if (CheckTopic(services, call, AclOperation::kDescribe, info.name) != kNone) continue;
       MetadataResponse::Topic topic;
       topic.name = info.name;
       Describe(info, topic);
@@ -59,8 +62,9 @@ void HandleMetadata(Services& services, const MetadataRequest& request, const Ca
   for (const auto& wanted : *request.topics) {
     MetadataResponse::Topic topic;
     topic.name = wanted.name;
-    DescribeOrFail(services, topic);
-    missing |= topic.error_code != kNone;
+    topic.error_code = CheckTopic(services, call, AclOperation::kDescribe, wanted.name);
+    if (topic.error_code == kNone) DescribeOrFail(services, topic);
+    missing |= topic.error_code == kUnknownTopicOrPartition;
     response->topics.push_back(std::move(topic));
   }
   if (!missing || !services.options.auto_create_topics || !request.allow_auto_topic_creation) {
@@ -69,17 +73,19 @@ void HandleMetadata(Services& services, const MetadataRequest& request, const Ca
   }
   services.in_background([&services, response, call] {
     for (auto& topic : response->topics) {
-      if (topic.error_code == kUnknownTopicOrPartition) Create(services, topic);
+      if (topic.error_code != kUnknownTopicOrPartition) continue;
+      topic.error_code = CheckCreation(services, call, topic.name);
+      if (topic.error_code == kNone) Create(services, topic);
     }
     call->Answer(*response);
   });
 }
 
-void HandleDescribeCluster(Services& services, const DescribeClusterRequest&, const CallPtr& call) {
+void HandleDescribeCluster(Services&, const DescribeClusterRequest&, const CallPtr& call) {
   DescribeClusterResponse response;
   response.cluster_id = kClusterId;
   response.controller_id = kNodeId;
-  response.brokers.push_back({kNodeId, services.host, services.port, std::nullopt});
+  response.brokers.push_back({kNodeId, call->endpoint().host, call->endpoint().port, std::nullopt});
   call->Answer(response);
 }
 

@@ -3,12 +3,14 @@
 #include <set>
 
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
 namespace {
 
 constexpr size_t kMetadataBytesMax = 4096;
+constexpr int kGroupHasErrorSince = 2;  // OffsetFetch
 
 bool PartitionExists(log::Log& log, const std::string& topic, int32_t partition) {
   const auto info = log.Describe(topic);
@@ -19,7 +21,8 @@ bool PartitionExists(log::Log& log, const std::string& topic, int32_t partition)
 
 void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
                         const CallPtr& call) {
-  const ErrorCode refused = services.groups.CheckCommit(request, services.now_ms());
+  ErrorCode refused = CheckGroup(services, call, AclOperation::kRead, request.group_id);
+  if (refused == kNone) refused = services.groups.CheckCommit(request, services.now_ms());
   auto response = std::make_shared<OffsetCommitResponse>();
   GroupOffsets offsets;
   for (const auto& topic : request.topics) {
@@ -27,6 +30,7 @@ void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
     to_topic.name = topic.name;
     for (const auto& partition : topic.partitions) {
       ErrorCode error = refused;
+      if (error == kNone) error = CheckTopic(services, call, AclOperation::kRead, topic.name);
       if (error == kNone && !PartitionExists(services.log, topic.name, partition.index)) {
         error = kUnknownTopicOrPartition;
       }
@@ -57,9 +61,14 @@ void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
 
 void HandleTxnOffsetCommit(Services& services, const TxnOffsetCommitRequest& request,
                            const CallPtr& call) {
-  ErrorCode refused = kNone;
+  ErrorCode refused =
+      CheckTransactionalId(services, call, AclOperation::kWrite, request.transactional_id);
+  if (refused == kNone) {
+    refused = CheckGroup(services, call, AclOperation::kRead, request.group_id);
+  }
   // Producers of old clients do not say which member they commit for (KIP-447).
-  if (request.generation_id >= 0 || !request.member_id.empty()) {
+  const bool names_member = request.generation_id >= 0 || !request.member_id.empty();
+  if (refused == kNone && names_member) {
     OffsetCommitRequest member;
     member.group_id = request.group_id;
     member.generation_id = request.generation_id;
@@ -74,6 +83,7 @@ void HandleTxnOffsetCommit(Services& services, const TxnOffsetCommitRequest& req
     to_topic.name = topic.name;
     for (const auto& partition : topic.partitions) {
       ErrorCode error = refused;
+      if (error == kNone) error = CheckTopic(services, call, AclOperation::kRead, topic.name);
       if (error == kNone && !PartitionExists(services.log, topic.name, partition.index)) {
         error = kUnknownTopicOrPartition;
       }
@@ -108,7 +118,7 @@ OffsetFetchResponse::Topic& TopicOf(std::vector<OffsetFetchResponse::Topic>& top
 }
 
 std::vector<OffsetFetchResponse::Topic> FindOffsets(
-    Services& services, const std::string& group, bool require_stable,
+    Services& services, const CallPtr& call, const std::string& group, bool require_stable,
     const std::optional<std::vector<OffsetFetchRequest::Topic>>& wanted) {
   // Before the offsets: a transaction that commits meanwhile is then seen in one of the two.
   std::set<TopicPartition> unstable;
@@ -116,8 +126,12 @@ std::vector<OffsetFetchResponse::Topic> FindOffsets(
   const GroupOffsets offsets = services.offsets->Find(group);
   std::vector<OffsetFetchResponse::Topic> found;
   const auto add = [&](const std::string& topic, int32_t index, const CommittedOffset& committed) {
+    const ErrorCode refused = CheckTopic(services, call, AclOperation::kDescribe, topic);
+    if (refused != kNone && !wanted) return;  // hidden
     auto& partitions = TopicOf(found, topic).partitions;
-    if (unstable.count({topic, index}) > 0) {
+    if (refused != kNone) {
+      partitions.push_back({index, -1, -1, "", refused});
+    } else if (unstable.count({topic, index}) > 0) {
       partitions.push_back({index, -1, -1, "", kUnstableOffsetCommit});
     } else {
       partitions.push_back(
@@ -143,13 +157,25 @@ void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, co
   OffsetFetchResponse response;
   if (call->version() >= 8) {
     for (const auto& group : request.groups) {
-      response.groups.push_back(
-          {group.group_id,
-           FindOffsets(services, group.group_id, request.require_stable, group.topics), kNone});
+      auto& to = response.groups.emplace_back();
+      to.group_id = group.group_id;
+      to.error_code = CheckGroup(services, call, AclOperation::kDescribe, group.group_id);
+      if (to.error_code != kNone) continue;
+      to.topics = FindOffsets(services, call, group.group_id, request.require_stable, group.topics);
     }
   } else {
-    response.topics =
-        FindOffsets(services, request.group_id, request.require_stable, request.topics);
+    const ErrorCode refused = CheckGroup(services, call, AclOperation::kDescribe, request.group_id);
+    response.error_code = refused;
+    if (refused == kNone) {
+      response.topics =
+          FindOffsets(services, call, request.group_id, request.require_stable, request.topics);
+    } else if (request.topics && call->version() < kGroupHasErrorSince) {
+      for (const auto& topic : *request.topics) {
+        for (const int32_t index : topic.partitions) {
+          TopicOf(response.topics, topic.name).partitions.push_back({index, -1, -1, "", refused});
+        }
+      }
+    }
   }
   call->Answer(response);
 }
@@ -157,6 +183,11 @@ void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, co
 void HandleOffsetDelete(Services& services, const OffsetDeleteRequest& request,
                         const CallPtr& call) {
   auto response = std::make_shared<OffsetDeleteResponse>();
+  response->error_code = CheckGroup(services, call, AclOperation::kDelete, request.group_id);
+  if (response->error_code != kNone) {
+    call->Answer(*response);
+    return;
+  }
   if (services.groups.HasMembers(request.group_id)) {
     response->error_code = kNonEmptyGroup;
   } else if (services.offsets->Find(request.group_id).empty()) {
@@ -170,9 +201,10 @@ void HandleOffsetDelete(Services& services, const OffsetDeleteRequest& request,
   for (const auto& topic : request.topics) {
     auto& to_topic = response->topics.emplace_back();
     to_topic.name = topic.name;
+    const ErrorCode refused = CheckTopic(services, call, AclOperation::kRead, topic.name);
     for (const auto& partition : topic.partitions) {
-      named.push_back({topic.name, partition.index});
-      to_topic.partitions.push_back({partition.index, kNone});
+      if (refused == kNone) named.push_back({topic.name, partition.index});
+      to_topic.partitions.push_back({partition.index, refused});
     }
   }
   services.offsets->Delete(request.group_id, &named, [response, call](const Status& status) {

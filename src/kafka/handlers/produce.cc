@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
+#include "kafka/throttle.h"
 #include "log/record_batch.h"
 
 namespace millrace::kafka {
@@ -88,14 +90,25 @@ void HandleProduce(Services& services, const ProduceRequest& request, const Call
     for (const auto& partition : topic.partitions)
       to.partitions.emplace_back().index = partition.index;
   }
+  const ErrorCode refused =
+      request.transactional_id
+          ? CheckTransactionalId(services, call, AclOperation::kWrite, *request.transactional_id)
+          : kNone;
+  int64_t bytes = 0;
   const bool acks_known = request.acks >= -1 && request.acks <= 1;
   for (size_t t = 0; t < request.topics.size(); t++) {
+    const ErrorCode topic_refused =
+        refused != kNone ? refused
+                         : CheckTopic(services, call, AclOperation::kWrite, request.topics[t].name);
     for (size_t p = 0; p < request.topics[t].partitions.size(); p++) {
       const std::string_view records = request.topics[t].partitions[p].records;
       const std::string& topic = pending->response.topics[t].name;
       auto& to = pending->response.topics[t].partitions[p];
+      bytes += std::ssize(records);
       if (!acks_known) {
         pending->Refuse(to, kInvalidRequiredAcks, "acks must be 0, 1 or -1 (all)");
+      } else if (topic_refused != kNone) {
+        pending->Refuse(to, topic_refused, "the client may not write this");
       } else if (topic == kOffsetsTopic) {
         pending->Refuse(to, kInvalidTopic, "this topic is written by the server only");
       } else if (records.size() > kMagicAt && records[kMagicAt] != kMagic) {
@@ -106,6 +119,7 @@ void HandleProduce(Services& services, const ProduceRequest& request, const Call
       }
     }
   }
+  pending->response.throttle_time_ms = Throttle(services, call, Traffic::kProduce, bytes);
   pending->End();
 }
 

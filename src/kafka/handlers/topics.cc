@@ -3,6 +3,7 @@
 
 #include "kafka/handlers/handlers.h"
 #include "kafka/handlers/topic_configs.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -88,6 +89,12 @@ void HandleCreateTopics(Services& services, const CreateTopicsRequest& request,
         response.topics.back().name = topic.name;
         continue;
       }
+      const ErrorCode refused = CheckCreation(services, call, topic.name);
+      if (refused != kNone) {
+        Fail(response.topics.emplace_back(), refused, "the client may not create this topic");
+        response.topics.back().name = topic.name;
+        continue;
+      }
       response.topics.push_back(Create(services, topic, request.validate_only));
     }
     call->Answer(response);
@@ -99,6 +106,11 @@ void HandleDeleteTopics(Services& services, const DeleteTopicsRequest& request,
   services.in_background([&services, request, call] {
     DeleteTopicsResponse response;
     for (const std::string& name : request.names) {
+      const ErrorCode refused = CheckTopic(services, call, AclOperation::kDelete, name);
+      if (refused != kNone) {
+        response.topics.push_back({name, refused, "the client may not delete this topic"});
+        continue;
+      }
       const Status status = name == kOffsetsTopic
                                 ? Status(Code::kInvalidArgument, "this topic is the server's own")
                                 : services.log.DeleteTopic(name);
@@ -117,6 +129,11 @@ void HandleCreatePartitions(Services& services, const CreatePartitionsRequest& r
     for (const auto& topic : request.topics) {
       auto& to = response.topics.emplace_back();
       to.name = topic.name;
+      to.error_code = CheckTopic(services, call, AclOperation::kAlter, topic.name);
+      if (to.error_code != kNone) {
+        to.error_message = "the client may not alter this topic";
+        continue;
+      }
       auto info = services.log.Describe(topic.name);
       Status status = info.status();
       if (!status.ok()) {

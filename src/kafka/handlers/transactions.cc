@@ -1,6 +1,7 @@
 // AddPartitionsToTxn, AddOffsetsToTxn, EndTxn: what a transaction consists of, and how it ends.
 // TxnOffsetCommit stands with the other commits of offsets.
 #include "kafka/handlers/handlers.h"
+#include "kafka/permissions.h"
 
 namespace millrace::kafka {
 
@@ -25,14 +26,19 @@ void HandleAddPartitionsToTxn(Services& services, const AddPartitionsToTxnReques
   auto response = std::make_shared<AddPartitionsToTxnResponse>();
   std::vector<TopicPartition> partitions;
   bool refused = false;
+  const ErrorCode id_error =
+      CheckTransactionalId(services, call, AclOperation::kWrite, request.transactional_id);
   for (const auto& topic : request.topics) {
     auto& to = response->topics.emplace_back();
     to.name = topic.name;
+    const ErrorCode topic_error =
+        id_error != kNone ? id_error : CheckTopic(services, call, AclOperation::kWrite, topic.name);
     const auto info = services.log.Describe(topic.name);
     for (const int32_t index : topic.partitions) {
       const bool there = info.ok() && index >= 0 && index < info->config.partitions;
       ErrorCode error = there ? kNone : kUnknownTopicOrPartition;
       if (topic.name == kOffsetsTopic) error = kTopicAuthorizationFailed;
+      if (topic_error != kNone) error = topic_error;
       refused |= error != kNone;
       to.partitions.push_back({index, error});
       partitions.push_back({topic.name, index});
@@ -52,6 +58,16 @@ void HandleAddPartitionsToTxn(Services& services, const AddPartitionsToTxnReques
 
 void HandleAddOffsetsToTxn(Services& services, const AddOffsetsToTxnRequest& request,
                            const CallPtr& call) {
+  AddOffsetsToTxnResponse refused;
+  refused.error_code =
+      CheckTransactionalId(services, call, AclOperation::kWrite, request.transactional_id);
+  if (refused.error_code == kNone) {
+    refused.error_code = CheckGroup(services, call, AclOperation::kRead, request.group_id);
+  }
+  if (refused.error_code != kNone) {
+    call->Answer(refused);
+    return;
+  }
   services.transactions.AddGroup(ProducerOf(request), [call](ErrorCode error) {
     AddOffsetsToTxnResponse response;
     response.error_code = Fenced(error, call);
@@ -60,6 +76,13 @@ void HandleAddOffsetsToTxn(Services& services, const AddOffsetsToTxnRequest& req
 }
 
 void HandleEndTxn(Services& services, const EndTxnRequest& request, const CallPtr& call) {
+  EndTxnResponse refused;
+  refused.error_code =
+      CheckTransactionalId(services, call, AclOperation::kWrite, request.transactional_id);
+  if (refused.error_code != kNone) {
+    call->Answer(refused);
+    return;
+  }
   services.transactions.End(ProducerOf(request), request.committed, [call](ErrorCode error) {
     EndTxnResponse response;
     response.error_code = Fenced(error, call);
