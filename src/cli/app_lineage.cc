@@ -9,19 +9,25 @@ void AddTrace(const AddCommand& add, TraceOptions& trace) {
       "trace", "The whole way of one record: bytes, checks, views, jobs, rows in the sinks",
       "Examples:\n  millrace trace orders --key ord_789\n"
       "  millrace trace orders shop --key u7 --column user_id --limit 1\n"
-      "  millrace trace --topic orders --partition 0 --offset 145892 --format yaml\n\n"
+      "  millrace trace --topic orders --partition 0 --offset 145892 --format yaml\n"
+      "  millrace trace --sink warehouse_orders --where \"order_id = 'ord_789'\"\n\n"
       "Runs just this record through a private copy of each plan, so it tells what today's text\n"
-      "makes of it; dead letters and rows of the sinks are those that are there now. What cannot\n"
-      "be told so (joins, look-ups of then) is said. Beside a running `millrace dev`, or without.\n"
+      "makes of it; look-ups and functions get the answers that the job got then, as far as they\n"
+      "are kept. Dead letters and rows of the sinks are those that are there now. What cannot be\n"
+      "told so (joins with other streams) is said. Beside a running `millrace dev`, or without.\n"
       "--key: the record's key, or the value of the table's key column ('key.fields', PRIMARY\n"
-      "KEY, or --column) in a JSON record.",
+      "KEY, or --column) in a JSON record; several keys are traced in one go.\n"
+      "--sink: begins at rows of a table, goes up to the records they were made of, and traces\n"
+      "these.",
       [&trace] { return RunTrace(trace); });
-  shown->add_option("table", trace.table, "A table over a topic")->type_name("TABLE");
+  shown->add_option("table", trace.table, "A table over a topic; none with --sink")
+      ->type_name("TABLE");
   shown->add_option("dir", trace.directory, "The project")->type_name("DIR")->capture_default_str();
-  CLI::Option* key = shown->add_option("--key", trace.key, "Which record")->type_name("KEY");
-  key->each([&trace](const std::string&) { trace.has_key = true; });
+  CLI::Option* key = shown->add_option("--key", trace.keys, "Which record; may be repeated")
+                         ->type_name("KEY")
+                         ->allow_extra_args(false);
   shown->add_option("--column", trace.column, "Where to look for the key")->type_name("NAME");
-  shown->add_option("--limit", trace.limit, "The newest records at most")
+  shown->add_option("--limit", trace.limit, "The newest records of a key, or rows of --sink")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -33,6 +39,12 @@ void AddTrace(const AddCommand& add, TraceOptions& trace) {
   shown->add_option("--offset", trace.offset, "Its offset")
       ->type_name("O")
       ->check(CLI::NonNegativeNumber);
+  CLI::Option* where = shown->add_option("--where", trace.where, "Which of its rows, in SQL")
+                           ->type_name("CONDITION");
+  shown->add_option("--sink", trace.sink, "A table that a job writes")
+      ->type_name("TABLE")
+      ->excludes(key)
+      ->needs(where);
   shown->add_option("--format", trace.format, "text, json or yaml")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json", "yaml"}))

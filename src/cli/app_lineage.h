@@ -19,10 +19,11 @@ struct TraceOptions {
   std::string table;
   std::string directory = ".";
   std::string target;
-  std::string key;
-  bool has_key = false;
+  std::vector<std::string> keys;
   std::string column;  // "": the table's key
-  int64_t limit = 5;
+  int64_t limit = 5;   // of each key
+  std::string sink;
+  std::string where;
   std::string topic;
   int partition = 0;
   int64_t offset = -1;

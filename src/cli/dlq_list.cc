@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "base/visible_text.h"
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -76,7 +77,7 @@ std::string TextOf(simdjson::dom::element element) {
 void PrintFields(simdjson::dom::object object, const std::string& indent) {
   for (auto field : object) {
     if (field.value.is_null() || field.value.is_array() || field.value.is_object()) continue;
-    fmt::print("{}{}  {}\n", indent, Pad(field.key, 12, false), TextOf(field.value));
+    fmt::print("{}{}  {}\n", indent, Pad(field.key, 12, false), VisibleText(TextOf(field.value)));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 
 #include "base/strings.h"
+#include "base/visible_text.h"
 #include "cli/cli.h"
 
 namespace millrace::cli {
@@ -25,6 +27,19 @@ constexpr const char* kReset = "\033[0m";
 std::string Paint(const char* color, std::string_view line, size_t length) {
   return color + std::string(line.substr(0, length)) + kReset + std::string(line.substr(length));
 }
+
+// A log's message: what it says of data looks like no other line.
+class OneLineMessage : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string text = VisibleText({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<OneLineMessage>();
+  }
+};
 }  // namespace
 
 ExitCode ExitCodeFor(const Status& status) {
@@ -77,7 +92,7 @@ std::string ColorError(std::string_view text) {
 }
 
 void PrintError(const Status& status) {
-  std::string text = status.ToString();
+  const std::string text = VisibleText(status.ToString(), Lines::kKeep);
   fmt::print(stderr, "{}\n", UsesColor(STDERR_FILENO) ? ColorError(text) : text);
 }
 
@@ -116,7 +131,9 @@ Status SetUpLogging(const std::string& level, const std::string& file) {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
     }
     auto logger = std::make_shared<spdlog::logger>("millrace", std::move(sink));
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %v");
+    auto line = std::make_unique<spdlog::pattern_formatter>();
+    line->add_flag<OneLineMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %*");
+    logger->set_formatter(std::move(line));
     logger->set_level(spdlog::level::from_str(level));
     logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(std::move(logger));

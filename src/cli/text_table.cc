@@ -1,8 +1,8 @@
 #include "cli/text_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "base/visible_text.h"
 
 namespace millrace::cli {
 
@@ -17,20 +17,7 @@ size_t DisplayWidth(std::string_view text) {
 }
 
 std::string OneLine(std::string_view text, size_t width_max) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
+  std::string out = VisibleText(text);
   if (DisplayWidth(out) <= width_max) return out;
   size_t characters = 0;
   size_t end = 0;

@@ -28,6 +28,8 @@ struct JobSettings {
   int64_t shards = 1;                   // parallelism.default
   int64_t state_ttl_us = 0;             // table.exec.state.ttl: of what updates; 0: for ever
   int64_t state_memory = 0;             // millrace.state.memory: of state in memory; 0: no limit
+  // millrace.lookup.answers-kept: of what was answered before the last checkpoint, for traces.
+  int64_t answers_kept_bytes = 64LL << 20;
   // table.exec.source.cdc-events-duplicate: rows of a changelog with a PRIMARY KEY replace each
   // other by it, so messages may come twice and lack the row before. False: they are as they say.
   bool changelogs_by_key = true;

@@ -146,6 +146,7 @@ Status Job::Start() {
     MR_ASSIGN_OR_RETURN(decisions_, state::DecisionLog::Open(files, options_.state_directory));
     if (!compiled_->plan.lookups.empty()) {
       MR_ASSIGN_OR_RETURN(answers_, state::AnswerJournal::Open(files, options_.state_directory));
+      MR_RETURN_IF_ERROR(answers_->KeepPast(compiled_->settings.answers_kept_bytes));
     }
   }
   MR_RETURN_IF_ERROR(FitState());
@@ -176,11 +177,11 @@ Status Job::OpenPlans() {
   std::vector<stream::JobPlan*> plans = {&compiled.plan};
   for (stream::JobPlan& plan : compiled.more_shards) plans.push_back(&plan);
   shards_ = std::make_unique<ShardRunner>(plans, *clock_);
-  if (!compiled.plan.lookups.empty()) desk_ = NewLookupDesk();
+  if (!compiled.plan.lookups.empty() && !options_.asker) desk_ = NewLookupDesk();
   std::vector<stream::OperatorContext> contexts(plans.size());
   for (size_t s = 0; s < plans.size(); s++) {
     if (desk_) MR_RETURN_IF_ERROR(desk_->Add(compiled, *plans[s], options_.services));
-    contexts[s].asker = desk_.get();
+    contexts[s].asker = options_.asker ? options_.asker : desk_.get();
     contexts[s].client = &compiled.planner->context();
     contexts[s].dead_letters = letters_[s].get();
     contexts[s].job = compiled.name;

@@ -131,6 +131,8 @@ struct JobOptions {
   std::function<void(duckdb::DataChunk& rows, const int32_t* weights)> on_rows;
   // Dead letters that it knows were written before, by another version of the job; may be null.
   std::function<bool(const model::DeadLetter& letter)> knows_letter;
+  // Answers what the job's lookups ask, instead of their systems; may be null. Outlives the job.
+  stream::Asker* asker = nullptr;
   // Called after each commit that wrote rows, with the sink table's name.
   std::function<void(const std::string& table)> on_commit;
 };

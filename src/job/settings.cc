@@ -105,6 +105,8 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     }
   } else if (key == "millrace.state.memory") {
     MR_ASSIGN_OR_RETURN(settings.state_memory, ParseBytes(value));
+  } else if (key == "millrace.lookup.answers-kept") {
+    MR_ASSIGN_OR_RETURN(settings.answers_kept_bytes, ParseBytes(value));
   } else if (key == "parallelism.default") {
     char* end = nullptr;
     settings.shards = std::strtoll(value.c_str(), &end, 10);
@@ -114,9 +116,10 @@ Status ApplySetting(const std::string& key, const std::string& value, JobSetting
     }
   } else if (key.rfind("millrace.", 0) == 0) {
     return Status(Code::kUnknownOption, fmt::format("there is no setting \"{}\"", key))
-        .WithHint(DidYouMean(
-            key, {"millrace.epoch.interval", "millrace.epoch.bytes", "millrace.late-rows",
-                  "millrace.allowed-lateness", "millrace.emit", "millrace.state.memory"}));
+        .WithHint(
+            DidYouMean(key, {"millrace.epoch.interval", "millrace.epoch.bytes",
+                             "millrace.late-rows", "millrace.allowed-lateness", "millrace.emit",
+                             "millrace.state.memory", "millrace.lookup.answers-kept"}));
   }
   return Status::Ok();
 }

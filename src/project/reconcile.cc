@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "base/visible_text.h"
 #include "env/clock.h"
 
 namespace millrace::project {
@@ -176,7 +177,8 @@ std::string ReconcileResult::ToText() const {
   if (changed > 0) text += fmt::format("\n  {} keys with other values", changed);
   for (const Difference& difference : differences) {
     text += fmt::format("\n  {}: {} ({} in the source, {} in the destination)", difference.kind,
-                        difference.key, difference.source_rows, difference.destination_rows);
+                        VisibleText(difference.key), difference.source_rows,
+                        difference.destination_rows);
   }
   return text;
 }

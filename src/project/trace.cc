@@ -1,215 +1,28 @@
 #include "project/trace.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "base/strings.h"
-#include "env/hand_clock.h"
-#include "job/job.h"
+#include "project/job_versions.h"
 #include "project/lineage_text.h"
+#include "project/trace_records.h"
+#include "project/trace_replica.h"
+#include "project/trace_sink.h"
 
 namespace millrace::project {
 
 namespace {
 
-// A directory that goes away with its owner.
-class Scratch {
- public:
-  explicit Scratch(int64_t salt) {
-    std::error_code error;
-    path_ = std::filesystem::temp_directory_path(error) /
-            fmt::format("millrace-trace-{}-{}", env::Clock::System()->WallMicros(), salt);
-    std::filesystem::create_directories(path_, error);
-  }
-  ~Scratch() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-// A log of its own with just the record, and jobs over it.
-class Replica {
- public:
-  Replica(const Project& project, const TraceRecord& record)
-      : project_(project),
-        record_(record),
-        scratch_(record.offset),
-        clock_(record.timestamp_ms * 1000) {}
-
-  Status Open() {
-    log::LogOptions options;
-    options.directory = scratch_.path() + "/log";
-    options.clock = &clock_;
-    options.fsync = false;
-    MR_RETURN_IF_ERROR(env::FileSystem::Real()->CreateDirectories(options.directory));
-    MR_ASSIGN_OR_RETURN(log_, log::Log::Open(options));
-    log::TopicConfig config;
-    config.retention_ms = -1;
-    MR_RETURN_IF_ERROR(log_->CreateTopic(job::kDeadLetterTopic, config));
-    config.partitions = record_.partition + 1;
-    MR_RETURN_IF_ERROR(log_->CreateTopic(record_.topic, config));
-    log::NewRecord copy;
-    copy.timestamp_ms = record_.timestamp_ms;
-    if (record_.key) copy.key = *record_.key;
-    if (record_.value) copy.value = *record_.value;
-    return log_->AppendAndWait(record_.topic, record_.partition, {&copy, 1}).status();
-  }
-
-  // Runs a SELECT over the record. A query that needs more than its table alone is the stage's
-  // note.
-  Status Run(const std::string& query, TraceStage& stage) {
-    sql::Select select;
-    select.query.text = query;
-    job::JobSettings settings;
-    settings.name = "trace";
-    auto compiled = job::CompileSelect(project_.catalog(), select, settings,
-                                       [this](const sql::Table& table) { return Bind(table); });
-    if (!compiled.ok()) {
-      stage.note = compiled.status().message();
-      return Status::Ok();
-    }
-    stage.made.columns = (*compiled)->plan.names;
-    stage.note = WhyNotAlone(**compiled);
-    if (!stage.note.empty()) return Status::Ok();
-    job::JobOptions options;
-    options.services.log = log_.get();
-    options.services.clock = &clock_;
-    options.services.base_dir = project_.directory();
-    options.on_rows = [&](duckdb::DataChunk& rows, const int32_t* weights) {
-      for (duckdb::idx_t r = 0; r < rows.size(); r++) {
-        std::vector<CellText> cells;
-        for (duckdb::idx_t c = 0; c < rows.ColumnCount(); c++) {
-          cells.push_back(TextOf(rows.GetValue(c, r)));
-        }
-        auto& made = stage.made.rows;
-        if (!weights || weights[r] > 0) {
-          made.push_back(std::move(cells));
-        } else if (auto old = std::find(made.begin(), made.end(), cells); old != made.end()) {
-          made.erase(old);
-        }
-      }
-    };
-    std::map<std::string, model::EventTime> end;
-    for (const job::SourceTable& source : (*compiled)->sources) {
-      if (source.table->watermark) end[source.table->name] = model::kTimeMax;
-    }
-    MR_ASSIGN_OR_RETURN(auto job, job::Job::Open(std::move(*compiled), std::move(options)));
-    MR_RETURN_IF_ERROR(job->Recover());
-    Status stepped = StepToEnd(*job);
-    if (stepped.ok()) stepped = job->Step({.promises = end}).status();
-    if (stepped.ok()) stepped = StepToEnd(*job);
-    // ON VIOLATION FAIL, say: that is an answer, too.
-    if (!stepped.ok()) stage.refused.push_back({"job", "failed", stepped.message()});
-    return ReadLetters(stage);
-  }
-
- private:
-  static Status StepToEnd(job::Job& job) {
-    for (bool more = true; more;) {
-      MR_ASSIGN_OR_RETURN(more, job.Step());
-    }
-    return Status::Ok();
-  }
-
-  Result<job::Binding> Bind(const sql::Table& table) const {
-    MR_ASSIGN_OR_RETURN(job::Binding binding, project_.Bind(table));
-    std::erase_if(binding.options, [](const auto& option) {
-      return option.first.starts_with("scan.startup.") || option.first.starts_with("scan.bounded.");
-    });
-    if (binding.options.count("topic") && binding.connector->spec.name == "kafka") {
-      binding.options["scan.startup.mode"] = "earliest-offset";
-    }
-    return binding;
-  }
-
-  std::string WhyNotAlone(const job::CompiledJob& job) const {
-    if (!job.lookups.empty()) {
-      return fmt::format("asks \"{}\" for each row; what it answered then is not shown",
-                         job.lookups.begin()->first);
-    }
-    if (job.sources.size() != 1) {
-      return "joins several tables: the record's partners are not part of its trace";
-    }
-    if (job.sources[0].bound.scan.changelog != model::ChangelogKind::kAppend) {
-      return "reads a changelog, where a record means what came before it";
-    }
-    return "";
-  }
-
-  // The dead letters that the run has made.
-  Status ReadLetters(TraceStage& stage) {
-    auto take = [&](std::span<const model::Record> records) {
-      for (const model::Record& record : records) {
-        simdjson::dom::parser parser;
-        simdjson::dom::element letter;
-        if (parser.parse(std::string(record.value)).get(letter)) continue;
-        auto text = [&](const char* name) {
-          std::string_view found;
-          return letter[name].get(found) ? std::string() : std::string(found);
-        };
-        stage.refused.push_back({text("stage"), text("kind"), text("reason")});
-      }
-    };
-    MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log_->DescribePartition(job::kDeadLetterTopic, 0));
-    while (next_letter_ < at.stable_offset) {
-      MR_ASSIGN_OR_RETURN(next_letter_, log_->Read(job::kDeadLetterTopic, 0, next_letter_,
-                                                   at.stable_offset, 1 << 20, take));
-    }
-    return Status::Ok();
-  }
-
-  const Project& project_;
-  const TraceRecord& record_;
-  Scratch scratch_;
-  env::HandClock clock_;
-  std::unique_ptr<log::Log> log_;
-  int64_t next_letter_ = 0;
-};
+constexpr size_t kEpochsTried = 20;     // for the one in which a row was asked for
+constexpr size_t kRecordsFollowed = 5;  // the newest of those that a record became
 
 std::string Backticked(const std::string& name) {
   std::string out = "`";
   for (char c : name) out += c == '`' ? std::string("``") : std::string(1, c);
   return out + "`";
-}
-
-Result<TraceRows> AskRows(const AskSql& ask, const std::string& sql) {
-  MR_ASSIGN_OR_RETURN(const std::string json, ask(sql));
-  simdjson::dom::parser parser;
-  simdjson::dom::element answer;
-  simdjson::dom::array columns, rows;
-  if (parser.parse(json).get(answer) || answer["columns"].get(columns) ||
-      answer["rows"].get(rows)) {
-    return Status(Code::kCorruption, "the answer to a question of the trace cannot be read");
-  }
-  TraceRows out;
-  for (simdjson::dom::element column : columns) {
-    std::string_view name;
-    if (column["name"].get(name)) continue;
-    out.columns.emplace_back(name);
-  }
-  for (simdjson::dom::array row : rows) {
-    std::vector<CellText> cells;
-    for (simdjson::dom::element value : row) {
-      std::string_view text;
-      if (value.is_null()) {
-        cells.emplace_back();
-      } else if (!value.get(text)) {
-        cells.emplace_back(std::string(text));
-      } else {
-        cells.emplace_back(simdjson::minify(value));
-      }
-    }
-    out.rows.push_back(std::move(cells));
-  }
-  return out;
 }
 
 const char* ActionName(sql::ViolationAction action) {
@@ -228,23 +41,26 @@ const char* ActionName(sql::ViolationAction action) {
 
 class Tracer {
  public:
-  Tracer(const Project& project, const TraceRecord& record, const AskSql& ask,
-         const FindCommit& commits)
+  // `way`: the topics of the records that this one was made of.
+  Tracer(const Project& project, const TraceRecord& record, const TraceAccess& access,
+         const Lineage& lineage, std::set<std::string> way)
       : project_(project),
-        ask_(ask),
-        commits_(commits),
+        access_(access),
+        lineage_(lineage),
+        way_(std::move(way)),
         trace_{project.config().name, record, {}, {}},
-        replica_(project, trace_.record) {}
+        replica_(project, trace_.record, access) {
+    way_.insert(record.topic);
+  }
 
   Result<Trace> Run() {
-    MR_ASSIGN_OR_RETURN(lineage_, LineageOf(project_));
     MR_RETURN_IF_ERROR(replica_.Open());
-    MR_ASSIGN_OR_RETURN(letters_,
-                        AskRows(ask_, fmt::format("SELECT coalesce(job, ''), stage, kind, reason "
-                                                  "FROM millrace.dead_letters WHERE topic = {} "
-                                                  "AND \"partition\" = {} AND \"offset\" = {}",
-                                                  QuoteLiteral(trace_.record.topic),
-                                                  trace_.record.partition, trace_.record.offset)));
+    MR_ASSIGN_OR_RETURN(
+        letters_, AskRows(access_.ask, fmt::format("SELECT coalesce(job, ''), stage, kind, reason "
+                                                   "FROM millrace.dead_letters WHERE topic = {} "
+                                                   "AND \"partition\" = {} AND \"offset\" = {}",
+                                                   QuoteLiteral(trace_.record.topic),
+                                                   trace_.record.partition, trace_.record.offset)));
     trace_.letters = LettersOf("");
     for (const sql::Table* table : project_.catalog().Tables()) {
       auto binding = project_.Bind(*table);
@@ -276,7 +92,7 @@ class Tracer {
     TraceTable& to = trace_.tables.emplace_back();
     to.table = table.name;
     to.decoded.name = table.name;
-    MR_RETURN_IF_ERROR(replica_.Run("SELECT * FROM " + Backticked(table.name), to.decoded));
+    MR_RETURN_IF_ERROR(RunAlone("SELECT * FROM " + Backticked(table.name), to.decoded));
     const bool decoded = !to.decoded.made.rows.empty();
     if (table.watermark && table.watermark->column.size() == 1) {
       to.time_column = table.watermark->column[0];
@@ -295,6 +111,19 @@ class Tracer {
     return Status::Ok();
   }
 
+  // A query over the record's table and nothing else.
+  Status RunAlone(const std::string& query, TraceStage& stage) {
+    return replica_.RunSelect(query, project_.settings(), nullptr, 0, stage);
+  }
+
+  // What a job was answered; null: it asks nobody, or cannot be compiled.
+  Result<std::unique_ptr<job::PastAnswers>> AnswersOf(const JobStatement& statement) const {
+    auto compiled = project_.Compile(statement);
+    if (!compiled.ok() || (*compiled)->lookups.empty()) return std::unique_ptr<job::PastAnswers>();
+    MR_ASSIGN_OR_RETURN(JobVersions versions, JobVersions::Load(project_, statement.settings.name));
+    return job::PastAnswers::Open(std::move(*compiled), versions.StateDirectory(versions.serving));
+  }
+
   Status AddChecks(const sql::Table& table, TraceTable& to) {
     std::vector<std::string> expressions;
     for (const sql::Check& check : table.checks) {
@@ -304,9 +133,9 @@ class Tracer {
     }
     if (expressions.empty()) return Status::Ok();
     TraceStage verdicts;
-    MR_RETURN_IF_ERROR(replica_.Run(
-        fmt::format("SELECT {} FROM {}", Join(expressions, ", "), Backticked(table.name)),
-        verdicts));
+    MR_RETURN_IF_ERROR(
+        RunAlone(fmt::format("SELECT {} FROM {}", Join(expressions, ", "), Backticked(table.name)),
+                 verdicts));
     if (verdicts.made.rows.size() != 1) return Status::Ok();
     for (size_t i = 0; i < to.checks.size(); i++) to.checks[i].verdict = verdicts.made.rows[0][i];
     return Status::Ok();
@@ -335,8 +164,12 @@ class Tracer {
     to.job = lineage.job;
     to.sink = lineage.sink;
     to.letters = LettersOf(to.job);
-    if (commits_) to.commit = commits_(to.job, trace_.record);
+    if (access_.commits) to.commit = access_.commits(to.job, trace_.record);
     if (!decoded) return Status::Ok();
+    MR_ASSIGN_OR_RETURN(const auto answers, AnswersOf(statement));
+    TraceStage own;
+    MR_ASSIGN_OR_RETURN(const model::Epoch epoch,
+                        RunJob(statement, lineage, answers.get(), own, to));
     auto ways = WaysOf(lineage_, "job:" + to.job, LineageDirection::kUp);
     if (ways.ok()) {
       const std::set<std::string> own_views = ViewsOf("job:" + to.job);
@@ -346,17 +179,41 @@ class Tracer {
         TraceStage& stage = to.stages.emplace_back();
         stage.name = "view " + view->name;
         stage.version = TextVersion(view->flink.text);
-        MR_RETURN_IF_ERROR(replica_.Run("SELECT * FROM " + Backticked(view->name), stage));
+        MR_RETURN_IF_ERROR(replica_.RunSelect("SELECT * FROM " + Backticked(view->name),
+                                              statement.settings, answers.get(), epoch, stage));
       }
     }
-    TraceStage& own = to.stages.emplace_back();
-    own.name = "job " + to.job;
-    own.version = TextVersion(statement.sql);
-    MR_RETURN_IF_ERROR(replica_.Run(statement.insert.query.text, own));
-    for (size_t i = 0; i < own.made.columns.size() && i < lineage.from.columns.size(); i++) {
-      own.made.columns[i] = lineage.from.columns[i].name;
+    to.stages.push_back(std::move(own));
+    return GoOn(to);
+  }
+
+  // What the job makes of the record, and the sink has of it. Where others were asked: with the
+  // answers by which the sink's row came about, if they are there. Returns the epoch that had them.
+  Result<model::Epoch> RunJob(const JobStatement& statement, const JobLineage& lineage,
+                              job::PastAnswers* answers, TraceStage& own, TraceJob& to) {
+    const model::Epoch read = to.commit ? to.commit->epoch : INT64_MAX;
+    model::Epoch epoch = read;
+    std::optional<model::Epoch> next;
+    for (size_t tries = 0; tries == 0 || next; tries++) {
+      if (next) epoch = *next;
+      TraceStage stage;
+      stage.name = "job " + to.job;
+      stage.version = TextVersion(statement.sql);
+      MR_RETURN_IF_ERROR(replica_.RunInsert(statement, answers, epoch, stage));
+      SinkAnswer answer;
+      MR_RETURN_IF_ERROR(FindInSink(lineage, stage, to.sink, answer));
+      const bool agrees = !answer.rows.rows.empty() && answer.differences.empty();
+      const bool first = tries == 0 || (!own.note.empty() && stage.note.empty());
+      next = answers && !agrees && tries < kEpochsTried ? answers->next_epoch() : std::nullopt;
+      if (!agrees && !first) continue;
+      for (TraceAnswer& one : stage.answers) {
+        if (!agrees) one.note += one.note.empty() ? "no row of the sink confirms it" : "";
+      }
+      own = std::move(stage);
+      Take(std::move(answer), to);
+      if (own.note.empty() || to.note.empty()) to.note += own.note;
     }
-    return FindInSink(lineage, own, to);
+    return epoch;
   }
 
   // Columns that one record decides alone: nothing of others was aggregated or ranked into them.
@@ -370,62 +227,80 @@ class Tracer {
            !column.from.empty();
   }
 
-  Status FindInSink(const JobLineage& lineage, const TraceStage& own, TraceJob& to) {
-    if (!own.note.empty()) {
-      to.note = own.note;
+  Status FindInSink(const JobLineage& lineage, const TraceStage& own, const std::string& sink,
+                    SinkAnswer& answer) const {
+    const sql::Table* table = project_.catalog().FindTable(sink);
+    if (!own.note.empty() || own.made.rows.empty() || !table) return Status::Ok();
+    MadeRows made{own.made};
+    for (const std::string& name : own.made.columns) {
+      const auto& columns = lineage.from.columns;
+      made.own.push_back(std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
+        return column.name == name && IsOfOneRecord(column);
+      }));
+    }
+    MR_ASSIGN_OR_RETURN(answer, AskSink(project_, *table, made, access_.ask));
+    answer.asked = true;
+    return Status::Ok();
+  }
+
+  static void Take(SinkAnswer answer, TraceJob& to) {
+    to.found_by = !answer.asked             ? ""
+                  : answer.found_by.empty() ? "all rows: no column tells its rows apart"
+                                            : Join(answer.found_by, ", ");
+    to.found_columns = std::move(answer.found_by);
+    to.in_sink = std::move(answer.rows);
+    to.differences = std::move(answer.differences);
+    to.note = std::move(answer.note);
+  }
+
+  // What became of the sink's rows, where they are records of a topic.
+  Status GoOn(TraceJob& to) {
+    const sql::Table* sink = project_.catalog().FindTable(to.sink);
+    if (!sink || to.in_sink.rows.empty() || to.found_columns.empty()) return Status::Ok();
+    MR_ASSIGN_OR_RETURN(job::Binding binding, project_.Bind(*sink));
+    auto topic = binding.options.find("topic");
+    if (topic == binding.options.end() || way_.count(topic->second) || !access_.read_topic) {
       return Status::Ok();
     }
-    if (own.made.rows.empty()) return Status::Ok();
-    const LineageNode* sink = lineage_.Find("table:" + to.sink);
-    const sql::Table* table = project_.catalog().FindTable(to.sink);
-    const std::string connector = sink ? sink->connector : "";
-    if (!table || (connector != "warehouse" && connector != "kafka")) {
-      to.note = fmt::format("the sink \"{}\" ({}) cannot be asked from here", to.sink, connector);
+    auto records = access_.read_topic(topic->second);
+    if (!records.ok()) {
+      to.note = records.status().message();
       return Status::Ok();
     }
-    std::string stored = connector == "warehouse" ? table->Option("table-name") : "";
-    if (stored.empty()) stored = table->name;
-    std::vector<std::string> rows, names;
-    for (const auto& cells : own.made.rows) {
-      std::vector<std::string> equal;
-      names.clear();
-      for (size_t c = 0; c < cells.size() && c < lineage.from.columns.size(); c++) {
-        if (!IsOfOneRecord(lineage.from.columns[c])) continue;
-        const int column = table->schema.Find(lineage.from.columns[c].name);
-        if (column < 0) continue;
-        const model::Column& target = table->schema.columns[static_cast<size_t>(column)];
-        names.push_back(target.name);
-        equal.push_back(
-            fmt::format("{} IS NOT DISTINCT FROM CAST({} AS {})", QuoteIdentifier(target.name),
-                        cells[c] ? QuoteLiteral(*cells[c]) : "NULL", target.type.ToString()));
-      }
-      rows.push_back(equal.empty() ? "true" : "(" + Join(equal, " AND ") + ")");
+    const TraceRows& rows = to.in_sink;
+    std::map<std::string, CellText> values;
+    for (const std::string& name : to.found_columns) {
+      auto at = std::find(rows.columns.begin(), rows.columns.end(), name);
+      if (at == rows.columns.end()) continue;
+      values[name] = rows.rows[0][static_cast<size_t>(at - rows.columns.begin())];
     }
-    to.found_by = names.empty() ? "all rows: no column tells its rows apart" : Join(names, ", ");
-    auto found = AskRows(ask_, fmt::format("SELECT * FROM {} WHERE {} LIMIT 100",
-                                           QuoteIdentifier(stored), Join(rows, " OR ")));
-    if (found.ok()) {
-      to.in_sink = std::move(*found);
-    } else {
-      to.note = found.status().message();
+    MR_ASSIGN_OR_RETURN(auto found, FindRecords(project_, *sink, *records, values));
+    const size_t first = found.size() > kRecordsFollowed ? found.size() - kRecordsFollowed : 0;
+    for (size_t i = first; i < found.size(); i++) {
+      auto trace = Tracer(project_, found[i], access_, lineage_, way_).Run();
+      if (trace.ok()) to.onward.push_back(std::move(*trace));
+      // The last topic of the way is a table of nobody.
+      if (!trace.ok() && trace.status().code() != Code::kNotFound) return trace.status();
     }
     return Status::Ok();
   }
 
   const Project& project_;
-  const AskSql& ask_;
-  const FindCommit& commits_;
+  const TraceAccess& access_;
+  const Lineage& lineage_;
+  std::set<std::string> way_;
   Trace trace_;
   Replica replica_;
-  Lineage lineage_;
   TraceRows letters_;
 };
 
 }  // namespace
 
-Result<Trace> TraceOf(const Project& project, const TraceRecord& record, const AskSql& ask,
-                      const FindCommit& commits) {
-  return Tracer(project, record, ask, commits).Run();
+Result<Trace> TraceOf(const Project& project, const TraceRecord& record,
+                      const TraceAccess& access) {
+  if (access.lineage) return Tracer(project, record, access, *access.lineage, {}).Run();
+  MR_ASSIGN_OR_RETURN(const Lineage lineage, LineageOf(project));
+  return Tracer(project, record, access, lineage, {}).Run();
 }
 
 std::string KeyColumnOf(const sql::Table& table) {

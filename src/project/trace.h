@@ -5,8 +5,16 @@
 // What a stage makes of the record is found by running it alone through a private copy of the plan:
 // a log of its own with just this record, empty state, and time moved to its end. That is the same
 // code as the job's, and today's text. Whether it came late is not judged again (that depends on
-// what came before it) but read from the dead letters. What cannot be told so is said: joins (their
-// partners are not there), look-ups (what was answered then), changelogs.
+// what came before it) but read from the dead letters.
+//
+//   look-ups, functions   get the answers that the job got then (job/past_answers.h); no
+//                         system is asked again. Of several that may be the ones, those with
+//                         which the row is the one that the sink has
+//   temporal joins        the topic of versions is in the private log, too, so the version is the
+//                         one that the log says was valid
+//
+// What cannot be told so is said: other joins (their partners are not there), answers that are not
+// kept any more, changelogs.
 //
 // Contract: starts nothing, changes nothing. One thread.
 #pragma once
@@ -49,15 +57,37 @@ struct TraceCheck {
   std::string action;
 };
 
+// What another system, or the service of a function, said of a row, when it was asked.
+struct TraceAnswer {
+  std::string from;        // table or function
+  TraceRows key;           // what it was asked for; one row
+  TraceRows rows;          // none: it knew none
+  std::string unusable;    // why the job could not use the answer; "": it could
+  std::string version;     // of who answered, as he called himself; "": he did not
+  model::Epoch epoch = 0;  // in which the job asked
+  int64_t time_ms = 0;     // wall clock of the answer
+  std::string note;        // what is not sure about it; "": nothing
+};
+
+// The version of a row that a temporal join found.
+struct TraceVersion {
+  std::string table;                  // "": one of several that are joined
+  TraceRows row;                      // what the query reads of it; one row
+  std::optional<TraceRecord> record;  // that says so; none: several do, or none was found
+};
+
 struct TraceStage {
   std::string name;
   std::string version;  // hash of its text
-  TraceRows made;       // no rows: it was filtered, or refused
+  std::vector<TraceAnswer> answers;
+  std::vector<TraceVersion> versions;
+  TraceRows made;  // no rows: it was filtered, or refused
   std::vector<TraceRefusal> refused;
   std::string note;  // what cannot be told, and why
 };
 
-// Which commit brought a record's rows into the sink. None: not recorded.
+// The epoch that read a record, and when it was committed. What waits for time, in a window or a
+// join, comes with a later one. None: not recorded.
 struct TraceCommit {
   int64_t epoch = 0;
   int64_t time_ms = 0;
@@ -65,15 +95,20 @@ struct TraceCommit {
 using FindCommit =
     std::function<std::optional<TraceCommit>(const std::string& job, const TraceRecord& record)>;
 
+struct Trace;
+
 struct TraceJob {
   std::string job;
   std::string sink;
   std::vector<TraceStage> stages;     // the views it reads, then itself
   std::vector<TraceRefusal> letters;  // that the job wrote of it, as they are recorded
   std::string found_by;               // the columns by which its rows were looked for in the sink
-  TraceRows in_sink;                  // as they are now
+  std::vector<std::string> found_columns;  // the same; empty: all rows are shown
+  TraceRows in_sink;                       // as they are now
+  std::vector<std::string> differences;    // where these are not as the record makes them
   std::string note;
   std::optional<TraceCommit> commit;
+  std::vector<Trace> onward;  // of the records that the rows became, where the sink is a topic
 };
 
 struct TraceTable {
@@ -99,10 +134,28 @@ struct Trace {
 
 // Answers SQL over the project's warehouse with the JSON of POST /api/sql.
 using AskSql = std::function<Result<std::string>(const std::string& sql)>;
+// All records of a topic, each partition's in its order. Errors: kResourceExhausted: they are too
+// many to be held.
+using ReadTopic = std::function<Result<std::vector<TraceRecord>>(const std::string& topic)>;
 
-// `commits` may be null. Errors: the project has no table over the topic; those of `ask`.
-Result<Trace> TraceOf(const Project& project, const TraceRecord& record, const AskSql& ask,
-                      const FindCommit& commits = nullptr);
+// What a trace asks of where the project runs.
+struct TraceAccess {
+  AskSql ask;
+  FindCommit commits = nullptr;      // null: nothing is recorded
+  ReadTopic read_topic = nullptr;    // null: versions and records of sinks cannot be told
+  const Lineage* lineage = nullptr;  // of the project; null: it is read for each trace
+};
+
+// Errors: the project has no table over the topic; those of `access`.
+Result<Trace> TraceOf(const Project& project, const TraceRecord& record, const TraceAccess& access);
+
+// The records that rows of a sink come from, as far up as there are topics: those of the rows of
+// `table` for which `where` holds, a condition in SQL. At most `limit` rows are followed. Errors:
+// the sink cannot be asked by SQL; no column of it is a column of what it comes from; nothing was
+// found, with the place where the way up ended.
+Result<std::vector<TraceRecord>> SourcesOf(const Project& project, const std::string& table,
+                                           const std::string& where, int64_t limit,
+                                           const TraceAccess& access);
 
 // The column by which TABLE's records are told apart: 'key.fields', else the PRIMARY KEY; "": none.
 std::string KeyColumnOf(const sql::Table& table);

@@ -85,13 +85,13 @@ class TraceTest : public testing::Test {
   }
   static Result<Trace> TraceIn(Runtime& runtime, const TraceRecord& record,
                                const FindCommit& commits = nullptr) {
-    return TraceOf(
-        runtime.project(), record,
-        [&](const std::string& sql) -> Result<std::string> {
-          MR_ASSIGN_OR_RETURN(duck::QueryResult result, runtime.warehouse().Query(sql));
-          return result.ToJson();
-        },
-        commits);
+    TraceAccess access;
+    access.ask = [&](const std::string& sql) -> Result<std::string> {
+      MR_ASSIGN_OR_RETURN(duck::QueryResult result, runtime.warehouse().Query(sql));
+      return result.ToJson();
+    };
+    access.commits = commits;
+    return TraceOf(runtime.project(), record, access);
   }
   static const TraceJob& JobOf(const Trace& trace, const std::string& name) {
     for (const TraceJob& job : trace.tables.at(0).jobs) {
@@ -221,7 +221,7 @@ TEST_F(TraceTest, Texts) {
   EXPECT_THAT(text, HasSubstr("the-key (7 bytes)"));
   EXPECT_THAT(text, HasSubstr("CHECK small (n < 90): holds"));
   EXPECT_THAT(text, HasSubstr("twice=10"));
-  EXPECT_THAT(text, HasSubstr("committed in epoch 17 at 2026-03-01T10:00:00.500Z"));
+  EXPECT_THAT(text, HasSubstr("read in epoch 17, committed at 2026-03-01T10:00:00.500Z"));
   EXPECT_THAT(text, HasSubstr("commit: epoch and time not recorded"));
   EXPECT_THAT(trace->ToJson(), HasSubstr(R"("commit":{"epoch":17,"time_ms":1772359200500})"));
   EXPECT_THAT(trace->ToYaml(),

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/strings.h"
+#include "base/visible_text.h"
 #include "project/lineage_yaml.h"
 #include "project/trace.h"
 
@@ -24,7 +25,7 @@ std::string IsoTime(int64_t time_ms) {
 
 std::string Bytes(const std::optional<std::string>& bytes) {
   if (!bytes) return "none";
-  std::string text = IsValidUtf8(*bytes) ? *bytes : "base64 " + Base64(*bytes);
+  std::string text = IsValidUtf8(*bytes) ? VisibleText(*bytes) : "base64 " + Base64(*bytes);
   const size_t size = text.size();
   if (size > kBytesShown) {
     // Not in the middle of a character.
@@ -39,19 +40,48 @@ std::string RowText(const TraceRows& rows, size_t r) {
   std::vector<std::string> cells;
   for (size_t c = 0; c < rows.rows[r].size(); c++) {
     cells.push_back(fmt::format("{}={}", c < rows.columns.size() ? rows.columns[c] : "?",
-                                rows.rows[r][c].value_or("NULL")));
+                                VisibleText(rows.rows[r][c].value_or("NULL"))));
   }
   return Join(cells, ", ");
 }
 
 std::string RefusalText(const TraceRefusal& refusal) {
-  return fmt::format("{} at {}: {}", refusal.kind, refusal.stage, refusal.reason);
+  return fmt::format("{} at {}: {}", refusal.kind, refusal.stage, VisibleText(refusal.reason));
+}
+
+void AddAnswer(const TraceAnswer& answer, const std::string& indent, std::string& out) {
+  out += fmt::format("{}  asked \"{}\" for {}", indent, answer.from, RowText(answer.key, 0));
+  out += fmt::format(", in epoch {} at {}", answer.epoch, IsoTime(answer.time_ms));
+  if (!answer.version.empty()) out += ", version " + VisibleText(answer.version);
+  out += "\n";
+  if (!answer.unusable.empty()) {
+    out +=
+        fmt::format("{}    answer that cannot be used: {}\n", indent, VisibleText(answer.unusable));
+  } else if (answer.rows.rows.empty()) {
+    out += fmt::format("{}    answer: there is none\n", indent);
+  }
+  for (size_t r = 0; r < answer.rows.rows.size(); r++) {
+    out += fmt::format("{}    answer: {}\n", indent, RowText(answer.rows, r));
+  }
+  if (!answer.note.empty()) out += fmt::format("{}    not sure: {}\n", indent, answer.note);
+}
+
+void AddVersion(const TraceVersion& version, const std::string& indent, std::string& out) {
+  out += fmt::format("{}  version of \"{}\": {}", indent, version.table, RowText(version.row, 0));
+  if (version.record) {
+    out += fmt::format(" (record {} partition {} offset {}, written {})", version.record->topic,
+                       version.record->partition, version.record->offset,
+                       IsoTime(version.record->timestamp_ms));
+  }
+  out += "\n";
 }
 
 void AddStage(const TraceStage& stage, const std::string& indent, std::string& out) {
   out += indent + stage.name;
   if (!stage.version.empty()) out += "  (text " + stage.version + ")";
   out += "\n";
+  for (const TraceVersion& version : stage.versions) AddVersion(version, indent, out);
+  for (const TraceAnswer& answer : stage.answers) AddAnswer(answer, indent, out);
   for (size_t r = 0; r < stage.made.rows.size(); r++) {
     out += fmt::format("{}  -> {}\n", indent, RowText(stage.made, r));
   }
@@ -59,7 +89,7 @@ void AddStage(const TraceStage& stage, const std::string& indent, std::string& o
     out += fmt::format("{}  refused: {}\n", indent, RefusalText(refusal));
   }
   if (!stage.note.empty()) {
-    out += fmt::format("{}  not told: {}\n", indent, stage.note);
+    out += fmt::format("{}  not told: {}\n", indent, VisibleText(stage.note));
   } else if (stage.made.rows.empty() && stage.refused.empty()) {
     out += fmt::format("{}  -> nothing: filtered out\n", indent);
   }
@@ -78,12 +108,25 @@ void AddJob(const TraceJob& job, std::string& out) {
       out += fmt::format("      {}\n", RowText(job.in_sink, r));
     }
   }
-  if (!job.note.empty()) out += fmt::format("    not told: {}\n", job.note);
+  for (const std::string& difference : job.differences) {
+    out += fmt::format("      differs: {}\n", VisibleText(difference));
+  }
+  if (!job.note.empty()) out += fmt::format("    not told: {}\n", VisibleText(job.note));
   if (job.commit) {
-    out += fmt::format("    committed in epoch {} at {}\n", job.commit->epoch,
+    out += fmt::format("    read in epoch {}, committed at {}\n", job.commit->epoch,
                        IsoTime(job.commit->time_ms));
   } else {
     out += "    commit: epoch and time not recorded\n";
+  }
+  for (const Trace& trace : job.onward) {
+    out += "\n    became ";
+    const std::string text = trace.ToText();
+    for (size_t at = 0; at < text.size();) {  // each line a little further to the right
+      const size_t end = std::min(text.find('\n', at), text.size());
+      const bool blank = end == at;
+      out += (at == 0 || blank ? "" : "    ") + text.substr(at, end - at) + "\n";
+      at = end + 1;
+    }
   }
 }
 
@@ -117,23 +160,49 @@ std::string NoteJson(const std::string& note) {
   return note.empty() ? "null" : JsonQuote(note);
 }
 
+std::string AnswerJson(const TraceAnswer& answer) {
+  return fmt::format(
+      R"({{"from":{},"key":{},"rows":{},"unusable":{},"version":{},"epoch":{},"time_ms":{},)"
+      R"("not_sure":{}}})",
+      JsonQuote(answer.from), RowsJson(answer.key), RowsJson(answer.rows),
+      NoteJson(answer.unusable), NoteJson(answer.version), answer.epoch, answer.time_ms,
+      NoteJson(answer.note));
+}
+
+std::string VersionJson(const TraceVersion& version) {
+  const std::string record = version.record
+                                 ? fmt::format(R"({{"topic":{},"partition":{},"offset":{}}})",
+                                               JsonQuote(version.record->topic),
+                                               version.record->partition, version.record->offset)
+                                 : "null";
+  return fmt::format(R"({{"table":{},"row":{},"record":{}}})", JsonQuote(version.table),
+                     RowsJson(version.row), record);
+}
+
 std::string StageJson(const TraceStage& stage) {
-  return fmt::format(R"({{"name":{},"version":{},"made":{},"refused":{},"not_told":{}}})",
-                     JsonQuote(stage.name), NoteJson(stage.version), RowsJson(stage.made),
-                     RefusalsJson(stage.refused), NoteJson(stage.note));
+  std::vector<std::string> answers, versions;
+  for (const TraceVersion& version : stage.versions) versions.push_back(VersionJson(version));
+  for (const TraceAnswer& answer : stage.answers) answers.push_back(AnswerJson(answer));
+  return fmt::format(
+      R"({{"name":{},"version":{},"versions":[{}],"answers":[{}],"made":{},"refused":{},"not_told":{}}})",
+      JsonQuote(stage.name), NoteJson(stage.version), Join(versions, ","), Join(answers, ","),
+      RowsJson(stage.made), RefusalsJson(stage.refused), NoteJson(stage.note));
 }
 
 std::string JobJson(const TraceJob& job) {
-  std::vector<std::string> stages;
+  std::vector<std::string> stages, differences, onward;
   for (const TraceStage& stage : job.stages) stages.push_back(StageJson(stage));
+  for (const std::string& text : job.differences) differences.push_back(JsonQuote(text));
+  for (const Trace& trace : job.onward) onward.push_back(trace.ToJson());
   const std::string commit = job.commit ? fmt::format(R"({{"epoch":{},"time_ms":{}}})",
                                                       job.commit->epoch, job.commit->time_ms)
                                         : "null";
   return fmt::format(
       R"({{"job":{},"sink":{},"stages":[{}],"dead_letters":{},"found_by":{},"in_sink":{},)"
-      R"("not_told":{},"commit":{}}})",
+      R"("differences":[{}],"not_told":{},"commit":{},"onward":[{}]}})",
       JsonQuote(job.job), JsonQuote(job.sink), Join(stages, ","), RefusalsJson(job.letters),
-      NoteJson(job.found_by), RowsJson(job.in_sink), NoteJson(job.note), commit);
+      NoteJson(job.found_by), RowsJson(job.in_sink), Join(differences, ","), NoteJson(job.note),
+      commit, Join(onward, ","));
 }
 
 std::string BytesJson(const char* name, const std::optional<std::string>& bytes) {
@@ -214,6 +283,10 @@ std::string Trace::ToYaml() const {
       // A record that is in no row of the sink has no destination.
       if (!job.in_sink.rows.empty()) document.table = job.sink;
       out += (out.empty() ? "" : "---\n") + millrace::project::ToYaml(document);
+      for (const Trace& trace : job.onward) {
+        const std::string further = trace.ToYaml();
+        if (!further.empty()) out += "---\n" + further;
+      }
     }
   }
   return out;

@@ -34,6 +34,14 @@ struct Checks {
   job::RowChecks checks;
 };
 
+// Whether events can be records of the table: those of an upsert table have the PRIMARY KEY as
+// their key, which is made for one column in text.
+bool TakesEvents(const sql::Table& table) {
+  const std::string connector = table.Option("connector");
+  return connector == "kafka" || (connector == "upsert-kafka" && table.primary_key.size() == 1 &&
+                                  table.Option("key.format") == "raw");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project& project) {
@@ -41,8 +49,7 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
   MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
     std::string topic = table->Option("topic");
-    if (table->Option("connector") != "kafka" || topic.empty() || schemas->schemas_.count(topic))
-      continue;
+    if (!TakesEvents(*table) || topic.empty() || schemas->schemas_.count(topic)) continue;
     auto schema = std::make_shared<TopicSchema>();
     schema->table = table->name;
     schema->schema = table->schema;
@@ -56,6 +63,7 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
     auto settings = project.config().topics.find(topic);
     if (settings != project.config().topics.end()) schema->key_column = settings->second.key;
     if (schema->key_column.empty()) schema->key_column = table->Option("key.fields");
+    if (table->Option("connector") == "upsert-kafka") schema->key_column = table->primary_key[0];
     std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;
     std::vector<const sql::Check*> definitions;
     for (const sql::Check& check : table->checks) {

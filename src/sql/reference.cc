@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "duck/door.h"
+#include "model/masking.h"
 #include "sql/functions.h"
 #include "sql/rewriter.h"
 #include "sql/statement_list.h"
@@ -122,7 +123,7 @@ Result<std::string> RenderFunctionList(const std::string& name,
     names.push_back(function->name);
     if (!name.empty() && !EqualsIgnoreCase(function->name, name)) continue;
     if (text.empty()) text = "This project's functions\n";
-    text += "  " + function->Signature() + ": " + function->flink.text + "\n";
+    text += "  " + function->Signature() + ": " + model::MaskUrls(function->flink.text) + "\n";
   }
   for (const FunctionGroup& group : FunctionGroups()) {
     if (name.empty()) text += (text.empty() ? "" : "\n") + std::string(group.title) + "\n";

@@ -1,60 +1,21 @@
 #include "state/answer_journal.h"
 
-#include <cstring>
-
+#include "state/answer_entry.h"
 #include "state/entry_bytes.h"
 
 namespace millrace::state {
-
-namespace {
-
-constexpr const char* kFilePrefix = "answers-";
-
-template <typename T>
-bool TakeNumber(std::string_view& bytes, T& value) {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  bytes.remove_prefix(sizeof value);
-  return true;
-}
-
-bool TakeText(std::string_view& bytes, std::string_view& text) {
-  uint32_t size = 0;
-  if (!TakeNumber(bytes, size) || bytes.size() < size) return false;
-  text = bytes.substr(0, size);
-  bytes.remove_prefix(size);
-  return true;
-}
-
-// An answer in an entry's payload, behind the epoch. False: there is none any more.
-struct AnswerView {
-  uint32_t asker = 0;
-  int64_t fetched_us = 0;
-  std::string_view request, response;
-};
-bool TakeAnswer(std::string_view& bytes, AnswerView& answer) {
-  return TakeNumber(bytes, answer.asker) && TakeNumber(bytes, answer.fetched_us) &&
-         TakeText(bytes, answer.request) && TakeText(bytes, answer.response);
-}
-
-std::string NameOf(uint32_t asker, std::string_view request) {
-  std::string name;
-  PutNumber(name, asker);
-  return name.append(request);
-}
-
-}  // namespace
 
 Result<std::unique_ptr<AnswerJournal>> AnswerJournal::Open(env::FileSystem* files,
                                                            const std::string& directory) {
   std::unique_ptr<AnswerJournal> journal(new AnswerJournal());
   auto note = [&](std::string_view payload, EntryFiles::Place place) {
     model::Epoch epoch = 0;
-    if (!TakeNumber(payload, epoch)) return std::optional<model::Epoch>();
+    if (!TakeAnswerEpoch(payload, epoch)) return std::optional<model::Epoch>();
     journal->found_[epoch] = std::move(place);
     return std::optional(epoch);
   };
-  MR_ASSIGN_OR_RETURN(journal->entries_, EntryFiles::Open(files, directory, kFilePrefix, note));
+  MR_ASSIGN_OR_RETURN(journal->entries_,
+                      EntryFiles::Open(files, directory, kAnswerFilePrefix, note));
   return journal;
 }
 
@@ -70,7 +31,7 @@ Status AnswerJournal::BeginEpoch(model::Epoch epoch) {
   std::string_view rest = replayed_;
   rest.remove_prefix(sizeof epoch);
   for (AnswerView answer; TakeAnswer(rest, answer);) {
-    answers_[NameOf(answer.asker, answer.request)] = answer.response;
+    answers_[AnswerNameOf(answer.asker, answer.request)] = answer.response;
   }
   return Status::Ok();
 }
@@ -91,7 +52,7 @@ Result<std::vector<AnswerJournal::Answer>> AnswerJournal::AnswersOf(model::Epoch
 
 std::optional<std::string_view> AnswerJournal::Find(uint32_t asker,
                                                     std::string_view request) const {
-  auto found = answers_.find(NameOf(asker, request));
+  auto found = answers_.find(AnswerNameOf(asker, request));
   if (found == answers_.end()) return std::nullopt;
   return found->second;
 }

@@ -10,7 +10,7 @@
 //
 // Format: EntryFiles `answers-…`; a payload holds all answers of one epoch: epoch (8 bytes), then
 // per answer: asker (4), fetched_us (8: wall clock of the answer), request (4 + bytes), response (4
-// + bytes).
+// + bytes). Kept after a checkpoint: state/answer_history.h.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +59,8 @@ class AnswerJournal {
   void BeginCheckpoint() { entries_->EndFile(); }
   // Forgets answers up to `epoch`: a checkpoint has made them unnecessary.
   Status ForgetUpTo(model::Epoch epoch);
+  // Forgotten answers stay for AnswerHistory, at most so many bytes of them.
+  Status KeepPast(int64_t bytes_max) { return entries_->KeepPast(bytes_max); }
 
  private:
   AnswerJournal() = default;

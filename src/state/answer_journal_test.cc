@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "env/clock.h"
+#include "state/answer_history.h"
 
 namespace millrace::state {
 namespace {
@@ -131,6 +132,59 @@ TEST_F(AnswerJournalTest, ACheckpointForgetsOnlyWhatItCovers) {
   auto again = Open();
   ASSERT_TRUE(again->BeginEpoch(3).ok());
   EXPECT_EQ(again->Find(8, "key"), "threethree");
+}
+
+// What a checkpoint forgets stays for who asks for the past, up to a size, and no longer.
+TEST_F(AnswerJournalTest, ThePastIsKeptUpToASize) {
+  for (const int64_t bytes_max : {1'000'000, 400, 0}) {
+    std::filesystem::remove_all(directory_);
+    auto journal = Open();
+    ASSERT_TRUE(journal->KeepPast(bytes_max).ok());
+    for (model::Epoch epoch = 1; epoch <= 9; epoch++) {
+      if (epoch != 4) Ask(*journal, epoch, fmt::format("word{}", epoch));
+      if (epoch % 2 != 0) continue;
+      journal->BeginCheckpoint();
+      if (epoch < 8) {
+        ASSERT_TRUE(journal->ForgetUpTo(epoch).ok());
+      }
+    }
+    auto history = AnswerHistory::Open(env::FileSystem::Real(), directory_);
+    ASSERT_TRUE(history.ok()) << history.status().ToString();
+    // While it reads, the job goes on.
+    ASSERT_TRUE(journal->ForgetUpTo(8).ok());
+    auto find = [&](uint32_t asker, model::Epoch until) -> std::string {
+      auto found = (*history)->Find(asker, "key", until);
+      EXPECT_TRUE(found.ok()) << found.status().ToString();
+      return found.ok() && *found ? fmt::format("{}@{}", (*found)->response, (*found)->epoch) : "";
+    };
+    EXPECT_EQ(find(7, INT64_MAX), "word9@9");
+    EXPECT_EQ(find(9, INT64_MAX), "");
+    EXPECT_EQ(find(7, 8), bytes_max > 0 ? "word8@8" : "");
+    EXPECT_EQ(find(8, 8), bytes_max > 0 ? "word8word8@8" : "");
+    EXPECT_EQ(find(7, 4), bytes_max > 400 ? "word3@3" : "");
+    EXPECT_EQ(find(7, 1), bytes_max > 400 ? "word1@1" : "");
+    EXPECT_EQ(find(7, 0), "");
+    auto next = [&](model::Epoch after) {
+      auto found = (*history)->NextAfter(7, "key", after);
+      EXPECT_TRUE(found.ok()) << found.status().ToString();
+      return found.ok() ? found->value_or(-1) : -2;
+    };
+    EXPECT_EQ(next(9), -1);
+    EXPECT_EQ(next(8), 9);
+    EXPECT_EQ(next(3), bytes_max > 400 ? 5 : bytes_max > 0 ? 7 : 9);
+    int64_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(directory_)) {
+      if (file.path().parent_path().filename() == "past") {
+        bytes += static_cast<int64_t>(file.file_size());
+      }
+    }
+    EXPECT_LE(bytes, bytes_max);
+    EXPECT_EQ(bytes > 0, bytes_max > 0);
+    // A journal that is opened again knows nothing of the past.
+    journal = Open();
+    ASSERT_TRUE(journal->BeginEpoch(3).ok());
+    EXPECT_FALSE(journal->Replays());
+  }
 }
 
 }  // namespace

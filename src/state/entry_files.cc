@@ -12,6 +12,7 @@ namespace millrace::state {
 namespace {
 
 constexpr size_t kHeadBytes = 12;
+constexpr const char* kPast = "/past";
 
 std::string HeadOf(std::string_view payload) {
   std::string head;
@@ -120,11 +121,45 @@ void EntryFiles::EndFile() {
 Status EntryFiles::ForgetUpTo(model::Epoch epoch) {
   while (!all_.empty() && all_.front().last <= epoch) {
     if (all_.size() == 1) open_.reset();
-    Status removed = files_->Remove(all_.front().path);
-    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
+    Status forgotten = Forget(all_.front().path);
+    if (!forgotten.ok() && forgotten.code() != Code::kNotFound) return forgotten;
     all_.erase(all_.begin());
   }
   return Status::Ok();
+}
+
+Status EntryFiles::Forget(const std::string& path) {
+  if (past_bytes_max_ == 0) return files_->Remove(path);
+  MR_RETURN_IF_ERROR(files_->Rename(path, directory_ + kPast + path.substr(directory_.size())));
+  return TrimPast();
+}
+
+Status EntryFiles::KeepPast(int64_t bytes_max) {
+  past_bytes_max_ = bytes_max;
+  if (bytes_max > 0) MR_RETURN_IF_ERROR(files_->CreateDirectories(directory_ + kPast));
+  return TrimPast();
+}
+
+Status EntryFiles::TrimPast() {
+  auto names = files_->List(directory_ + kPast);
+  if (!names.ok()) return names.status().code() == Code::kNotFound ? Status::Ok() : names.status();
+  int64_t bytes = 0;
+  for (auto name = names->rbegin(); name != names->rend(); ++name) {
+    if (name->rfind(prefix_, 0) != 0) continue;
+    const std::string path = directory_ + kPast + "/" + *name;
+    MR_ASSIGN_OR_RETURN(const int64_t size, files_->Size(path));
+    bytes += size;
+    if (bytes > past_bytes_max_) MR_RETURN_IF_ERROR(files_->Remove(path));
+  }
+  return Status::Ok();
+}
+
+void EntryFiles::VisitPayloads(std::string_view content,
+                               const std::function<void(std::string_view payload)>& visit) {
+  while (auto payload = PayloadAt(content)) {
+    visit(*payload);
+    content.remove_prefix(kHeadBytes + payload->size());
+  }
 }
 
 }  // namespace millrace::state

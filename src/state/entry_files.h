@@ -51,6 +51,13 @@ class EntryFiles {
   void EndFile();
   // Removes the files that hold nothing newer than `epoch`.
   Status ForgetUpTo(model::Epoch epoch);
+  // From now on what is forgotten goes to `past/` below the directory, for who explains results
+  // later; the oldest files there go first, so that they hold at most `bytes_max`. 0: keeps none.
+  Status KeepPast(int64_t bytes_max);
+
+  // The payloads of a file's content, up to one that is damaged or not written to its end.
+  static void VisitPayloads(std::string_view content,
+                            const std::function<void(std::string_view payload)>& visit);
 
  private:
   struct OneFile {
@@ -59,6 +66,8 @@ class EntryFiles {
   };
   EntryFiles(env::FileSystem* files, std::string directory, std::string prefix);
   Status FindEntries(const Visit& visit);
+  Status Forget(const std::string& path);
+  Status TrimPast();
 
   env::FileSystem* files_;
   const std::string directory_;
@@ -66,6 +75,7 @@ class EntryFiles {
   std::vector<OneFile> all_;         // oldest first
   std::unique_ptr<env::File> open_;  // the last of them; null: the next entry starts one
   int64_t size_ = 0;                 // of the open one
+  int64_t past_bytes_max_ = 0;
 };
 
 }  // namespace millrace::state

@@ -297,6 +297,7 @@ Result<JobPlanBuilder::Stream> JobPlanBuilder::EventTimeJoin(JoinShape shape, St
     side.time_name = sides[i].columns[side.time].name;
     plan_.needs_ticks |= side.frontier.uses_clock();
     for (StreamColumn column : sides[i].columns) {
+      side.names.push_back(column.name);
       const bool is_time = i == 0 && result.columns.size() == side.time;
       if (!is_time) column.frontier = {};
       column.window = is_time ? column.window : WindowRole::kNone;

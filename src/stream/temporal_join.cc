@@ -327,6 +327,7 @@ void TemporalJoin::Flush() {
   } catch (const std::exception&) {
     failed = CheckResidualOneByOne();
   }
+  if (witness_) TellWitness();
   duckdb::SelectionVector kept(STANDARD_VECTOR_SIZE);
   idx_t kept_count = 0;
   for (idx_t row = 0; row < count; row++) {
@@ -342,6 +343,15 @@ void TemporalJoin::Flush() {
   emitter_.Emit(out);
   output_.Reset();
   matched_.clear();
+}
+
+void TemporalJoin::TellWitness() const {
+  for (idx_t row = 0; row < matched_.size(); row++) {
+    if (!matched_[row]) continue;
+    std::vector<duckdb::Value> version;
+    for (idx_t c : sides_[1]->columns) version.push_back(output_.GetValue(c, row));
+    witness_(plan_.sides[1].names, version);
+  }
 }
 
 void TemporalJoin::FreeVersions(model::EventTime before) {

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <duckdb/planner/expression.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,10 +39,11 @@ namespace millrace::stream {
 struct TemporalJoinPlan {
   struct Side {
     duckdb::vector<duckdb::LogicalType> types;
-    std::vector<duckdb::idx_t> keys;  // columns equal on both sides, pairwise
-    duckdb::idx_t time = 0;           // TIMESTAMP column
-    ColumnFrontier frontier;          // of `time`
-    std::string time_name;            // for EXPLAIN
+    std::vector<std::string> names = {};  // of the columns, for people
+    std::vector<duckdb::idx_t> keys;      // columns equal on both sides, pairwise
+    duckdb::idx_t time = 0;               // TIMESTAMP column
+    ColumnFrontier frontier;              // of `time`
+    std::string time_name;                // for EXPLAIN
   };
   Side sides[2];            // left, right
   bool keeps_left = false;  // LEFT JOIN
@@ -59,6 +61,11 @@ class TemporalJoin : public Operator {
   void OnWatermark(const Frontiers& frontiers) override;
   void Snapshot(state::StateWriter& writer) override;
   OperatorDescription Describe() const override;
+
+  // Called for each row that found a version, with that version's columns. For traces; before Open.
+  using Witness = std::function<void(const std::vector<std::string>& names,
+                                     const std::vector<duckdb::Value>& version)>;
+  void SetWitness(Witness witness) { witness_ = std::move(witness); }
 
  private:
   struct Side {
@@ -87,12 +94,14 @@ class TemporalJoin : public Operator {
   const Version* ValidAt(std::string_view key, model::EventTime time) const;
   void EmitBefore(model::EventTime time);
   void Flush();
+  void TellWitness() const;
   void CheckResidual(duckdb::DataChunk& rows, std::vector<uint8_t>& matched);
   std::vector<uint8_t> CheckResidualOneByOne();
   void FreeVersions(model::EventTime before);
   void UpdateStateSize();
 
   TemporalJoinPlan plan_;
+  Witness witness_;  // may be empty
   std::unique_ptr<Side> sides_[2];
   std::map<std::pair<model::EventTime, uint64_t>, uint32_t> waiting_;  // by time, arrival
   uint64_t next_arrival_ = 0;

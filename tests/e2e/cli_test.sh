@@ -287,7 +287,7 @@ run 1 ledger shop page_view_count
 has 'did you mean "page_view_counts"'
 curl -sf "$URL/api/ledger?job=page_view_counts" | grep -q '"closes":true' || fail "/api/ledger does not close"
 run 0 trace page_views shop --topic page-views --partition 0 --offset 0
-has "committed in epoch"
+has "read in epoch"
 mkdir -p shop/reconcile
 printf 'source: page_views\ndestination: page_views\nevery: 0\n' > shop/reconcile/same.yml
 printf 'source: page_views\ndestination-query: FROM page_views LIMIT 1\nevery: 0\n' > shop/reconcile/short.yml

@@ -9,7 +9,7 @@ straight into the topic), and the process is killed with -9 three times. At the 
   sinks      PostgreSQL, the search index and the fraud desk hold exactly these, with equal values
   letters    are exactly the broken ones, each of the right kind, those of the topic once each
   mended     `dlq edit` and `dlq replay` bring the fixable ones in, once
-  traced     `millrace trace` of random orders agrees with the sinks
+  traced     `millrace trace` of 100 random orders agrees with the sinks, and leads up from them
   ledger     every record is accounted for, stage by stage, across the crashes
   verified   `millrace verify` and `millrace reconcile` find and name rows that were deleted by hand
 
@@ -361,15 +361,74 @@ def check_letters(pipeline, sent, unchecked):
     check(not again, "%d records of the topic are dead letters twice" % len(again))
 
 
+def row_of(rows):
+    """The one row of a trace's table, by column."""
+    check(len(rows["rows"]) == 1, "%d rows, not one: %s" % (len(rows["rows"]), rows))
+    return dict(zip(rows["columns"], rows["rows"][0]))
+
+
+def check_trace(trace, stored, document):
+    """One order's whole way, as a record of its topic: with the values that were used then."""
+    (enrich,) = trace["tables"][0]["jobs"]
+    stage = enrich["stages"][-1]
+    made = row_of(stage["made"])
+    check(not enrich["differences"] and row_of(enrich["in_sink"])["order_id"] == made["order_id"],
+          "orders.enriched is told otherwise: %s" % enrich)
+    check([one["from"] for one in stage["answers"]] == ["customers", "fraud_score()"],
+          "the look-ups are not told: %s" % stage)
+    profile, score = (one["rows"] for one in stage["answers"])
+    country = row_of(profile)["country"] if profile["rows"] else "??"
+    check((country, score["rows"][0][0]) == (made["country"], made["fraud_score"]),
+          "other answers than the row's: %s" % stage)
+    (version,) = stage["versions"]
+    check(version["record"] and row_of(version["row"])["rate_version"] == made["rate_version"],
+          "the rate is not told: %s" % stage)
+    check(enrich["commit"], "the commit of %s is not told" % made["order_id"])
+    (onward,) = enrich["onward"]
+    jobs = {job["job"]: job for job in onward["tables"][0]["jobs"]}
+    for name in ("to_warehouse", "to_search"):
+        check(jobs[name]["commit"] and not jobs[name]["differences"] and not jobs[name]["not_told"],
+              "%s is not told as it is: %s" % (name, jobs[name]))
+    row = row_of(jobs["to_warehouse"]["in_sink"])
+    found = row_of(jobs["to_search"]["in_sink"])
+    check((decimal.Decimal(row["total_usd"]), float(row["fraud_score"]), row["country"]) ==
+          (decimal.Decimal(stored[0]), float(stored[1]), stored[2]), "%s is %s" % (row, stored))
+    check((float(found["total_usd"]), float(found["fraud_score"]), found["country"]) ==
+          (document["total_usd"], document["fraud_score"], document["country"]),
+          "%s is %s" % (found, document))
+    if float(row["fraud_score"]) > 0.5:
+        check(row_of(jobs["fraud_desk"]["in_sink"])["order_id"] == made["order_id"],
+              "the fraud desk is not told: %s" % jobs["fraud_desk"])
+
+
 def check_traces(pipeline, orders):
-    for order_id in random.sample(sorted(orders), 5):
-        text = pipeline.run("trace", "orders_enriched", pipeline.directory, "--target", "demo",
-                            "--key", order_id)
-        usd = pipeline.warehouse("SELECT total_usd FROM orders WHERE order_id = '%s'"
-                                 % order_id)[0][0]
-        check("job \"to_warehouse\"" in text and "total_usd=%s" % usd in text,
-              "the trace of %s does not tell %s USD: %s" % (order_id, usd, text))
-        check("orders_once" not in text, "the trace tells views of the job before: " + text)
+    """100 random orders, each as the record that counted: the first that was not refused."""
+    _, stored, documents = contents(pipeline)
+    ids = random.sample(sorted(orders), 100)
+    keys = [word for order_id in ids for word in ("--key", order_id)]
+    text = pipeline.run("trace", "orders", pipeline.directory, "--target", "demo", "--column",
+                        "order_id", "--format", "json", *keys)
+    traced = {}
+    for line in text.split("\n"):
+        if not line.startswith("{"):
+            continue
+        trace = json.loads(line)
+        decoded = trace["tables"][0]["decoded"]["made"]
+        if not decoded["rows"]:
+            continue  # it was refused, and mended by a later one
+        order_id = row_of(decoded)["order_id"]
+        first = traced.setdefault(order_id, trace)
+        if trace["timestamp_ms"] < first["timestamp_ms"]:
+            traced[order_id] = trace
+    check(set(traced) == set(ids), "no trace of %s" % sorted(set(ids) - set(traced))[:3])
+    for order_id, trace in traced.items():
+        check_trace(trace, stored[order_id], documents[order_id])
+    for order_id in ids[:3]:
+        text = pipeline.run("trace", pipeline.directory, "--target", "demo", "--sink",
+                            "warehouse_orders", "--where", "order_id = '%s'" % order_id)
+        trace = traced[order_id]
+        check("record orders partition %d offset %d," % (trace["partition"], trace["offset"])
+              in text, "the way up from %s ends elsewhere: %s" % (order_id, text))
 
 
 def check_ledger(pipeline, unchecked):
@@ -412,7 +471,8 @@ def check_ledger(pipeline, unchecked):
 def check_deleted_rows(pipeline, orders):
     reconcile = ("reconcile", pipeline.directory, "warehouse", "--target", "demo")
     pipeline.run(*reconcile)
-    deleted = random.sample(sorted(orders), len(orders) // 500)
+    # More than one of a thousand, and no more than a check names.
+    deleted = random.sample(sorted(orders), min(20, len(orders) // 500))
     order_id = deleted.pop()
     pipeline.run("verify", "to_warehouse", pipeline.directory, "--target", "demo")
     pipeline.warehouse("DELETE FROM orders WHERE order_id = '%s'" % order_id)
@@ -478,6 +538,7 @@ def run(args, work):
         check_minutes(pipeline)
         say("%d mended orders came in" % mended)
         check_traces(pipeline, orders)
+        say("100 traces agree with the sinks")
         until("a ledger that closes", lambda: check_ledger(pipeline, unchecked))
         say("the ledger closes")
         check_deleted_rows(pipeline, orders)

@@ -1,13 +1,14 @@
 #include "connectors/elasticsearch/elasticsearch.h"
 
+#include "connectors/lookup.h"
 #include "connectors/rejections.h"
 
 namespace millrace::connectors::elasticsearch {
 
 namespace {
 
-std::vector<OptionSpec> SinkOptions() {
-  return {
+std::vector<OptionSpec> AllOptions() {
+  std::vector<OptionSpec> options = {
       {.name = "hosts",
        .doc = "Where the cluster is: one URL or several, separated by semicolons.",
        .required = true,
@@ -63,6 +64,9 @@ std::vector<OptionSpec> SinkOptions() {
               "index's mapping says otherwise.",
        .example = "'json.timestamp-format.standard' = 'ISO-8601'"},
   };
+  const std::vector<OptionSpec> lookup = LookupOptions();
+  options.insert(options.end(), lookup.begin(), lookup.end());
+  return options;
 }
 
 ConnectorSpec Spec(const std::string& name, const std::string& summary) {
@@ -77,7 +81,8 @@ ConnectorSpec Spec(const std::string& name, const std::string& summary) {
       "there, its number is noted in the index millrace-commits. Documents of one epoch become "
       "visible one by one.";
   spec.sink_accepts_updates = true;
-  spec.options = SinkOptions();
+  spec.lookup = true;
+  spec.options = AllOptions();
   spec.example =
       "CREATE TABLE order_search (\n  order_id STRING,\n  customer STRING,\n  total DOUBLE,\n"
       "  PRIMARY KEY (order_id) NOT ENFORCED\n) WITH (\n  'connector' = '" +
@@ -92,12 +97,12 @@ ConnectorSpec Spec(const std::string& name, const std::string& summary) {
 ConnectorEntry ElasticsearchConnector() {
   return {
       Spec("elasticsearch-7", "An index of Elasticsearch 7 or later, with Flink's option names."),
-      nullptr, NewElasticsearchSink};
+      nullptr, NewElasticsearchSink, NewElasticsearchLookup};
 }
 
 ConnectorEntry OpenSearchConnector() {
   return {Spec("opensearch", "An index of OpenSearch, with Flink's option names."), nullptr,
-          NewElasticsearchSink};
+          NewElasticsearchSink, NewElasticsearchLookup};
 }
 
 }  // namespace millrace::connectors::elasticsearch

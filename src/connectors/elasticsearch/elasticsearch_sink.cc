@@ -20,6 +20,7 @@
 
 #include "base/strings.h"
 #include "connectors/elasticsearch/bulk_sender.h"
+#include "connectors/elasticsearch/cluster.h"
 #include "connectors/elasticsearch/elasticsearch.h"
 #include "connectors/elasticsearch/index_name.h"
 #include "connectors/net_changes.h"
@@ -256,39 +257,13 @@ class ElasticsearchSink : public Sink {
   std::vector<std::string> rows_;  // as JSON, by BulkAction::row
 };
 
-Result<std::vector<http::HttpSettings>> HostsOf(const TableContext& table) {
-  const Options& options = table.options;
-  std::string prefix = options.GetString("connection.path-prefix");
-  if (!prefix.empty() && prefix[0] != '/') prefix = "/" + prefix;
-  std::vector<http::HttpSettings> hosts;
-  for (const std::string& part : millrace::Split(options.GetString("hosts"), ';')) {
-    std::string url(Trim(part));
-    if (url.empty()) continue;
-    while (url.ends_with('/')) url.pop_back();
-    http::HttpSettings settings{
-        .url = url + prefix,
-        .headers = {},
-        .timeout_ms = options.GetMicros("connection.request-timeout") / 1000,
-        .username = options.GetString("username"),
-        .password = options.GetString("password")};
-    MR_RETURN_IF_ERROR(CheckSettings(settings).Annotate("option \"hosts\""));
-    hosts.push_back(std::move(settings));
-  }
-  if (hosts.empty()) return Status(Code::kBadOption, "option \"hosts\" names no host");
-  return hosts;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Sink>> NewElasticsearchSink(const TableContext& table) {
   const Options& options = table.options;
   MR_ASSIGN_OR_RETURN(std::vector<http::HttpSettings> hosts, HostsOf(table));
   MR_ASSIGN_OR_RETURN(IndexName index, IndexName::Parse(options.GetString("index"), table.schema));
-  std::map<std::string, std::string> format_options;
-  for (const auto& [name, value] : options.raw()) {
-    if (name.starts_with("json.")) format_options[name] = value;
-  }
-  MR_ASSIGN_OR_RETURN(auto encoder, format::NewEncoder("json", table.schema, format_options));
+  MR_ASSIGN_OR_RETURN(auto encoder, format::NewEncoder("json", table.schema, JsonOptionsOf(table)));
   const BulkLimits limits{
       static_cast<size_t>(std::max<int64_t>(1, options.GetInt("sink.bulk-flush.max-actions"))),
       static_cast<size_t>(std::max<int64_t>(1, options.GetBytes("sink.bulk-flush.max-size")))};

@@ -109,6 +109,14 @@ Result<IndexName> IndexName::Parse(const std::string& pattern, const model::Sche
   return name;
 }
 
+std::vector<size_t> IndexName::columns() const {
+  std::vector<size_t> columns;
+  for (const Part& part : parts_) {
+    if (part.column) columns.push_back(*part.column);
+  }
+  return columns;
+}
+
 bool IndexName::Append(duckdb::DataChunk& rows, duckdb::idx_t row, std::string& out,
                        size_t& null_column) const {
   for (const Part& part : parts_) {

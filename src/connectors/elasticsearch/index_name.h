@@ -23,6 +23,9 @@ class IndexName {
   bool Append(duckdb::DataChunk& rows, duckdb::idx_t row, std::string& out,
               size_t& null_column) const;
 
+  // Columns that the name depends on.
+  std::vector<size_t> columns() const;
+
  private:
   // Literal text, or a column's value, as a date or time where there is a format for strftime.
   struct Part {
