@@ -15,10 +15,10 @@ duckdb_npm=1.5.5-r.5            # node-bindings: carries the shared library
 
 build_packages=(build-essential cmake ninja-build ccache mold pkg-config git ca-certificates
   libboost1.81-dev librocksdb-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev
-  libpq-dev libhiredis-dev libre2-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
+  libpq-dev libhiredis-dev librdkafka-dev libre2-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
   zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
-  lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl python3 python3-venv jq procps)
+  lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat openssl curl python3 python3-venv jq procps)
 
 say() { printf '\033[2m[setup]\033[0m %s\n' "$*" >&2; }
 
@@ -128,6 +128,17 @@ opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 
   printf '%s\n' "$stamp" > "$out/stamp"
 }
 
+kafka_broker() { # a real Kafka broker and its tools, for tests/e2e/kafka_cluster_test.sh
+  local from=tests/support/kafka out=$deps/kafka stamp
+  stamp=$(sha256sum < $from/pom.xml)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have java && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching Kafka 4.1 (Maven, kafka_2.13)"
+  rm -rf "$out" && mkdir -p "$out/jars"
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
 openlineage() { # what OpenLineage's schemas say, as classes, for tests/e2e/open_lineage_test.sh
   local out=$deps/openlineage
   [ -f "$out/.ready" ] && return 0
@@ -148,6 +159,7 @@ if [ "${1:-}" != --build ]; then
   kafka_clients
   dbt_reference
   opensearch_node
+  kafka_broker
   openlineage
 fi
 say "ready"

@@ -41,7 +41,8 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
   MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
     std::string topic = table->Option("topic");
-    if (table->Option("connector") != "kafka" || topic.empty() || schemas->schemas_.count(topic))
+    if (!project.IsInLog(*table) || table->Option("connector") != "kafka" || topic.empty() ||
+        schemas->schemas_.count(topic))
       continue;
     auto schema = std::make_shared<TopicSchema>();
     schema->table = table->name;
