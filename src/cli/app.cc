@@ -139,6 +139,7 @@ class CommandLine {
   void AddTopics();
   void AddProduce(CLI::App* topics);
   void AddConsume(CLI::App* topics);
+  void AddMirror(CLI::App* topics);
   void AddLooking();
   int Complain(const CLI::ParseError& error, int argc, const char* const* argv);
 
@@ -362,6 +363,7 @@ void CommandLine::AddTopics() {
   }
   AddProduce(topics);
   AddConsume(topics);
+  AddMirror(topics);
 }
 
 void CommandLine::AddProduce(CLI::App* topics) {
@@ -391,6 +393,30 @@ void CommandLine::AddProduce(CLI::App* topics) {
       produce->add_flag("--validate", to.validate, "Only lines that fit the topic's table");
   field->excludes(separator);
   validate->excludes(field)->excludes(separator)->excludes(partition);
+}
+
+void CommandLine::AddMirror(CLI::App* topics) {
+  TopicsOptions& to = options_.topics;
+  CLI::App* mirror = AddTopic(
+      topics, "mirror", "Copy a topic between the log and a Kafka cluster, each record once",
+      "Examples:\n  millrace topics mirror orders --from kafka:9092           into the log\n"
+      "  millrace topics mirror orders --to kafka:9092 --follow    out of it, until Ctrl-C\n"
+      "  millrace topics mirror orders --from a:9092 --to b:9092   between two clusters\n\n"
+      "Partitions, keys, times and headers stay; the header millrace.source.offset says where a\n"
+      "record was. How far it came is committed with the records, so that it can be stopped,\n"
+      "killed and started again. The copy is made with as many partitions when it is not there.",
+      [this] { return RunTopicsMirror(options_.topics); });
+  mirror->add_option("topic", to.topic, "Its name")->type_name("NAME")->required();
+  mirror->add_option("--from", to.from, "Brokers to read from; default: the project's log")
+      ->type_name("HOST:PORT,…");
+  mirror->add_option("--to", to.to, "Brokers to write to; default: the project's log")
+      ->type_name("HOST:PORT,…");
+  mirror->add_option("--as", to.as, "Name of the copy; default: the same")->type_name("NAME");
+  mirror->add_flag("-f,--follow", to.follow, "Go on with new records as they come");
+  mirror
+      ->add_option("-X,--setting", to.settings,
+                   "Setting of the cluster's clients, as 'properties.*' of a table; repeatable")
+      ->type_name("NAME=VALUE");
 }
 
 void CommandLine::AddConsume(CLI::App* topics) {

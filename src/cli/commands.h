@@ -78,6 +78,11 @@ struct TopicsOptions {
   bool from_beginning = false;
   bool follow = false;
   std::string format = "%s\\n";
+  // mirror
+  std::string from;                   // brokers; "": the project's log
+  std::string to;                     // the same
+  std::string as;                     // the copy's name; "": the topic's
+  std::vector<std::string> settings;  // NAME=VALUE, of the clients
 };
 int RunTopicsList(const TopicsOptions& options);
 int RunTopicsDescribe(const TopicsOptions& options);
@@ -85,6 +90,7 @@ int RunTopicsCreate(const TopicsOptions& options);
 int RunTopicsDelete(const TopicsOptions& options);
 int RunTopicsProduce(const TopicsOptions& options);
 int RunTopicsConsume(const TopicsOptions& options);
+int RunTopicsMirror(const TopicsOptions& options);
 
 struct DlqOptions {
   std::string directory = ".";

@@ -7,6 +7,7 @@
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/http/http_function.h"
 #include "connectors/jdbc/jdbc.h"
+#include "connectors/kafka/cluster.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/upsert_kafka.h"
 #include "connectors/print/print.h"
@@ -26,7 +27,9 @@ const std::vector<ConnectorEntry>& AllConnectors() {
       http::HttpFunctionConnector(),
       jdbc::JdbcConnector(),
       kafka::KafkaConnector(),
+      kafka::KafkaClusterConnector(),
       kafka::UpsertKafkaConnector(),
+      kafka::UpsertKafkaClusterConnector(),
       print::PrintConnector(),
       redis::RedisConnector(),
       warehouse::WarehouseConnector(),

@@ -128,6 +128,7 @@ class Source {
   // sources that produce typed rows; those that produce records ignore it.
   virtual Status Open(const std::vector<size_t>& projection) = 0;
   // All splits known now. Called at start and every second after; order is stable, new ones last.
+  // What does not answer is an error with a retry hint: the job then waits, also at its start.
   virtual Result<std::vector<Split>> Splits() = 0;
   // Where a job that never read this split begins (startup mode).
   virtual Result<model::Offset> Start(const Split& split) = 0;
@@ -144,8 +145,16 @@ class Source {
                       SourceOutput& out) = 0;
   // Blocks until some split may have something new, or the deadline; may wake for nothing.
   virtual void Wait(int64_t deadline_monotonic_us) = 0;
-  // Makes a concurrent Wait return soon. The only method that another thread may call.
+  // The job is about to stop: makes a concurrent Wait return soon, and a Read that waits for
+  // another system fail with Retry::kReconnect. The only method that another thread may call.
   virtual void Interrupt() {}
+  struct Position {
+    Split split;
+    model::Offset next = 0;  // first offset not read
+  };
+  // A checkpoint that holds these positions is durable. For who shows them to others; nothing may
+  // depend on it.
+  virtual void OnCheckpoint(const std::vector<Position>& positions) { (void)positions; }
 };
 
 // ---- sink -------------------------------------------------------------------------------------

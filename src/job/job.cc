@@ -164,11 +164,11 @@ Status Job::Start() {
   last_checkpoint_us_ = clock_->MonotonicMicros();
   MR_RETURN_IF_ERROR(MakeSink());
   // Other jobs do not wait for a system that is away.
-  Status opened = duck::AtTheDoor([&] { return OpenSink(); });
+  Status opened = duck::AtTheDoor([&] { return Connect(); });
   if (opened.ok()) return CheckStart();
   if (opened.retry() == Retry::kNever) return opened;
   PublishError(JobState::kFailing, opened);
-  spdlog::warn("job waits for its sink job={} error=\"{}\"", compiled_->name, opened.message());
+  spdlog::warn("job waits at its start job={} error=\"{}\"", compiled_->name, opened.message());
   return Status::Ok();
 }
 
@@ -342,8 +342,8 @@ void Job::WaitForInput(uint64_t seen_commits) {
 
 // Runs again what was decided after the last checkpoint.
 Status Job::Recover() {
-  if (!sink_open_) {
-    MR_RETURN_IF_ERROR(WithRetry([&] { return OpenSink(); }));
+  if (!connected_) {
+    MR_RETURN_IF_ERROR(WithRetry([&] { return Connect(); }));
     MR_RETURN_IF_ERROR(CheckStart());
   }
   if (!decisions_) return Status::Ok();
@@ -584,7 +584,7 @@ void Job::Sleep(int64_t micros) {
 
 void Job::RequestStop() {
   stop_ = true;
-  for (auto& source : sources_) source->source().Interrupt();
+  for (auto& source : sources_) source->Interrupt();
 }
 
 bool Job::AllEnded() const {

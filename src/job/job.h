@@ -153,7 +153,8 @@ constexpr const char* kDeadLetterTopic = "millrace.dead-letters";
 
 class Job {
  public:
-  // A sink that does not answer now is opened by Run or Recover; until then the job is "failing".
+  // A source or sink that does not answer now is opened by Run or Recover; until then the job is
+  // "failing".
   // Errors: a state that belongs to another version of the query (kFailedPrecondition, with what
   // to do), or whatever sources, sink and state report.
   static Result<std::unique_ptr<Job>> Open(std::unique_ptr<CompiledJob> compiled,
@@ -196,8 +197,8 @@ class Job {
   Status OpenPlans();
   std::unique_ptr<LookupDesk> NewLookupDesk();
   Status MakeSink();
-  Status OpenSink();
-  Status CheckStart();  // the last step of Start, once the sink is open
+  Status Connect();     // finds the splits and opens the sink: what may have to wait for others
+  Status CheckStart();  // the last step of Start, once connected
   Status OpenDeadLetters();
   Result<bool> DecideNext(state::Decision& decision);
   bool NeedsTick(const state::Decision& decision) const;
@@ -248,7 +249,7 @@ class Job {
   std::unique_ptr<LookupDesk> desk_;               // null: no lookups
   std::vector<std::unique_ptr<SourceReader>> sources_;
   std::unique_ptr<connectors::Sink> sink_;
-  bool sink_open_ = false;
+  bool connected_ = false;
   std::unique_ptr<connectors::Sink> letter_sink_;
   std::unique_ptr<connectors::Sink> ledger_sink_;  // null: no log, or state in memory
   std::unique_ptr<Ledger> ledger_;

@@ -94,12 +94,15 @@ Status Job::MakeSink() {
   return Status::Ok();
 }
 
-Status Job::OpenSink() {
+Status Job::Connect() {
+  for (auto& source : sources_) {
+    if (source->splits().empty()) MR_RETURN_IF_ERROR(source->RefreshSplits(0));
+  }
   if (sink_) {
     MR_RETURN_IF_ERROR(sink_->Open());
     MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());
   }
-  sink_open_ = true;
+  connected_ = true;
   return Status::Ok();
 }
 
@@ -195,6 +198,7 @@ Status Job::BeginCheckpoint() {
   last_checkpoint_us_ = clock_->MonotonicMicros();
   if (store_->epoch() == epoch_) return Status::Ok();
   store_->Begin(epoch_, [this](state::StateWriter& writer) { WriteState(writer); });
+  for (auto& source : sources_) source->BeginCheckpoint();
   if (answers_) answers_->BeginCheckpoint();
   if (decisions_) decisions_->BeginCheckpoint();
   const int64_t rows = RowsRead();
@@ -209,6 +213,7 @@ Status Job::FinishCheckpoint() {
   if (!checkpoint_.under_way) return Status::Ok();
   MR_RETURN_IF_ERROR(WithRetry([&] { return store_->Finish(); }));
   checkpoint_.under_way = false;
+  for (auto& source : sources_) source->FinishCheckpoint();
   // What changed since the last one has to be gathered while the job waits: where each row changes
   // much, take the next after fewer rows, but never so often that checkpoints become the work.
   const int64_t now = clock_->MonotonicMicros();

@@ -10,7 +10,9 @@
 
 namespace millrace::job {
 
-// "topic", "partition", "offset", "timestamp": the keys that every record has.
+// The keys that every record has: "topic", "partition", "offset", "timestamp", "timestamp-type"
+// (CreateTime, LogAppendTime, NoTimestampType), "headers" (MAP<STRING, BYTES>).
+const std::vector<std::string>& MetadataKeys();
 bool IsMetadataKey(const std::string& key);
 
 // Fills rows 0..row_record.size() of a column: row r comes from records[row_record[r]].

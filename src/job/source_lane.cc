@@ -276,7 +276,7 @@ Status SourceLane::BindColumns(const BoundTable& bound) {
 // A column that the record tells beside its rows: of any record, or of the format's messages.
 Status SourceLane::AddMetadata(const sql::MetadataColumn& meta) {
   const std::string format = format::DecoderOptionsOf(table_.binding.options).format;
-  std::vector<std::string> known = {"topic", "partition", "offset", "timestamp"};
+  std::vector<std::string> known = MetadataKeys();
   if (auto spec = format::FindFormat(format); spec.ok()) {
     for (const std::string& key : (*spec)->metadata) known.push_back("value." + key);
   }

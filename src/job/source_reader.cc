@@ -17,7 +17,7 @@ SourceReader::SourceReader(int index, const SourceTable& table,
 
 Status SourceReader::Open() {
   for (auto& lane : lanes_) MR_RETURN_IF_ERROR(lane->Open());
-  return RefreshSplits(0);
+  return Status::Ok();
 }
 
 size_t SourceReader::OwnerOf(const std::string& split) const {
@@ -49,19 +49,21 @@ Status SourceReader::RefreshSplits(int64_t now_monotonic_us) {
   for (size_t s = 1; s < lanes_.size(); s++) {
     MR_RETURN_IF_ERROR(lanes_[s]->source().Splits().status());
   }
+  // The startup mode is for the splits of a new job; one that appears later is read whole.
   const bool first_time = splits_.empty() && !has_checkpoint_;
-  for (const connectors::Split& split : found) {
-    bool known = std::any_of(splits_.begin(), splits_.end(),
-                             [&](const SplitState& s) { return s.id == split.id; });
+  std::vector<model::Offset> starts(found.size(), 0);
+  for (size_t i = 0; first_time && i < found.size(); i++) {
+    if (restored_.count(found[i].id)) continue;
+    MR_ASSIGN_OR_RETURN(starts[i], source().Start(found[i]));
+  }
+  for (size_t i = 0; i < found.size(); i++) {
+    const bool known = std::any_of(splits_.begin(), splits_.end(),
+                                   [&](const SplitState& s) { return s.id == found[i].id; });
     if (known) continue;
-    bool restored = restored_.count(split.id) > 0;
-    SplitState& state = Split(split.id);
+    const bool restored = restored_.count(found[i].id) > 0;
+    SplitState& state = Split(found[i].id);
     state.last_data_monotonic_us = now_monotonic_us;
-    // The startup mode is for the splits of a new job; one that appears later is read whole.
-    if (!restored && first_time) {
-      MR_ASSIGN_OR_RETURN(state.next, source().Start(split));
-    }
-    if (!restored) state.first = state.next;
+    if (!restored) state.first = state.next = starts[i];
   }
   return Status::Ok();
 }
@@ -173,6 +175,19 @@ void SourceReader::Save(state::StateWriter& writer) const {
   SourceCounters sum = counters();
   std::memcpy(value.data() + 8, &sum, sizeof sum);
   writer.Put(state::kJobEntries, SourceKey(index_), value);
+}
+
+void SourceReader::BeginCheckpoint() {
+  checkpointed_.clear();
+  for (const SplitState& split : splits_) checkpointed_.push_back({{split.id}, split.next});
+}
+
+void SourceReader::FinishCheckpoint() {
+  source().OnCheckpoint(checkpointed_);
+}
+
+void SourceReader::Interrupt() {
+  for (auto& lane : lanes_) lane->source().Interrupt();
 }
 
 std::vector<SplitState> SourceReader::SavedSplits(const state::StateReader& state, int index) {

@@ -25,8 +25,10 @@ class SourceReader {
   // `lanes[s]` reads for shard s; at least one.
   SourceReader(int index, const SourceTable& table, std::vector<std::unique_ptr<SourceLane>> lanes);
 
+  // Does not yet ask for splits.
   Status Open();
-  // Finds new splits; positions come from a checkpoint or the source's startup mode.
+  // Finds new splits, the first ones too; positions come from a checkpoint or the source's startup
+  // mode.
   Status RefreshSplits(int64_t now_monotonic_us);
 
   // Adds what can be read now to the decision; at most about `budget_bytes` in all.
@@ -46,6 +48,11 @@ class SourceReader {
   // Moves the frontier of a wholly idle table along with the others.
   void RaiseFrontier(model::EventTime frontier) { frontier_ = std::max(frontier_, frontier); }
   void Save(state::StateWriter& writer) const;
+  // Notes positions when a checkpoint that holds them begins, and tells the source once it is
+  // durable.
+  void BeginCheckpoint();
+  void FinishCheckpoint();
+  void Interrupt();  // any thread
   void Restore(const state::StateReader& state);
   // What Save wrote of a table's splits.
   static std::vector<SplitState> SavedSplits(const state::StateReader& state, int index);
@@ -69,6 +76,7 @@ class SourceReader {
   std::vector<std::unique_ptr<SourceLane>> lanes_;
   std::vector<SplitState> splits_;
   std::map<std::string, SplitState> restored_;
+  std::vector<connectors::Source::Position> checkpointed_;
   bool has_checkpoint_ = false;
   model::EventTime frontier_ = model::kTimeMin;
 };

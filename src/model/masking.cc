@@ -63,9 +63,10 @@ size_t EndOfComment(std::string_view sql, size_t at) {
 
 bool IsSecretName(std::string_view name) {
   const std::string lower = ToLower(name);
-  static constexpr const char* kWords[] = {"password", "passwd",        "pwd",        "secret",
-                                           "token",    "credential",    "api-key",    "apikey",
-                                           "api_key",  "authorization", "private-key"};
+  static constexpr const char* kWords[] = {
+      "password",    "passwd",      "pwd",     "secret",      "token",
+      "credential",  "api-key",     "apikey",  "api_key",     "authorization",
+      "private-key", "jaas.config", "key.pem", "keystore.key"};
   if (lower.starts_with("headers.")) return true;  // of requests: who asks, mostly
   return std::any_of(std::begin(kWords), std::end(kWords),
                      [&](const char* word) { return lower.find(word) != std::string::npos; });

@@ -15,6 +15,7 @@ constexpr size_t kRecordPadding = 64;
 struct Record {
   Offset offset = 0;
   int64_t timestamp_ms = 0;  // log append or producer time; 0 where the source has none
+  bool append_time = false;  // timestamp_ms is when a Kafka cluster took it, not when it was sent
   std::string_view key;
   std::string_view value;
   bool has_key = false;

@@ -108,6 +108,10 @@ DatasetName DatasetOf(const Project& project, const std::string& table_name) {
   if (connector == "kafka" || connector == "upsert-kafka") {
     return LogDataset(project, OptionOf(*binding, "topic"));
   }
+  if (connector == "kafka-cluster" || connector == "upsert-kafka-cluster") {
+    const std::string servers = OptionOf(*binding, "properties.bootstrap.servers");
+    return {"kafka://" + servers.substr(0, servers.find(',')), OptionOf(*binding, "topic")};
+  }
   if (connector == "warehouse") {
     return {"duckdb://" + project.target_directory() + "/warehouse.duckdb", stored};
   }

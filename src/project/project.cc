@@ -211,6 +211,12 @@ bool Project::IsEmbedded(const std::string& connector) const {
   return std::find(embedded.begin(), embedded.end(), connector) != embedded.end();
 }
 
+bool Project::IsInLog(const sql::Table& table) const {
+  const std::string connector = table.Option("connector");
+  if (connector != "kafka" && connector != "upsert-kafka") return false;
+  return IsEmbedded("kafka") || table.Option("properties.bootstrap.servers") == kEmbeddedServers;
+}
+
 Result<job::Binding> Project::Bind(const sql::Table& table) const {
   job::Binding binding;
   binding.options = table.OptionValues();
@@ -229,23 +235,18 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
       for (const auto& [key, value] : overrides->second) binding.options[key] = value;
     }
   }
-  if ((name == "kafka" || name == "upsert-kafka") && !IsEmbedded("kafka")) {
-    return Status(
-               Code::kUnsupported,
-               fmt::format("table \"{}\": a Kafka cluster as source or sink is not supported yet",
-                           table.name))
-        .WithHint(fmt::format("keep 'kafka' among the embedded connectors of target \"{}\"",
-                              config_.target))
-        .At(table.span);
-  }
-  auto found = connectors::FindConnector(name == "jdbc" && IsEmbedded("jdbc") ? "warehouse" : name);
+  const bool in_warehouse = name == "jdbc" && IsEmbedded("jdbc");
+  const bool in_cluster = (name == "kafka" || name == "upsert-kafka") && !IsInLog(table);
+  auto found = connectors::FindConnector(in_warehouse ? "warehouse"
+                                         : in_cluster ? name + "-cluster"
+                                                      : name);
   if (!found.ok()) {
     auto option = table.options.find("connector");
     return std::move(found).status().At(option == table.options.end() ? table.span
                                                                       : option->second.value_span);
   }
   binding.connector = *found;
-  if (name == "jdbc" && IsEmbedded("jdbc")) {
+  if (in_warehouse) {
     // The warehouse needs no address: the table's name counts, and what the job heeds.
     std::map<std::string, std::string> kept = {{"connector", "warehouse"}};
     for (const auto& [key, value] : binding.options) {

@@ -14,6 +14,8 @@
 //       embedded: [kafka]           # connectors that stay embedded; default for dev: [kafka, jdbc]
 //       options:                    # override WITH options of every table with that connector
 //         jdbc: {url: "jdbc:postgresql://db:5432/metrics", password: "${env:METRICS_PASSWORD}"}
+//         kafka: {properties.bootstrap.servers: "broker-1:9092,broker-2:9092"}  # where not
+//         embedded
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
 //   expectations:                   # CHECKs of tables whose SQL is not yours to change
@@ -43,6 +45,9 @@ struct TopicSettings {
   log::TopicConfig config;
   std::string key;  // column whose value keys collected events; "": the table's 'key.fields'
 };
+
+// As 'properties.bootstrap.servers': the embedded log, whatever the target.
+constexpr const char* kEmbeddedServers = "embedded";
 
 struct Target {
   std::vector<std::string> embedded;
@@ -88,6 +93,9 @@ class Project {
   // How the chosen target carries out a table: `kafka` -> embedded log, `jdbc` -> warehouse on dev.
   Result<job::Binding> Bind(const sql::Table& table) const;
   bool IsEmbedded(const std::string& connector) const;
+  // Whether the table is a topic of the embedded log: on a target that embeds 'kafka', or where its
+  // 'properties.bootstrap.servers' is "embedded".
+  bool IsInLog(const sql::Table& table) const;
 
   Result<std::unique_ptr<job::CompiledJob>> Compile(const JobStatement& statement) const;
 

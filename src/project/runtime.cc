@@ -59,8 +59,7 @@ Status Runtime::CreateTopics() {
   for (const sql::Table* table : project_->catalog().Tables()) {
     const std::string connector = table->Option("connector");
     const std::string topic = table->Option("topic");
-    if ((connector != "kafka" && connector != "upsert-kafka") || topic.empty()) continue;
-    if (!project_->IsEmbedded("kafka")) continue;
+    if (!project_->IsInLog(*table) || topic.empty()) continue;
     // Of a table with a key the first record counts as much as the last.
     log::TopicConfig config;
     if (connector == "upsert-kafka") config.retention_ms = -1;

@@ -288,7 +288,7 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
   for (const sql::Table* table : project.catalog().Tables()) {
     const std::string connector = table->Option("connector");
     const bool upsert = connector == "upsert-kafka";
-    if ((connector != "kafka" && !upsert) || table->Option("topic").empty()) continue;
+    if (!project.IsInLog(*table) || table->Option("topic").empty()) continue;
     format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());
     if (options.format.empty()) continue;
     options.schema = table->schema;

@@ -49,7 +49,8 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
   MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
     std::string topic = table->Option("topic");
-    if (!TakesEvents(*table) || topic.empty() || schemas->schemas_.count(topic)) continue;
+    const bool checked = project.IsInLog(*table) && TakesEvents(*table) && !topic.empty();
+    if (!checked || schemas->schemas_.count(topic)) continue;
     auto schema = std::make_shared<TopicSchema>();
     schema->table = table->name;
     schema->schema = table->schema;

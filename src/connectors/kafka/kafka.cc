@@ -44,16 +44,10 @@ ConnectorSpec Spec() {
            .doc = "For mode specific-offsets: an offset for each partition.",
            .example = "partition:0,offset:42;partition:1,offset:300"}});
   spec.options.push_back(BoundedMode());
-  Append(spec.options,
-         {{.name = "scan.topic-partition-discovery.interval",
-           .type = OptionType::kDuration,
-           .doc = "Accepted for Flink; new partitions are found within a second."},
-          {.name = "sink.partitioner",
-           .type = OptionType::kEnum,
-           .doc = "Where rows go: default is by key (murmur2, as Kafka's clients) or, without key, "
-                  "round robin.",
-           .default_value = "default",
-           .choices = {"default", "fixed", "round-robin"}}});
+  Append(spec.options, {{.name = "scan.topic-partition-discovery.interval",
+                         .type = OptionType::kDuration,
+                         .doc = "Accepted for Flink; new partitions are found within a second."}});
+  spec.options.push_back(Partitioner());
   spec.options.push_back(SinkParallelism());
   Append(spec.options, {{.name = "sink.semantic",
                          .type = OptionType::kEnum,

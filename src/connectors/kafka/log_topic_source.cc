@@ -1,11 +1,10 @@
 // Source over a topic of the embedded log: one split per partition, positions are offsets.
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 
-#include "base/strings.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/log_topic.h"
+#include "connectors/kafka/offset_modes.h"
 #include "env/clock.h"
 
 namespace millrace::connectors::kafka {
@@ -17,46 +16,15 @@ constexpr int64_t kBlockBytes = 1 << 20;
 // How long a Wait may miss an Interrupt that comes between its check and its sleep.
 constexpr int64_t kWaitSliceUs = 50'000;
 
-template <typename Int>
-bool ParseInt(std::string_view text, Int& number) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
-
-// "partition:0,offset:42;partition:1,offset:300"
-Result<std::map<int, int64_t>> ParseSpecificOffsets(const std::string& text) {
-  std::map<int, int64_t> offsets;
-  for (const std::string& pair : millrace::Split(text, ';')) {
-    const std::string_view trimmed = Trim(pair);
-    if (trimmed.empty()) continue;
-    const size_t comma = trimmed.find(',');
-    int partition = -1;
-    int64_t offset = -1;
-    const std::string_view left = Trim(trimmed.substr(0, comma));
-    const std::string_view right =
-        comma == std::string_view::npos ? "" : Trim(trimmed.substr(comma + 1));
-    if (!left.starts_with("partition:") || !right.starts_with("offset:") ||
-        !ParseInt(left.substr(10), partition) || !ParseInt(right.substr(7), offset) ||
-        partition < 0 || offset < 0) {
-      return Status(Code::kBadOption, "option \"scan.startup.specific-offsets\" has the part \"" +
-                                          std::string(trimmed) + "\", which is not understood")
-          .WithHint("for example 'partition:0,offset:42;partition:1,offset:300'");
-    }
-    offsets[partition] = offset;
-  }
-  return offsets;
-}
-
 class LogTopicSource : public Source {
  public:
-  LogTopicSource(const TableContext& table, std::map<int, int64_t> specific)
+  LogTopicSource(const TableContext& table, OffsetMode startup)
       : table_(table),
         log_(*table.services.log),
         clock_(table.services.clock ? *table.services.clock : *env::Clock::System()),
         topic_(table.options.GetString("topic")),
-        mode_(table.options.GetString("scan.startup.mode")),
         bounded_(table.options.GetString("scan.bounded.mode") == "latest-offset"),
-        specific_(std::move(specific)) {}
+        startup_(std::move(startup)) {}
 
   Status Open(const std::vector<size_t>&) override {
     seen_commits_ = log_.CommitCount();
@@ -83,15 +51,13 @@ class LogTopicSource : public Source {
     MR_ASSIGN_OR_RETURN(auto info, log_.DescribePartition(topic_, partition));
     // Records of a topic or partition that is younger than the table are all meant for it.
     if (created_by_table_ || partition >= first_partitions_) return info.start_offset;
-    if (mode_.empty() || mode_ == "earliest-offset") return info.start_offset;
-    if (mode_ == "latest-offset") return info.stable_offset;
-    if (mode_ == "timestamp") {
-      return log_.OffsetForTime(topic_, partition,
-                                table_.options.GetInt("scan.startup.timestamp-millis"));
-    }
-    if (mode_ == "specific-offsets") {
-      auto found = specific_.find(partition);
-      if (found == specific_.end()) return info.stable_offset;
+    const std::string& mode = startup_.mode;
+    if (mode.empty() || mode == "earliest-offset") return info.start_offset;
+    if (mode == "latest-offset") return info.stable_offset;
+    if (mode == "timestamp") return log_.OffsetForTime(topic_, partition, startup_.timestamp_ms);
+    if (mode == "specific-offsets") {
+      auto found = startup_.offsets.find(partition);
+      if (found == startup_.offsets.end()) return info.stable_offset;
       return std::clamp(found->second, info.start_offset, info.end_offset);
     }
     const std::string reset = table_.options.GetString("properties.auto.offset.reset");
@@ -159,12 +125,6 @@ class LogTopicSource : public Source {
   }
 
  private:
-  Result<int> PartitionOf(const Split& split) const {
-    int partition = -1;
-    if (ParseInt(split.id, partition) && partition >= 0) return partition;
-    return Status(Code::kInvalidArgument, "\"" + split.id + "\" is not a partition of a topic");
-  }
-
   Status CheckPosition(int partition, model::Offset from, const log::PartitionInfo& info) const {
     const std::string where = "topic \"" + topic_ + "\" partition " + std::to_string(partition);
     if (from < info.start_offset) {
@@ -190,9 +150,8 @@ class LogTopicSource : public Source {
   log::Log& log_;
   env::Clock& clock_;
   const std::string topic_;
-  const std::string mode_;
   const bool bounded_;
-  const std::map<int, int64_t> specific_;
+  const OffsetMode startup_;
   bool created_by_table_ = false;
   int first_partitions_ = 0;     // when the source was opened
   std::vector<int64_t> bounds_;  // per partition, when bounded
@@ -204,28 +163,12 @@ class LogTopicSource : public Source {
 
 Result<std::unique_ptr<Source>> NewLogTopicSource(const TableContext& table) {
   if (!table.services.log) {
-    return Status(Code::kUnsupported, "table \"" + table.name +
-                                          "\" needs a Kafka broker, which this version cannot read")
-        .WithHint("use the target \"dev\": there topics live in the embedded log");
+    return Status(Code::kUnsupported,
+                  "table \"" + table.name + "\" is a topic of the embedded log, which is not here")
+        .WithHint("a topic of a Kafka cluster has 'connector' = 'kafka-cluster'");
   }
-  const Options& options = table.options;
-  const std::string mode = options.GetString("scan.startup.mode");
-  if (mode == "timestamp" && !options.Has("scan.startup.timestamp-millis")) {
-    return Status(Code::kBadOption, "table \"" + table.name +
-                                        "\": 'scan.startup.mode' = 'timestamp' needs "
-                                        "'scan.startup.timestamp-millis'");
-  }
-  std::map<int, int64_t> specific;
-  if (mode == "specific-offsets") {
-    if (!options.Has("scan.startup.specific-offsets")) {
-      return Status(Code::kBadOption, "table \"" + table.name +
-                                          "\": 'scan.startup.mode' = 'specific-offsets' needs "
-                                          "'scan.startup.specific-offsets'");
-    }
-    MR_ASSIGN_OR_RETURN(specific,
-                        ParseSpecificOffsets(options.GetString("scan.startup.specific-offsets")));
-  }
-  return std::unique_ptr<Source>(new LogTopicSource(table, std::move(specific)));
+  MR_ASSIGN_OR_RETURN(OffsetMode startup, OffsetModeOf(table, "scan.startup"));
+  return std::unique_ptr<Source>(new LogTopicSource(table, std::move(startup)));
 }
 
 }  // namespace millrace::connectors::kafka

@@ -11,7 +11,9 @@ std::vector<model::OptionSpec> TopicPlace(const char* example) {
        .required = true,
        .example = example},
       {.name = "properties.bootstrap.servers",
-       .doc = "Brokers as host:port,…; not used by the embedded log.",
+       .doc =
+           "Brokers as host:port,…; \"embedded\" for the embedded log on any target. On a target "
+           "that embeds 'kafka' it is not looked at; on others 'kafka' is 'kafka-cluster'.",
        .example = "kafka:9092"},
   };
 }
@@ -54,6 +56,47 @@ std::vector<model::OptionSpec> Delivery() {
       {.name = "sink.transactional-id-prefix",
        .doc = "Accepted for Flink; the embedded log knows a writer by job and table."},
   };
+}
+
+std::vector<model::OptionSpec> UpsertKey() {
+  return {
+      {.name = "key.format",
+       .doc = "Format of the record's key, which holds the columns of the PRIMARY KEY; its options "
+              "begin with key.<format>.",
+       .required = true,
+       .example = "json"},
+      {.name = "key.fields-prefix",
+       .doc =
+           "What the columns of the PRIMARY KEY have before the names in the record's key; needs "
+           "'value.fields-include' = 'EXCEPT_KEY'."},
+      {.name = "value.fields-include",
+       .type = OptionType::kEnum,
+       .doc = "Whether the value holds the columns of the PRIMARY KEY, too.",
+       .default_value = "ALL",
+       .choices = {"ALL", "EXCEPT_KEY"}}};
+}
+
+std::vector<model::OptionSpec> UpsertPace() {
+  return {{.name = "scan.parallelism",
+           .type = OptionType::kInt,
+           .doc = "Accepted for Flink; parallelism.default says it."},
+          SinkParallelism(),
+          {.name = "sink.buffer-flush.max-rows",
+           .type = OptionType::kInt,
+           .doc = "Accepted for Flink; an epoch is one write."},
+          {.name = "sink.buffer-flush.interval",
+           .type = OptionType::kDuration,
+           .doc = "Accepted for Flink; an epoch is one write."}};
+}
+
+model::OptionSpec Partitioner() {
+  return {.name = "sink.partitioner",
+          .type = OptionType::kEnum,
+          .doc =
+              "Where rows go: default is by key (murmur2, as Kafka's clients) or, without key, "
+              "round robin.",
+          .default_value = "default",
+          .choices = {"default", "fixed", "round-robin"}};
 }
 
 model::OptionSpec SinkParallelism() {

@@ -15,6 +15,12 @@ std::vector<model::OptionSpec> TopicThatIsMade(const char* retention_ms);
 model::OptionSpec BoundedMode();
 // sink.delivery-guarantee, sink.transactional-id-prefix
 std::vector<model::OptionSpec> Delivery();
+// key.format, key.fields-prefix, value.fields-include of a table whose records have its key
+std::vector<model::OptionSpec> UpsertKey();
+// scan.parallelism, sink.parallelism, sink.buffer-flush.…
+std::vector<model::OptionSpec> UpsertPace();
+// sink.partitioner
+model::OptionSpec Partitioner();
 // sink.parallelism
 model::OptionSpec SinkParallelism();
 

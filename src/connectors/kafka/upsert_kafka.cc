@@ -29,34 +29,9 @@ ConnectorSpec Spec() {
   spec.upserts = true;
   spec.options = TopicPlace("rates");
   Append(spec.options, TopicThatIsMade("-1"));
-  Append(
-      spec.options,
-      {{.name = "key.format",
-        .doc =
-            "Format of the record's key, which holds the columns of the PRIMARY KEY; its options "
-            "begin with key.<format>.",
-        .required = true,
-        .example = "json"},
-       {.name = "key.fields-prefix",
-        .doc =
-            "What the columns of the PRIMARY KEY have before the names in the record's key; needs "
-            "'value.fields-include' = 'EXCEPT_KEY'."},
-       {.name = "value.fields-include",
-        .type = OptionType::kEnum,
-        .doc = "Whether the value holds the columns of the PRIMARY KEY, too.",
-        .default_value = "ALL",
-        .choices = {"ALL", "EXCEPT_KEY"}}});
+  Append(spec.options, UpsertKey());
   spec.options.push_back(BoundedMode());
-  Append(spec.options, {{.name = "scan.parallelism",
-                         .type = OptionType::kInt,
-                         .doc = "Accepted for Flink; parallelism.default says it."}});
-  spec.options.push_back(SinkParallelism());
-  Append(spec.options, {{.name = "sink.buffer-flush.max-rows",
-                         .type = OptionType::kInt,
-                         .doc = "Accepted for Flink; an epoch is one write."},
-                        {.name = "sink.buffer-flush.interval",
-                         .type = OptionType::kDuration,
-                         .doc = "Accepted for Flink; an epoch is one write."}});
+  Append(spec.options, UpsertPace());
   Append(spec.options, Delivery());
   spec.example =
       "CREATE TABLE rates (\n  currency STRING,\n  rate DECIMAL(10, 4),\n  changed TIMESTAMP(3),\n"
@@ -68,7 +43,19 @@ ConnectorSpec Spec() {
   return spec;
 }
 
-Status Check(const TableContext& table) {
+Result<std::unique_ptr<Source>> NewSource(const TableContext& table) {
+  MR_RETURN_IF_ERROR(CheckUpsertTable(table));
+  return NewLogTopicSource(table);
+}
+
+Result<std::unique_ptr<Sink>> NewSink(const TableContext& table) {
+  MR_RETURN_IF_ERROR(CheckUpsertTable(table));
+  return NewLogTopicSink(table, true);
+}
+
+}  // namespace
+
+Status CheckUpsertTable(const TableContext& table) {
   if (table.primary_key.empty()) {
     return Status(Code::kBadOption, "table \"" + table.name +
                                         "\" needs a PRIMARY KEY: with connector \"upsert-kafka\" "
@@ -102,18 +89,6 @@ Status Check(const TableContext& table) {
   }
   return Status::Ok();
 }
-
-Result<std::unique_ptr<Source>> NewSource(const TableContext& table) {
-  MR_RETURN_IF_ERROR(Check(table));
-  return NewLogTopicSource(table);
-}
-
-Result<std::unique_ptr<Sink>> NewSink(const TableContext& table) {
-  MR_RETURN_IF_ERROR(Check(table));
-  return NewLogTopicSink(table, true);
-}
-
-}  // namespace
 
 ConnectorEntry UpsertKafkaConnector() {
   return {Spec(), NewSource, NewSink};

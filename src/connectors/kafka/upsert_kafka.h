@@ -5,6 +5,10 @@
 
 namespace millrace::connectors::kafka {
 
+// Whether key and formats of the table are such that a record's key says which row it is. Errors:
+// kBadOption, with what is missing.
+Status CheckUpsertTable(const TableContext& table);
+
 // Spec and factories as registered.
 ConnectorEntry UpsertKafkaConnector();
 
