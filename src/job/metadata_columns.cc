@@ -55,8 +55,8 @@ void FillMetadata(const std::string& key, std::span<const model::Record> records
   if (key == "timestamp-type" || key == "headers") {
     for (size_t row = 0; row < rows; row++) {
       const model::Record& record = records[row_record[row]];
-      const duckdb::Value value = key == "headers" ? HeaderMap(record.headers)
-                                                   : duckdb::Value(TimestampType(record));
+      const duckdb::Value value =
+          key == "headers" ? HeaderMap(record.headers) : duckdb::Value(TimestampType(record));
       column.SetValue(row, value.DefaultCastAs(column.GetType()));
     }
     return;
