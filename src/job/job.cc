@@ -622,6 +622,7 @@ void Job::Publish(JobState state) {
     status.table = source->table_name();
     const auto& options = compiled_->sources[next.sources.size()].binding.options;
     if (auto topic = options.find("topic"); topic != options.end()) status.topic = topic->second;
+    status.in_log = source->reads_embedded_log();
     status.rows_in = source->counters().rows_in;
     status.dead_lettered = source->counters().dead_lettered;
     status.dropped = source->counters().dropped;

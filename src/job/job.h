@@ -71,7 +71,8 @@ struct JobPosition {
 struct SourceStatus {
   std::string table;
   std::vector<SplitPosition> splits;
-  std::string topic;  // "" when it is none
+  std::string topic;    // "" when it is none
+  bool in_log = false;  // the topic is one of the embedded log
   int64_t rows_in = 0;
   int64_t dead_lettered = 0;
   int64_t dropped = 0;

@@ -39,7 +39,7 @@ JobLag LagOf(const job::JobStatus& status, log::Log& log, int64_t now_ms) {
   JobLag lag;
   if (status.state == job::JobState::kFinished) return lag;
   for (const job::SourceStatus& source : status.sources) {
-    bool of_log = !source.topic.empty();
+    bool of_log = source.in_log;
     JobLag read;
     for (const job::SplitPosition& split : source.splits) {
       of_log = of_log && AddSplit(source.topic, split, log, now_ms, read);
