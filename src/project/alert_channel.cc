@@ -14,6 +14,24 @@ namespace {
 
 constexpr int64_t kTimeoutMs = 5'000;
 
+// What Slack would take for a mention or a link is shown as it is written. Source: Slack's
+// documentation, "Formatting text for app surfaces", "Escaping text".
+std::string SlackText(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '&') {
+      escaped += "&amp;";
+    } else if (c == '<') {
+      escaped += "&lt;";
+    } else if (c == '>') {
+      escaped += "&gt;";
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
 // Posts what `body` makes of an alert.
 class HttpChannel : public AlertChannel {
  public:
@@ -97,7 +115,7 @@ Result<std::unique_ptr<AlertChannel>> NewWebhookChannel(const std::string& url,
 Result<std::unique_ptr<AlertChannel>> NewSlackChannel(const std::string& url,
                                                       const std::string& project) {
   return HttpChannel::New(url, "", [project](const Alert& alert) {
-    return fmt::format("{{\"text\":{}}}", JsonQuote(alert.ToText(project)));
+    return fmt::format("{{\"text\":{}}}", JsonQuote(SlackText(alert.ToText(project))));
   });
 }
 

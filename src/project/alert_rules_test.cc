@@ -127,6 +127,7 @@ TEST(JobLag, IsWhatTheLogHasAndTheJobHasNotRead) {
   auto add_source = [&](const std::string& topic, const std::string& split, int64_t lag_rows) {
     job::SourceStatus& source = status.sources.emplace_back();
     source.topic = topic;
+    source.in_log = status.sources.size() == 1;
     source.splits = {{split, 0, 0}};
     source.lag_rows = lag_rows;
   };
@@ -147,7 +148,7 @@ TEST(JobLag, IsWhatTheLogHasAndTheJobHasNotRead) {
   EXPECT_EQ(LagOf(status, log, 10'000).age_ms, 0);
   // What is no topic of this log: as the job says.
   add_source("", "a.csv", 12);
-  add_source("elsewhere", "0", 5);
+  add_source("orders", "0", 5);  // of a cluster
   EXPECT_EQ(LagOf(status, log, 10'000).records, 17);
   status.state = job::JobState::kFinished;
   EXPECT_EQ(LagOf(status, log, 10'000).records, 0);

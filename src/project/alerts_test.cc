@@ -192,6 +192,18 @@ TEST(Alerts, ReachAWebhookAndSlackOnceEachAndSayWhenItIsOver) {
   EXPECT_EQ(pager.Taken("/slack").size(), 4u);
 }
 
+TEST(Alerts, SlackTakesNoTextForAMention) {
+  Pager pager;
+  auto channel = NewSlackChannel(pager.Url("/slack"), "shop");
+  ASSERT_TRUE(channel.ok());
+  Alert alert;
+  alert.kind = "job_failing";
+  alert.subject = "out";
+  alert.text = "<!channel> & <@U1>";
+  ASSERT_TRUE((*channel)->Send(alert).ok());
+  EXPECT_THAT(pager.Taken("/slack"), ElementsAre(HasSubstr("&lt;!channel&gt; &amp; &lt;@U1&gt;")));
+}
+
 // A record that does not decode; then a sink that is away, so that its job falls behind.
 TEST(Alerts, TellOfDeadLettersAndOfAJobThatIsBehind) {
   Pager pager, sink;
