@@ -23,6 +23,7 @@
 
 #include <charconv>
 #include <condition_variable>
+#include <duckdb/common/vector_operations/vector_operations.hpp>
 #include <mutex>
 
 #include "base/strings.h"
@@ -30,6 +31,7 @@
 #include "connectors/kafka/log_topic.h"
 #include "connectors/kafka/record_key.h"
 #include "connectors/net_changes.h"
+#include "connectors/schema_registry/schema_registry.h"
 #include "format/encoder.h"
 #include "format/format_options.h"
 
@@ -92,6 +94,14 @@ class Appends {
   Status status_;
 };
 
+bool HasBinaryFormat(const Options& options) {
+  for (const char* name : {"format", "value.format", "key.format"}) {
+    auto format = format::FindFormat(options.GetString(name));
+    if (format.ok() && (*format)->binary) return true;
+  }
+  return false;
+}
+
 class LogTopicSink : public Sink {
  public:
   // What a row that is taken away becomes.
@@ -101,6 +111,7 @@ class LogTopicSink : public Sink {
                std::unique_ptr<format::Encoder> encoder, std::vector<size_t> value_columns)
       : table_(table),
         mode_(mode),
+        binary_(HasBinaryFormat(table.options)),
         log_(*table.services.log),
         topic_(table.options.GetString("topic")),
         partitioner_(table.options.GetString("sink.partitioner")),
@@ -151,6 +162,7 @@ class LogTopicSink : public Sink {
 
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
+    if (binary_) MR_RETURN_IF_ERROR(CheckNotNull(rows));
     keys_->UseChunk(rows);
     for (size_t i = 0; i < value_columns_.size(); i++) {
       value_chunk_.data[i].Reference(rows.data[value_columns_[i]]);
@@ -230,6 +242,20 @@ class LogTopicSink : public Sink {
     bool has_value = true;  // false: a tombstone
   };
 
+  // A schema in which a column is NOT NULL has no bytes for it.
+  Status CheckNotNull(duckdb::DataChunk& rows) const {
+    for (size_t c = 0; c < rows.ColumnCount(); c++) {
+      const model::Column& column = table_.schema.columns[c];
+      if (column.nullable || !duckdb::VectorOperations::HasNull(rows.data[c], rows.size()))
+        continue;
+      return Status(Code::kFailedPrecondition,
+                    "column \"" + column.name + "\" of table \"" + table_.name +
+                        "\" is NOT NULL, but a row to be written has none")
+          .WithHint("leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)");
+    }
+    return Status::Ok();
+  }
+
   // Keeps the notes apart when a table is pointed at another topic.
   static uint32_t TopicNumber(const std::string& topic) {
     uint32_t hash = 2166136261u;  // FNV-1a
@@ -298,6 +324,7 @@ class LogTopicSink : public Sink {
 
   const TableContext table_;
   const Mode mode_;
+  const bool binary_;  // of the key, the value or both
   log::Log& log_;
   const std::string topic_;
   const std::string partitioner_;
@@ -350,7 +377,13 @@ Result<std::unique_ptr<Sink>> NewLogTopicSink(const TableContext& table, bool up
     if (name.starts_with(format + ".")) format_options[name] = value;
     if (name.starts_with("value." + format + ".")) format_options[name.substr(6)] = value;
   }
-  MR_ASSIGN_OR_RETURN(auto encoder, format::NewEncoder(format, value_schema, format_options));
+  MR_ASSIGN_OR_RETURN(auto registry,
+                      schema_registry::RegistryFor(format, format_options, table.services));
+  if (registry) {
+    format_options.try_emplace("avro-confluent.subject", options.GetString("topic") + "-value");
+  }
+  MR_ASSIGN_OR_RETURN(auto encoder,
+                      format::NewEncoder(format, value_schema, format_options, registry.get()));
   return std::unique_ptr<Sink>(
       new LogTopicSink(table, mode, std::move(keys), std::move(encoder), std::move(value_columns)));
 }

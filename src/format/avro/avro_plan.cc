@@ -213,7 +213,38 @@ AvroStep PlanValue(const AvroType& writer, const AvroType* reader, ColumnWriter*
   return step;
 }
 
+std::optional<std::string> FaultOf(const AvroStep& step) {
+  if (step.kind == Kind::kFault) return step.fault;
+  for (const AvroStep& part : step.steps) {
+    if (auto fault = FaultOf(part)) return fault;
+  }
+  for (const AvroStep::Missing& missing : step.missing) {
+    if (missing.step.empty()) continue;
+    if (auto fault = FaultOf(missing.step[0])) return fault;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string> AvroPlan::ColumnFault(size_t column) const {
+  for (size_t i = 0; i < root_.steps.size(); i++) {
+    if (root_.places[i] == static_cast<int>(column)) return FaultOf(root_.steps[i]);
+  }
+  for (const AvroStep::Missing& missing : root_.missing) {
+    const bool of_column = missing.place == static_cast<int>(column);
+    if (of_column && !missing.step.empty()) return FaultOf(missing.step[0]);
+  }
+  return std::nullopt;
+}
+
+bool AvroPlan::Lacks(size_t column) const {
+  return std::any_of(root_.missing.begin(), root_.missing.end(),
+                     [&](const AvroStep::Missing& missing) {
+                       return missing.place == static_cast<int>(column) &&
+                              (missing.step.empty() || missing.step[0].kind == Kind::kFault);
+                     });
+}
 
 Result<std::shared_ptr<const AvroPlan>> AvroPlan::Make(std::shared_ptr<const AvroSchema> writer,
                                                        const AvroType* reader,

@@ -71,6 +71,10 @@ class AvroPlan {
 
   // kRecord; places are indexes into the columns.
   const AvroStep& root() const { return root_; }
+  // The first of the writer's values that the column cannot take; nothing: it takes all.
+  std::optional<std::string> ColumnFault(size_t column) const;
+  // Whether the writer has nothing for the column, and no default stands in.
+  bool Lacks(size_t column) const;
 
  private:
   AvroPlan() = default;

@@ -12,6 +12,7 @@
 
 #include "base/strings.h"
 #include "format/avro/avro_options.h"
+#include "format/avro/avro_resolver.h"
 #include "format/avro/avro_schema.h"
 #include "format/avro/avro_table_schema.h"
 #include "format/row_fixture.h"
@@ -123,8 +124,13 @@ TEST(Avro, ReadsAndResolvesAsFastavroDoes) {
     registry->schemas.push_back({"AVRO", simdjson::minify(json["writer"]), {}});
     std::vector<std::string> encoded;
     std::vector<std::string> rows;
+    auto writer = *AvroSchema::Parse(registry->schemas[0].text);
+    auto reader = *AvroSchema::Parse(simdjson::minify(json["reader"]));
+    AvroResolver resolver;
     for (Json record : json["records"].get_array()) {
-      encoded.push_back(WithHeader(1, FromHex(record["bytes"].get_string().value())));
+      const std::string bytes = FromHex(record["bytes"].get_string().value());
+      ASSERT_EQ(resolver.Fault(reader->root(), writer->root(), bytes), std::nullopt) << line;
+      encoded.push_back(WithHeader(1, bytes));
       rows.push_back(simdjson::minify(record["row"]));
     }
     const model::Schema schema = ColumnsOf(json, connection);
@@ -136,6 +142,36 @@ TEST(Avro, ReadsAndResolvesAsFastavroDoes) {
     actual.Decode(encoded);
     ExpectSame(expected, actual, line);
   }
+}
+
+TEST(AvroResolver, SaysWhichRecordsCannotBeRead) {
+  auto record = [](const std::string& fields) {
+    return R"({"type":"record","name":"r","fields":[)" + fields + "]}";
+  };
+  auto fault = [&](const std::string& reader, const std::string& writer, const std::string& bytes) {
+    auto reads = *AvroSchema::Parse(record(reader));
+    auto wrote = *AvroSchema::Parse(record(writer));
+    return AvroResolver().Fault(reads->root(), wrote->root(), bytes).value_or("read");
+  };
+  const std::string either = R"({"name":"v","type":["null","string"]})";
+  const std::string number = R"({"name":"v","type":["null","int"]})";
+  EXPECT_EQ(fault(number, either, std::string(1, '\0')), "read") << "this one is null";
+  EXPECT_EQ(fault(number, either, "\x02\x02x"),
+            "v: a value of type string cannot be read as union");
+  const std::string colors =
+      R"({"name":"v","type":{"type":"enum","name":"c","symbols":["A","B"]}})";
+  const std::string fewer = R"({"name":"v","type":{"type":"enum","name":"c","symbols":["A"]}})";
+  EXPECT_EQ(fault(fewer, colors, std::string(1, '\0')), "read");
+  EXPECT_EQ(fault(fewer, colors, "\x02"), "v: enum \"c\" has no symbol \"B\"");
+  const std::string inner = R"({"name":"in","type":{"type":"array","items":{"type":"record",
+      "name":"s","fields":[{"name":"a","type":"int"}]}}})";
+  const std::string wider = R"({"name":"in","type":{"type":"array","items":{"type":"record",
+      "name":"s","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}}})";
+  EXPECT_EQ(fault(wider, inner, std::string(1, '\0')), "read") << "no element, no fault";
+  EXPECT_EQ(fault(wider, inner, std::string("\x02\x02\0", 3)),
+            "in.b: the field has no default, and the record does not have it");
+  EXPECT_EQ(fault(number, number, "\x02\x02\x02"), "bytes are left over");
+  EXPECT_EQ(fault(number, number, "\x02"), "v: the bytes are no int");
 }
 
 // Every type, with NULLs and values of every kind; what Avro holds in milliseconds has no more.
