@@ -116,6 +116,16 @@ kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
   touch "$out/.ready"
 }
 
+schema_clients() { # Avro's and the schema registry's Python clients: unit tests, tests/e2e/schema_registry_test.sh
+  local out=$deps/schema-clients
+  [ -f "$out/.ready" ] && return 0
+  say "fetching Avro and schema registry clients (PyPI fastavro, avro, confluent-kafka)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check \
+    fastavro==1.13.1 avro==1.12.2 'confluent-kafka[avro,json,protobuf,schemaregistry]==2.11.1'
+  touch "$out/.ready"
+}
+
 opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 'elasticsearch-7'
   local from=tests/support/opensearch out=$deps/opensearch stamp
   stamp=$(cat $from/pom.xml $from/OpenSearchNode.java | sha256sum)
@@ -169,6 +179,7 @@ jinja_engine
 if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
   kafka_clients
+  schema_clients
   dbt_reference
   opensearch_node
   kafka_java

@@ -30,6 +30,9 @@ class Warehouse;
 namespace millrace::env {
 class Clock;
 }
+namespace millrace::format {
+class SchemaRegistry;
+}
 
 namespace millrace::connectors {
 
@@ -49,6 +52,7 @@ struct ConnectorSpec {
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   std::string guarantee_doc;           // how it is reached
   bool takes_format = false;           // has a 'format' option and the options of that format
+  bool holds_bytes = false;            // formats may be binary: records need no separator
   bool sink_accepts_updates = false;   // upsert by primary key; false: append only
   bool updates_need_key = true;        // takes updates only for tables with a PRIMARY KEY
   bool sink_takes_changelogs = false;  // of any row, in a format that says what becomes of it
@@ -89,6 +93,7 @@ struct Services {
   log::Log* log = nullptr;
   duck::Warehouse* warehouse = nullptr;
   env::Clock* clock = nullptr;
+  format::SchemaRegistry* registry = nullptr;  // the one in this process
   std::string base_dir;  // relative paths in options start here
 };
 

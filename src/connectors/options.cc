@@ -124,6 +124,11 @@ Status CheckFormat(const ConnectorSpec& spec, const std::map<std::string, std::s
   if (std::find(own.begin(), own.end(), named.format) != own.end()) return Status::Ok();
   auto format = format::FindFormat(named.format);
   if (!format.ok()) return format.status();
+  if ((*format)->binary && !spec.holds_bytes) {
+    return Status(Code::kBadOption, "connector \"" + spec.name + "\" holds texts, not records of " +
+                                        "the binary format \"" + named.format + "\"")
+        .WithHint("there is: json, csv, raw");
+  }
   return format::ParseFormatOptions(**format, named.options).status();
 }
 

@@ -63,6 +63,7 @@ std::string FormatNames(const ConnectorSpec& spec) {
   std::vector<std::string> names;
   for (const auto& format : format::AllFormats()) {
     const bool changelog = format.changelog != model::ChangelogKind::kAppend;
+    if (format.binary && !spec.holds_bytes) continue;
     if (!changelog || !spec.upserts) names.push_back(format.name);
   }
   names.insert(names.end(), spec.own_formats.begin(), spec.own_formats.end());

@@ -44,21 +44,8 @@ ParseResult WriteDecimal(ColumnWriter& writer, idx_t row, std::string_view text)
   const ColumnType& type = writer.type();
   duckdb::hugeint_t value;
   const ParseResult result = ParseDecimal(text, type.width, type.scale, value);
-  if (result != ParseResult::kOk) return result;
-  switch (type.physical) {
-    case duckdb::PhysicalType::INT16:
-      writer.Store(row, static_cast<int16_t>(value.lower));
-      break;
-    case duckdb::PhysicalType::INT32:
-      writer.Store(row, static_cast<int32_t>(value.lower));
-      break;
-    case duckdb::PhysicalType::INT64:
-      writer.Store(row, static_cast<int64_t>(value.lower));
-      break;
-    default:
-      writer.Store(row, value);
-  }
-  return ParseResult::kOk;
+  if (result == ParseResult::kOk) writer.StoreDecimal(row, value);
+  return result;
 }
 
 }  // namespace
@@ -163,6 +150,22 @@ char* ColumnWriter::NewBlock(size_t size) {
   heap_ = block.GetPointer();
   heap_end_ = heap_ + bytes;
   return heap_;
+}
+
+void ColumnWriter::StoreDecimal(idx_t row, duckdb::hugeint_t value) {
+  switch (type_->physical) {
+    case duckdb::PhysicalType::INT16:
+      Store(row, static_cast<int16_t>(value.lower));
+      break;
+    case duckdb::PhysicalType::INT32:
+      Store(row, static_cast<int32_t>(value.lower));
+      break;
+    case duckdb::PhysicalType::INT64:
+      Store(row, static_cast<int64_t>(value.lower));
+      break;
+    default:
+      Store(row, value);
+  }
 }
 
 void ColumnWriter::StoreString(idx_t row, std::string_view text) {

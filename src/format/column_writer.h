@@ -46,6 +46,8 @@ class ColumnWriter {
     SetValid(row);
   }
   void StoreString(duckdb::idx_t row, std::string_view text);
+  // kDecimal: the value times 10^scale, which fits the type.
+  void StoreDecimal(duckdb::idx_t row, duckdb::hugeint_t value);
 
   // Strings that are built in place: Reserve gives `size` writable bytes (and 16 to spare), of
   // which Commit takes the first `size`. The reservation ends with the next call of either.

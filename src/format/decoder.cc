@@ -1,6 +1,7 @@
 #include "format/decoder.h"
 
 #include "base/strings.h"
+#include "format/avro/avro_decoder.h"
 #include "format/changelog_decoder.h"
 #include "format/csv_decoder.h"
 #include "format/format_options.h"
@@ -44,6 +45,7 @@ Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) {
   if (spec->changelog != model::ChangelogKind::kAppend) {
     return ChangelogDecoder::Create(options, *spec, parsed);
   }
+  if (spec->binary) return AvroDecoder::Create(options, parsed);
   if (spec->name == "csv") return CsvDecoder::Create(options, parsed);
   if (spec->name == "raw") return RawDecoder::Create(options);
   return JsonDecoder::Create(options, parsed);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "format/schema_registry.h"
 #include "model/record.h"
 #include "model/row_error.h"
 #include "model/schema.h"
@@ -44,11 +45,17 @@ struct DecoderOptions {
   std::map<std::string, std::string> key_options = {};  // "json.…"
   std::string key_prefix = {};  // of the key's columns in the schema, not in the record
   bool value_has_key = true;    // the value holds the columns of the key, too
+
+  // For formats whose records name their schema (avro-confluent).
+  std::shared_ptr<SchemaRegistry> registry = {};
 };
 
 class Decoder {
  public:
   virtual ~Decoder() = default;
+  // Fetches what Decode needs to know of these records and does not know yet; Decode may only be
+  // given records that were prepared. May wait. Errors: kUnavailable, to be tried again.
+  virtual Status Prepare(std::span<const model::Record>) { return {}; }
   // Decodes up to records_max() records into `out`, which the caller initialised with the
   // projected types and has reset, and sets its cardinality. row_record is overwritten:
   // row_record[i] is the index of the record that row i came from (ascending). Errors are appended

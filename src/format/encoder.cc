@@ -1,6 +1,7 @@
 #include "format/encoder.h"
 
 #include "base/check.h"
+#include "format/avro/avro_encoder.h"
 #include "format/changelog_encoder.h"
 #include "format/csv_encoder.h"
 #include "format/format_options.h"
@@ -30,12 +31,14 @@ void Encoder::EncodeChunk(duckdb::DataChunk& chunk, std::string_view separator, 
 }
 
 Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const model::Schema& schema,
-                                            const std::map<std::string, std::string>& options) {
+                                            const std::map<std::string, std::string>& options,
+                                            SchemaRegistry* registry) {
   MR_ASSIGN_OR_RETURN(const FormatSpec* spec, FindFormat(format));
   MR_ASSIGN_OR_RETURN(FormatOptions parsed, ParseFormatOptions(*spec, options));
   if (spec->changelog != model::ChangelogKind::kAppend) {
     return ChangelogEncoder::Create(schema, *spec, options);
   }
+  if (spec->binary) return AvroEncoder::Create(format, schema, parsed, registry);
   if (spec->name == "csv") return CsvEncoder::Create(schema, parsed);
   if (spec->name == "raw") return RawEncoder::Create(schema);
   return JsonEncoder::Create(schema, parsed);

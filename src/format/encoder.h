@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "format/schema_registry.h"
 #include "model/schema.h"
 
 namespace millrace::format {
@@ -39,8 +40,10 @@ class Encoder {
 
 // `options`: the table's WITH options of this format ("json.…").
 // Errors: kUnknownOption for a format or an option nobody knows, kBadOption, kUnsupported for a
-// column type that the format cannot carry.
+// column type that the format cannot carry; what the registry answers, which only formats ask whose
+// records name their schema (avro-confluent).
 Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const model::Schema& schema,
-                                            const std::map<std::string, std::string>& options);
+                                            const std::map<std::string, std::string>& options,
+                                            SchemaRegistry* registry = nullptr);
 
 }  // namespace millrace::format

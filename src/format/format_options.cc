@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "format/avro/avro_options.h"
 
 namespace millrace::format {
 
@@ -157,8 +158,8 @@ Status CheckValue(const OptionSpec& option, const std::string& value, std::strin
 }  // namespace
 
 const std::vector<FormatSpec>& AllFormats() {
-  static const std::vector<FormatSpec> kFormats = {Json(), Csv(), Raw(), DebeziumJson(),
-                                                   ChangelogJson()};
+  static const std::vector<FormatSpec> kFormats = {
+      Json(), Csv(), Raw(), DebeziumJson(), ChangelogJson(), AvroSpec(), AvroConfluentSpec()};
   return kFormats;
 }
 

@@ -22,6 +22,8 @@ struct FormatSpec {
   model::ChangelogKind changelog = model::ChangelogKind::kAppend;
   // What a message tells beside its rows: keys for METADATA FROM 'value.…', without the "value.".
   std::vector<std::string> metadata = {};
+  // Records are bytes, not text: no separator can stand between them.
+  bool binary = false;
 };
 
 // Checked options of one table; every declared option is given, defaulted or absent.

@@ -20,7 +20,8 @@ class RowFixture {
  public:
   RowFixture(std::string format, model::Schema schema, OptionMap options = {},
              std::vector<size_t> projection = {}, bool project_all = true,
-             std::vector<model::WantedFields> wanted = {})
+             std::vector<model::WantedFields> wanted = {},
+             std::shared_ptr<SchemaRegistry> registry = nullptr)
       : schema_(std::move(schema)) {
     if (project_all) {
       projection.clear();
@@ -28,8 +29,10 @@ class RowFixture {
     }
     duckdb::vector<duckdb::LogicalType> types;
     for (size_t i : projection) types.push_back(schema_.columns[i].type);
-    auto made = NewDecoder(
-        {std::move(format), schema_, projection, std::move(options), std::move(wanted)});
+    DecoderOptions asked = {std::move(format), schema_, projection, std::move(options),
+                            std::move(wanted)};
+    asked.registry = std::move(registry);
+    auto made = NewDecoder(asked);
     EXPECT_TRUE(made.ok()) << made.status().ToString();
     decoder_ = *std::move(made);
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), types);
@@ -45,6 +48,8 @@ class RowFixture {
   void DecodeRecords(const std::vector<model::Record>& records) {
     chunk_.Reset();
     errors.clear();
+    const Status prepared = decoder_->Prepare(records);
+    ASSERT_TRUE(prepared.ok()) << prepared.ToString();
     decoder_->Decode(records, chunk_, rows_from, errors);
     chunk_.Verify();
   }

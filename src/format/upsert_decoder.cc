@@ -29,6 +29,16 @@ Status CheckFormat(const std::string& option, const std::string& name) {
       .WithHint("read such messages with 'connector' = 'kafka'");
 }
 
+// The records' keys, as the values of records.
+std::vector<model::Record> KeysOf(std::span<const model::Record> records) {
+  std::vector<model::Record> keys(records.begin(), records.end());
+  for (model::Record& record : keys) {
+    record.value = record.key;
+    record.has_value = record.has_key;
+  }
+  return keys;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> UpsertDecoder::Create(const DecoderOptions& options) {
@@ -44,6 +54,7 @@ Result<std::unique_ptr<Decoder>> UpsertDecoder::Create(const DecoderOptions& opt
   DecoderOptions value;
   value.format = options.format;
   value.options = options.options;
+  key.registry = value.registry = options.registry;
   decoder->key_.place.assign(options.projection.size(), -1);
   decoder->value_.place.assign(options.projection.size(), -1);
   auto projected = [&](size_t column) {
@@ -61,7 +72,8 @@ Result<std::unique_ptr<Decoder>> UpsertDecoder::Create(const DecoderOptions& opt
           .WithHint("the prefix is what the columns have before the name in the record's key");
     }
     of_key.name = of_key.name.substr(options.key_prefix.size());
-    of_key.nullable = true;  // said below, with the reason
+    // Said below, with the reason; but the bytes of a plain Avro record depend on it.
+    if (options.key_format != "avro") of_key.nullable = true;
     const size_t place = projected(column);
     MR_CHECK(place < options.projection.size(), "the key is projected");
     decoder->key_.place[place] = static_cast<int>(key.projection.size());
@@ -93,6 +105,11 @@ Result<std::unique_ptr<Decoder>> UpsertDecoder::Create(const DecoderOptions& opt
   return std::unique_ptr<Decoder>(std::move(decoder));
 }
 
+Status UpsertDecoder::Prepare(std::span<const model::Record> records) {
+  MR_RETURN_IF_ERROR(key_.decoder->Prepare(KeysOf(records)));
+  return value_.decoder ? value_.decoder->Prepare(records) : Status();
+}
+
 void UpsertDecoder::Part::Decode(std::span<const model::Record> records,
                                  std::vector<model::RowError>& errors) {
   row_record.clear();
@@ -103,12 +120,7 @@ void UpsertDecoder::Part::Decode(std::span<const model::Record> records,
 void UpsertDecoder::DecodeParts(std::span<const model::Record> records,
                                 std::vector<model::RowError>& errors) {
   const size_t first_error = errors.size();
-  std::vector<model::Record> keys(records.begin(), records.end());
-  for (model::Record& record : keys) {
-    record.value = record.key;
-    record.has_value = record.has_key;
-  }
-  key_.Decode(keys, errors);
+  key_.Decode(KeysOf(records), errors);
   // A comment line of a CSV file is neither a row nor a fault.
   skipped_ = key_.decoder->skipped();
   for (size_t i = first_error; i < errors.size(); i++) {

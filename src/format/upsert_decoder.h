@@ -20,6 +20,7 @@ class UpsertDecoder : public Decoder {
   // Errors: as NewDecoder; kBadOption for formats that are changelogs themselves.
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options);
 
+  Status Prepare(std::span<const model::Record> records) override;
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
   const std::vector<int32_t>* weights() const override { return &weights_; }

@@ -14,6 +14,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "connectors/schema_registry/schema_registry.h"
 #include "duck/door.h"
 #include "format/format_options.h"
 #include "job/metadata_columns.h"
@@ -176,6 +177,8 @@ Status SourceLane::NewDecoder() {
       options.key.push_back(static_cast<size_t>(table_.table->schema.Find(key)));
     }
   }
+  MR_ASSIGN_OR_RETURN(options.registry,
+                      connectors::schema_registry::RegistryForDecoder(options, services_));
   MR_ASSIGN_OR_RETURN(decoder_, format::NewDecoder(options));
   return Status::Ok();
 }
@@ -330,6 +333,8 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
             .At(table_.table->span);
     return;
   }
+  failure_ = decoder_->Prepare(records);
+  if (!failure_.ok()) return;
   if (metadata_.empty() && decoded_metadata_.empty()) {
     decoder_->Decode(records, base_, origin.row_record, errors);
   } else {

@@ -19,6 +19,7 @@ ConnectorSpec Spec() {
       "Sources read by offset. Sinks number their records per partition, so that a repeated epoch "
       "is not written twice, and record each finished epoch in a topic of their own.";
   spec.takes_format = true;
+  spec.holds_bytes = true;
   spec.sink_takes_changelogs = true;
   spec.options = TopicPlace("page-views");
   Append(spec.options, {{.name = "properties.group.id",

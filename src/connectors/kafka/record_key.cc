@@ -1,6 +1,7 @@
 #include "connectors/kafka/record_key.h"
 
 #include "base/strings.h"
+#include "connectors/schema_registry/schema_registry.h"
 
 namespace millrace::connectors::kafka {
 
@@ -58,8 +59,14 @@ Result<std::unique_ptr<RecordKey>> RecordKey::New(const TableContext& table, boo
                                         "the key format \"raw\" cannot hold")
         .WithHint("'key.format' = 'json'");
   }
+  auto format_options = FormatOptionsOf(options, format);
+  MR_ASSIGN_OR_RETURN(auto registry,
+                      schema_registry::RegistryFor(format, format_options, table.services));
+  if (registry) {
+    format_options.try_emplace("avro-confluent.subject", options.GetString("topic") + "-key");
+  }
   MR_ASSIGN_OR_RETURN(keys->encoder_,
-                      format::NewEncoder(format, schema, FormatOptionsOf(options, format)));
+                      format::NewEncoder(format, schema, format_options, registry.get()));
   keys->chunk_.InitializeEmpty(schema.Types());
   return keys;
 }

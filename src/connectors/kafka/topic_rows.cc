@@ -1,12 +1,26 @@
 #include "connectors/kafka/topic_rows.h"
 
 #include <algorithm>
+#include <duckdb/common/vector_operations/vector_operations.hpp>
 
 #include "connectors/kafka/log_topic.h"
+#include "connectors/schema_registry/schema_registry.h"
 #include "format/format_options.h"
 #include "log/log.h"
 
 namespace millrace::connectors::kafka {
+
+namespace {
+
+bool HasBinaryFormat(const Options& options) {
+  for (const char* name : {"format", "value.format", "key.format"}) {
+    auto format = format::FindFormat(options.GetString(name));
+    if (format.ok() && (*format)->binary) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string EpochHeader(model::Epoch epoch) {
   std::string bytes(8, '\0');
@@ -24,6 +38,7 @@ Result<std::unique_ptr<TopicRows>> TopicRows::New(const TableContext& table, boo
   const bool changelog = format_spec->changelog != model::ChangelogKind::kAppend;
   const Mode mode = upsert ? Mode::kUpsert : changelog ? Mode::kChangelog : Mode::kAppend;
   std::unique_ptr<TopicRows> rows(new TopicRows(table, mode));
+  rows->binary_ = HasBinaryFormat(options);
   rows->partitioner_ = options.GetString("sink.partitioner");
   MR_ASSIGN_OR_RETURN(rows->keys_, RecordKey::New(table, upsert, changelog));
   const bool except_key =
@@ -43,12 +58,19 @@ Result<std::unique_ptr<TopicRows>> TopicRows::New(const TableContext& table, boo
     if (name.starts_with(format + ".")) format_options[name] = value;
     if (name.starts_with("value." + format + ".")) format_options[name.substr(6)] = value;
   }
-  MR_ASSIGN_OR_RETURN(rows->encoder_, format::NewEncoder(format, value_schema, format_options));
+  MR_ASSIGN_OR_RETURN(auto registry,
+                      schema_registry::RegistryFor(format, format_options, table.services));
+  if (registry) {
+    format_options.try_emplace("avro-confluent.subject", options.GetString("topic") + "-value");
+  }
+  MR_ASSIGN_OR_RETURN(rows->encoder_,
+                      format::NewEncoder(format, value_schema, format_options, registry.get()));
   return rows;
 }
 
 Status TopicRows::Add(const SinkBatch& batch) {
   duckdb::DataChunk& rows = *batch.rows;
+  if (binary_) MR_RETURN_IF_ERROR(CheckNotNull(rows));
   keys_->UseChunk(rows);
   for (size_t i = 0; i < value_columns_.size(); i++) {
     value_chunk_.data[i].Reference(rows.data[value_columns_[i]]);
@@ -70,6 +92,18 @@ Status TopicRows::Add(const SinkBatch& batch) {
               "'upsert-kafka'), or as changes ('format' = 'debezium-json')");
     }
     for (int32_t copy = 0; copy < std::abs(weight); copy++) AddRow(row, weight > 0);
+  }
+  return Status::Ok();
+}
+
+Status TopicRows::CheckNotNull(duckdb::DataChunk& rows) const {
+  for (size_t c = 0; c < rows.ColumnCount(); c++) {
+    const model::Column& column = table_.schema.columns[c];
+    if (column.nullable || !duckdb::VectorOperations::HasNull(rows.data[c], rows.size())) continue;
+    return Status(Code::kFailedPrecondition, "column \"" + column.name + "\" of table \"" +
+                                                 table_.name +
+                                                 "\" is NOT NULL, but a row to be written has none")
+        .WithHint("leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)");
   }
   return Status::Ok();
 }

@@ -23,11 +23,11 @@ std::string EpochHeader(model::Epoch epoch);
 
 class TopicRows {
  public:
-  // Errors: those of the key's and the value's format.
+  // Errors: those of the key's and the value's format, and of the schema registry it asks.
   static Result<std::unique_ptr<TopicRows>> New(const TableContext& table, bool upsert);
 
   // Errors: kUnsupported for a row that is taken away where none can be; kFailedPrecondition for a
-  // NULL in the PRIMARY KEY of an upsert.
+  // NULL in the PRIMARY KEY of an upsert, or where a binary format has no place for it.
   Status Add(const SinkBatch& batch);
   // To be called once the epoch's rows are there; may be repeated.
   void Finish();
@@ -54,11 +54,14 @@ class TopicRows {
     bool has_value = true;  // false: a tombstone
   };
   TopicRows(const TableContext& table, Mode mode) : table_(table), mode_(mode) {}
+  // A schema in which a column is NOT NULL has no bytes for it.
+  Status CheckNotNull(duckdb::DataChunk& rows) const;
   void AddRow(duckdb::idx_t row, bool comes);
   Status AddChange(duckdb::idx_t row, int32_t weight);
 
   const TableContext table_;
   const Mode mode_;
+  bool binary_ = false;  // the format of the key, the value or both
   std::string partitioner_;
   std::unique_ptr<RecordKey> keys_;
   std::unique_ptr<format::Encoder> encoder_;

@@ -25,6 +25,7 @@ ConnectorSpec Spec() {
       "record "
       "on, and a record that says nothing new changes nothing.";
   spec.takes_format = true;
+  spec.holds_bytes = true;
   spec.sink_accepts_updates = true;
   spec.upserts = true;
   spec.options = TopicPlace("rates");

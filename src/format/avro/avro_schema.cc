@@ -1,0 +1,48 @@
+#include "format/avro/avro_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format/avro/avro_schema_parser.h"
+
+namespace millrace::format {
+
+const char* AvroKindName(AvroKind kind) {
+  static constexpr const char* kNames[] = {"null",   "boolean", "int",    "long",   "float",
+                                           "double", "bytes",   "string", "record", "enum",
+                                           "array",  "map",     "union",  "fixed"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string_view AvroShortName(std::string_view full_name) {
+  const size_t dot = full_name.rfind('.');
+  return dot == std::string_view::npos ? full_name : full_name.substr(dot + 1);
+}
+
+const AvroField* FindAvroField(const AvroType& record, std::string_view name) {
+  auto found = std::find_if(record.fields.begin(), record.fields.end(),
+                            [&](const AvroField& field) { return field.name == name; });
+  return found == record.fields.end() ? nullptr : &*found;
+}
+
+bool AvroType::named() const {
+  return kind == AvroKind::kRecord || kind == AvroKind::kEnum || kind == AvroKind::kFixed;
+}
+
+std::string AvroType::Describe() const {
+  return named() ? fmt::format("{} \"{}\"", AvroKindName(kind), name) : AvroKindName(kind);
+}
+
+Result<std::shared_ptr<const AvroSchema>> AvroSchema::Parse(
+    std::string_view text, const std::vector<std::string>& references) {
+  std::shared_ptr<AvroSchema> schema(new AvroSchema());
+  AvroSchemaParser parser(*schema);
+  for (const std::string& reference : references) {
+    MR_RETURN_IF_ERROR(parser.Parse(reference));
+  }
+  MR_RETURN_IF_ERROR(parser.Parse(text));
+  return std::shared_ptr<const AvroSchema>(std::move(schema));
+}
+
+}  // namespace millrace::format
