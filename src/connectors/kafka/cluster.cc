@@ -90,6 +90,7 @@ ConnectorSpec Spec() {
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc = kGuarantee;
   spec.takes_format = true;
+  spec.holds_bytes = true;
   spec.sink_takes_changelogs = true;
   spec.options = ClusterPlace("page-views");
   Append(
@@ -144,6 +145,7 @@ ConnectorSpec UpsertSpec() {
                        " It is read from its first record on; what compaction has removed was "
                        "superseded.";
   spec.takes_format = true;
+  spec.holds_bytes = true;
   spec.sink_accepts_updates = true;
   spec.upserts = true;
   spec.options = ClusterPlace("rates");
