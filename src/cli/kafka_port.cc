@@ -23,6 +23,13 @@ Result<std::unique_ptr<kafka::KafkaServer>> StartKafkaPort(project::Runtime& run
   options.advertised = settings.advertised;
   options.auto_create_topics = settings.auto_create_topics;
   options.default_partitions = settings.partitions;
+  registry::RecordCheck& check = runtime.record_check();
+  options.record_check.applies = [&check](const std::string& topic) {
+    return check.Applies(topic);
+  };
+  options.record_check.fault = [&check](const std::string& topic, const model::Record& record) {
+    return check.Fault(topic, record);
+  };
   return kafka::KafkaServer::Start(runtime.log(), *env::Clock::System(), options);
 }
 

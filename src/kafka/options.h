@@ -2,9 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
+#include "model/record.h"
+
 namespace millrace::kafka {
+
+// What keeps records out of some topics. Null functions: nothing does. Called by network threads.
+struct RecordCheck {
+  std::function<bool(const std::string& topic)> applies;
+  // Why the topic does not take the record.
+  std::function<std::optional<std::string>(const std::string& topic, const model::Record& record)>
+      fault;
+};
 
 struct KafkaServerOptions {
   std::string address = "127.0.0.1";
@@ -19,6 +31,7 @@ struct KafkaServerOptions {
   int64_t write_timeout_ms = 60'000;       // for the client to take one answer
   bool auto_create_topics = true;          // when a client asks for one by name and may have it
   int default_partitions = 1;              // of topics created without a number
+  RecordCheck record_check = {};
 };
 
 }  // namespace millrace::kafka

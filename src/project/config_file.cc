@@ -50,7 +50,8 @@ void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
        {"retention-bytes",
         [&](const YAML::Node& n) { reader.Bytes(n, topic.config.retention_bytes); }},
        {"segment-bytes", [&](const YAML::Node& n) { reader.Bytes(n, topic.config.segment_bytes); }},
-       {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
+       {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }},
+       {"strict", [&](const YAML::Node& n) { reader.Flag(n, topic.strict); }}});
 }
 
 // `name: expression`, or `name: {check: expression, on-violation: dead letter}`.

@@ -1,4 +1,5 @@
 #include "kafka/handlers/handlers.h"
+#include "log/internal_topics.h"
 
 namespace millrace::kafka {
 
@@ -27,7 +28,7 @@ void HandleDeleteRecords(Services& services, const DeleteRecordsRequest& request
       for (const auto& partition : topic.partitions) {
         auto& to = to_topic.partitions.emplace_back();
         to.index = partition.index;
-        if (topic.name == kOffsetsTopic) {
+        if (log::IsInternalTopic(topic.name)) {
           to.error_code = kInvalidTopic;
           continue;
         }

@@ -3,6 +3,7 @@
 
 #include "kafka/handlers/handlers.h"
 #include "kafka/handlers/topic_configs.h"
+#include "log/internal_topics.h"
 
 namespace millrace::kafka {
 
@@ -99,7 +100,7 @@ void HandleDeleteTopics(Services& services, const DeleteTopicsRequest& request,
   services.in_background([&services, request, call] {
     DeleteTopicsResponse response;
     for (const std::string& name : request.names) {
-      const Status status = name == kOffsetsTopic
+      const Status status = log::IsInternalTopic(name)
                                 ? Status(Code::kInvalidArgument, "this topic is the server's own")
                                 : services.log.DeleteTopic(name);
       response.topics.push_back({name, AdminError(status), std::nullopt});
