@@ -42,7 +42,7 @@ namespace millrace::project {
 
 struct TopicSettings {
   log::TopicConfig config;
-  std::string key;  // column whose value keys collected events; "": the table's 'key.fields'
+  std::string key;      // column whose value keys collected events; "": the table's 'key.fields'
   bool strict = false;  // takes only records of its subject (registry/record_check.h)
 };
 
