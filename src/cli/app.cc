@@ -11,6 +11,7 @@
 #include "cli/app_changes.h"
 #include "cli/app_dlq.h"
 #include "cli/app_lineage.h"
+#include "cli/app_schema.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dbt.h"
@@ -53,6 +54,7 @@ struct AllOptions {
   TopicsOptions topics;
   DlqOptions dlq;
   SchemaImportOptions schema_import;
+  SchemaOptions schema;
   StatusOptions status;
   LedgerOptions ledger;
   ReconcileOptions reconcile;
@@ -205,7 +207,9 @@ void CommandLine::AddStart() {
       ->type_name("NAME");
   AddDbtSelection(test);
 
-  CLI::App* schema = app_.add_subcommand("schema", "Make tables from other schemas")->group(kStart);
+  CLI::App* schema =
+      app_.add_subcommand("schema", "Schemas of topics, and tables from other schemas")
+          ->group(kStart);
   schema->require_subcommand(1);
   CLI::App* import = AddTopic(
       schema, "import", "Print the CREATE TABLE that a JSON Schema amounts to",
@@ -219,6 +223,8 @@ void CommandLine::AddStart() {
   import->add_option("--table", options_.schema_import.table, "Name of table and topic")
       ->type_name("NAME")
       ->required();
+  AddSchemaCommands(schema, options_.schema,
+                    [this](Command command) { chosen_ = std::move(command); });
 }
 
 void CommandLine::AddRunning() {

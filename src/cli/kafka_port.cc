@@ -137,6 +137,13 @@ Result<std::unique_ptr<kafka::KafkaServer>> StartKafkaPort(project::Runtime& run
     MR_ASSIGN_OR_RETURN(options.passwords[user], project::ResolveReferences(password));
   }
   options.security_file = runtime.project().data_directory() + "/kafka-security";
+  registry::RecordCheck& check = runtime.record_check();
+  options.record_check.applies = [&check](const std::string& topic) {
+    return check.Applies(topic);
+  };
+  options.record_check.fault = [&check](const std::string& topic, const model::Record& record) {
+    return check.Fault(topic, record);
+  };
   return kafka::KafkaServer::Start(runtime.log(), *env::Clock::System(), options);
 }
 

@@ -56,10 +56,7 @@ Status SelectFromStreams(project::Runtime& runtime, const sql::Select& select, i
   std::atomic<bool> enough{false};
   std::atomic<bool> ended{false};
   job::JobOptions options;  // no state directory: nothing of it outlives this call
-  options.services.log = &runtime.log();
-  options.services.warehouse = &runtime.warehouse();
-  options.services.clock = env::Clock::System();
-  options.services.base_dir = project.directory();
+  options.services = runtime.Services();
   options.on_rows = [&](duckdb::DataChunk& rows, const int32_t* weights) {
     printer.Print(rows, weights, rows_max);
     if (rows_max > 0 && printer.printed() >= rows_max) enough = true;

@@ -162,7 +162,6 @@ Status Job::Start() {
   MR_RETURN_IF_ERROR(OpenDeadLetters());
   epoch_ = store_->epoch();
   last_checkpoint_us_ = clock_->MonotonicMicros();
-  MR_RETURN_IF_ERROR(MakeSink());
   // Other jobs do not wait for a system that is away.
   Status opened = duck::AtTheDoor([&] { return Connect(); });
   if (opened.ok()) return CheckStart();

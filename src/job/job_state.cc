@@ -78,7 +78,7 @@ Status Job::FitState() {
 }
 
 Status Job::MakeSink() {
-  if (!compiled_->sink) return Status::Ok();
+  if (!compiled_->sink || sink_) return Status::Ok();
   connectors::TableContext table;
   table.name = compiled_->sink->name;
   table.schema = compiled_->sink->schema;
@@ -94,10 +94,12 @@ Status Job::MakeSink() {
   return Status::Ok();
 }
 
+// The sink is made here, too: a schema registry that its format asks may be away just like it.
 Status Job::Connect() {
   for (auto& source : sources_) {
     if (source->splits().empty()) MR_RETURN_IF_ERROR(source->RefreshSplits(0));
   }
+  MR_RETURN_IF_ERROR(MakeSink());
   if (sink_) {
     MR_RETURN_IF_ERROR(sink_->Open());
     MR_ASSIGN_OR_RETURN(sink_committed_, sink_->LastCommitted());

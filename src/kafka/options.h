@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "kafka/security/acl.h"
 #include "kafka/security/quota.h"
+#include "model/record.h"
 
 namespace millrace::env {
 class FileSystem;
@@ -31,6 +34,14 @@ struct AclOptions {
   std::set<std::string> super_users;  // principals that may do everything
   bool allow_without_acl = false;     // what no ACL says anything of
   std::vector<Acl> declared;
+};
+
+// What keeps records out of some topics. Null functions: nothing does. Called by network threads.
+struct RecordCheck {
+  std::function<bool(const std::string& topic)> applies;
+  // Why the topic does not take the record.
+  std::function<std::optional<std::string>(const std::string& topic, const model::Record& record)>
+      fault;
 };
 
 // An address on which clients are accepted, and what is asked of them there.
@@ -60,6 +71,7 @@ struct KafkaServerOptions {
   int64_t login_delay_ms = 100;            // before a refused login is answered
   bool auto_create_topics = true;          // when a client asks for one by name and may have it
   int default_partitions = 1;              // of topics created without a number
+  RecordCheck record_check = {};
 
   std::vector<std::string> sasl_mechanisms = {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"};
   std::map<std::string, std::string> passwords;  // by user; more users come over the port

@@ -254,8 +254,8 @@ std::vector<Row> Rows() {
       {{{kTopicSettings, "t", {{"retention.ms", 0, "1000000"}}}}, false}));
   rows.push_back(Asks<CreatePartitionsRequest, CreatePartitionsResponse>(
       "CreatePartitions", 37, 3, {OnTopic(kAlter)}, {{{"t", 5, std::nullopt}}, 0, true}));
-  rows.push_back(Asks<DescribeLogDirsRequest, DescribeLogDirsResponse>(
-      "DescribeLogDirs", 35, 4, {OnCluster(kDescribe)}, {}));
+  rows.push_back(Asks<DescribeLogDirsRequest, DescribeLogDirsResponse>("DescribeLogDirs", 35, 4,
+                                                                       {OnCluster(kDescribe)}, {}));
   rows.push_back(Asks<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(
       "DescribeClientQuotas", 48, 1, {OnCluster(kDescribeConfigs)}, {}));
   AlterClientQuotasRequest quotas;

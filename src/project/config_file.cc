@@ -62,7 +62,8 @@ void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
             topic.config.cleanup = *policy;
           }
         }},
-       {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }}});
+       {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }},
+       {"strict", [&](const YAML::Node& n) { reader.Flag(n, topic.strict); }}});
 }
 
 // `name: expression`, or `name: {check: expression, on-violation: dead letter}`.

@@ -18,6 +18,7 @@
 //         embedded
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
+//     orders: {strict: true}      # takes only records of its subject in the schema registry
 //   expectations:                   # CHECKs of tables whose SQL is not yours to change
 //     orders:
 //       quantity_positive: quantity > 0          # else a dead letter
@@ -43,7 +44,8 @@ namespace millrace::project {
 
 struct TopicSettings {
   log::TopicConfig config;
-  std::string key;  // column whose value keys collected events; "": the table's 'key.fields'
+  std::string key;      // column whose value keys collected events; "": the table's 'key.fields'
+  bool strict = false;  // takes only records of its subject (registry/record_check.h)
 };
 
 // As 'properties.bootstrap.servers': the embedded log, whatever the target.

@@ -38,6 +38,12 @@ Status Runtime::OpenStores(bool serving) {
   log::LogOptions log_options;
   log_options.directory = data + "/log";
   MR_ASSIGN_OR_RETURN(log_, log::Log::Open(log_options));
+  MR_ASSIGN_OR_RETURN(schemas_, registry::Registry::Open(*log_));
+  std::set<std::string> strict;
+  for (const auto& [name, topic] : project_->config().topics) {
+    if (topic.strict) strict.insert(name);
+  }
+  record_check_ = std::make_unique<registry::RecordCheck>(*schemas_, std::move(strict));
   dead_letters_ = std::make_unique<DeadLetterBook>(*log_);
   duck::WarehouseOptions options;
   options.memory_limit_bytes = project_->config().warehouse_memory_bytes;
@@ -122,6 +128,16 @@ Status Runtime::OpenJobs() {
   return Status::Ok();
 }
 
+connectors::Services Runtime::Services() {
+  connectors::Services services;
+  services.log = log_.get();
+  services.warehouse = warehouse_.get();
+  services.clock = env::Clock::System();
+  services.registry = schemas_.get();
+  services.base_dir = project_->directory();
+  return services;
+}
+
 void Runtime::Run(Place& place) {
   // The job remembers how it ended; JobStatuses shows it.
   place.thread = std::thread([job = place.job] { (void)job->Run(); });
@@ -184,7 +200,7 @@ std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
 }
 
 Status Runtime::RegisterSystemTables() {
-  MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, *log_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, Services()));
   MR_RETURN_IF_ERROR(RegisterLedgerTables(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterReconciliationTable(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));

@@ -21,6 +21,8 @@
 #include "project/dead_letter_book.h"
 #include "project/job_versions.h"
 #include "project/project.h"
+#include "registry/record_check.h"
+#include "registry/registry.h"
 
 namespace millrace::project {
 
@@ -42,6 +44,10 @@ class Runtime {
   Project& project() { return *project_; }
   log::Log& log() { return *log_; }
   duck::Warehouse& warehouse() { return *warehouse_; }
+  registry::Registry& schemas() { return *schemas_; }
+  registry::RecordCheck& record_check() { return *record_check_; }
+  // What connectors may use of this process.
+  connectors::Services Services();
   DeadLetterBook& dead_letters() { return *dead_letters_; }
   std::vector<job::JobStatus> JobStatuses() const;
   // Null when there is none, or when it is between two versions.
@@ -92,6 +98,8 @@ class Runtime {
 
   std::shared_ptr<Project> project_;
   std::unique_ptr<log::Log> log_;
+  std::unique_ptr<registry::Registry> schemas_;
+  std::unique_ptr<registry::RecordCheck> record_check_;
   std::unique_ptr<DeadLetterBook> dead_letters_;
   std::unique_ptr<duck::Warehouse> warehouse_;
   mutable std::mutex jobs_mutex_;

@@ -70,10 +70,7 @@ Result<std::unique_ptr<job::Job>> Runtime::OpenVersion(
   }
   job::JobOptions options;
   options.state_directory = versions.StateDirectory(version);
-  options.services.log = log_.get();
-  options.services.warehouse = warehouse_.get();
-  options.services.clock = env::Clock::System();
-  options.services.base_dir = project_->directory();
+  options.services = Services();
   options.knows_letter = std::move(knows_letter);
   options.on_commit = [this, own, serving](const std::string& table) {
     if (serving) Announce(table);

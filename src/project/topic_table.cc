@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "connectors/schema_registry/schema_registry.h"
 #include "duck/table_provider.h"
 #include "format/decoder.h"
 #include "format/format_options.h"
@@ -92,8 +93,10 @@ class TopicScan : public duck::TableScan {
       ranges_.pop_front();
       return Status::Ok();
     }
+    Status prepared;
     auto visit = [&](std::span<const model::Record> records) {
-      while (!records.empty()) {
+      prepared = decoder_->Prepare(records);
+      while (!records.empty() && prepared.ok()) {
         size_t count = std::min(records.size(), decoder_->records_max());
         auto chunk = Decode(records.first(count), std::to_string(range.partition));
         if (chunk->size() > 0) ready_.push_back(std::move(chunk));
@@ -102,7 +105,7 @@ class TopicScan : public duck::TableScan {
     };
     MR_ASSIGN_OR_RETURN(
         range.from, log_.Read(topic_, range.partition, range.from, range.to, kBlockBytes, visit));
-    return Status::Ok();
+    return prepared;
   }
 
   std::unique_ptr<duckdb::DataChunk> Decode(std::span<const model::Record> records,
@@ -284,7 +287,9 @@ Status RegisterChangingTable(const sql::Table& table, log::Log& log, duck::Wareh
 
 }  // namespace
 
-Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehouse& warehouse) {
+Status RegisterTopicTables(const Project& project, const connectors::Services& services) {
+  log::Log& log = *services.log;
+  duck::Warehouse& warehouse = *services.warehouse;
   for (const sql::Table* table : project.catalog().Tables()) {
     const std::string connector = table->Option("connector");
     const bool upsert = connector == "upsert-kafka";
@@ -292,10 +297,12 @@ Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehous
     format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());
     if (options.format.empty()) continue;
     options.schema = table->schema;
+    options.upsert = upsert;
+    MR_ASSIGN_OR_RETURN(options.registry,
+                        connectors::schema_registry::RegistryForDecoder(options, services));
     auto format = format::FindFormat(options.format);
     const bool changelog = format.ok() && (*format)->changelog != model::ChangelogKind::kAppend;
     if (upsert || changelog) {
-      options.upsert = upsert;
       MR_RETURN_IF_ERROR(RegisterChangingTable(*table, log, warehouse, options));
       continue;
     }

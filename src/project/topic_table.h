@@ -4,6 +4,7 @@
 // millrace.dead_letters and millrace.dead_letter_audit over the topics of these names.
 #pragma once
 
+#include "connectors/connector.h"
 #include "duck/warehouse.h"
 #include "log/log.h"
 #include "project/dead_letter_book.h"
@@ -11,7 +12,8 @@
 
 namespace millrace::project {
 
-Status RegisterTopicTables(const Project& project, log::Log& log, duck::Warehouse& warehouse);
+// Of the services: log, warehouse and schema registry.
+Status RegisterTopicTables(const Project& project, const connectors::Services& services);
 // `book` tells state and attempts of each letter; it outlives the warehouse.
 Status RegisterDeadLetterTables(log::Log& log, DeadLetterBook& book, duck::Warehouse& warehouse);
 

@@ -264,11 +264,7 @@ class Verifier {
     for (const job::SplitPosition& split : position_.sources[index]) {
       input.ranges.push_back(fmt::format("{}: {}..{}", split.split, split.from, split.to));
     }
-    connectors::Services services;
-    services.log = &runtime_.log();
-    services.warehouse = &runtime_.warehouse();
-    services.clock = env::Clock::System();
-    services.base_dir = runtime_.project().directory();
+    const connectors::Services services = runtime_.Services();
     std::set<std::pair<int, int64_t>> late;  // partition, offset
     job::BatchInputCounters counters;
     Status status = duck::AtTheDoor([&]() -> Status {

@@ -32,6 +32,7 @@ class Api final : public ApiServer {
     AddLineageRoutes(router, backend_, pool_);
     AddLedgerRoutes(router, backend_, pool_);
     AddTopicRoutes(router, backend_, pool_);
+    AddSchemaRoutes(router, backend_, pool_);
     AddHealthRoutes(router, backend_, metrics_);
     router.Add(Method::kGet, "/api/stream",
                [this](const Request&, const Responder& responder) { live_.Handle(responder); });

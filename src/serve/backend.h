@@ -27,6 +27,12 @@
 #include "model/row_error.h"
 #include "model/schema.h"
 
+namespace millrace::registry {
+class RecordCheck;
+class Registry;
+struct Schema;
+}  // namespace millrace::registry
+
 namespace millrace::serve {
 
 // The table that a topic's events must fit.
@@ -86,6 +92,17 @@ class Backend {
   // Of the whole project, or with `of` ("table.column") what it comes from and what comes from it;
   // `direction`: "up", "down" or "" for both. See project/lineage.h.
   virtual Result<std::string> LineageJson(const std::string& of, const std::string& direction) = 0;
+
+  // The schema registry in this process; null: there is none.
+  virtual registry::Registry* Schemas() { return nullptr; }
+  // What the schema would break as the subject's next version; see project/schema_dry_run.h.
+  virtual Result<std::string> SchemaDryRunJson(const std::string& /*subject*/,
+                                               const registry::Schema& /*schema*/,
+                                               int64_t /*records_max*/) {
+    return Status(Code::kUnsupported, "there are no records to try a schema on");
+  }
+  // Which records strict topics take; null: there are none. May be called from network threads.
+  virtual registry::RecordCheck* Strict() { return nullptr; }
 
   // Ok once the jobs run; otherwise the reason.
   virtual Status Ready() = 0;

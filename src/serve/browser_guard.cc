@@ -17,6 +17,15 @@ std::string_view HostName(std::string_view host) {
   return host.substr(0, host.rfind(':'));
 }
 
+// Everything that shows or changes something: the API, and the schema registry at its root paths.
+bool IsGuarded(std::string_view path) {
+  static constexpr std::string_view kRoots[] = {"/api",    "/subjects", "/schemas",
+                                                "/config", "/mode",     "/compatibility"};
+  return std::any_of(std::begin(kRoots), std::end(kRoots), [&](std::string_view root) {
+    return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+  });
+}
+
 bool IsAddress(std::string_view name) {
   boost::system::error_code ec;
   boost::asio::ip::make_address(std::string(name), ec);
@@ -25,7 +34,7 @@ bool IsAddress(std::string_view name) {
 }  // namespace
 
 Status CheckBrowser(const Request& request, const HttpCore& core) {
-  if (!request.path.starts_with("/api/")) return {};
+  if (!IsGuarded(request.path)) return {};
   std::string_view host = request.Header("Host");
   if (core.loopback && !host.empty()) {
     std::string_view name = HostName(host);

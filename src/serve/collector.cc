@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "log/internal_topics.h"
+#include "registry/record_check.h"
 #include "serve/event_splitter.h"
 #include "serve/event_validator.h"
 #include "serve/inflate.h"
@@ -130,6 +131,15 @@ class Collector::Impl {
     std::string topic(request.PathArg("topic"));
     if (Status status = log::CheckWritable(topic); !status.ok()) {
       responder.SendError(status);
+      return;
+    }
+    if (auto* strict = backend_.Strict(); strict != nullptr && strict->Applies(topic)) {
+      responder.SendError(
+          Status(Code::kInvalidArgument,
+                 fmt::format("topic \"{}\" is strict: its records carry the number of a schema of "
+                             "subject \"{}-value\", which events as JSON do not",
+                             topic, topic))
+              .WithHint("write them with a Kafka client and a serializer of the schema registry"));
       return;
     }
     Result<log::TopicInfo> info = backend_.log().Describe(topic);

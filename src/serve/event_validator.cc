@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "format/format_options.h"
 
 namespace millrace::serve {
 
@@ -150,6 +151,14 @@ Result<std::unique_ptr<EventValidator>> EventValidator::New(
                                 schema->key_column, schema->table))
           .WithHint(DidYouMean(schema->key_column, schema->schema.Names()));
     }
+  }
+  MR_ASSIGN_OR_RETURN(const format::FormatSpec* format, format::FindFormat(schema->format));
+  if (format->binary) {
+    return Status(Code::kUnsupported,
+                  fmt::format("the records of table \"{}\" are of format \"{}\", which events as "
+                              "JSON are not",
+                              schema->table, schema->format))
+        .WithHint("write them with a Kafka client");
   }
   format::DecoderOptions options;
   options.format = schema->format;

@@ -14,6 +14,7 @@
 #include "project/dashboard.h"
 #include "project/lineage_text.h"
 #include "project/reprocess.h"
+#include "project/schema_dry_run.h"
 #include "project/verify.h"
 #include "serve/dead_letter_desk.h"
 #include "serve/job_metrics.h"
@@ -135,6 +136,14 @@ class ProjectBackend : public Backend {
     MR_ASSIGN_OR_RETURN(project::LineageWays ways, project::WaysOf(whole, of, way));
     return project::LineageJson(ways);
   }
+
+  registry::Registry* Schemas() override { return &runtime_.schemas(); }
+  Result<std::string> SchemaDryRunJson(const std::string& subject, const registry::Schema& schema,
+                                       int64_t records_max) override {
+    MR_ASSIGN_OR_RETURN(auto run, project::DryRunSchema(runtime_, subject, schema, records_max));
+    return run.ToJson();
+  }
+  registry::RecordCheck* Strict() override { return &runtime_.record_check(); }
 
   Status Ready() override {
     for (const job::JobStatus& job : runtime_.JobStatuses()) {

@@ -1,5 +1,6 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
+#include "log/internal_topics.h"
 
 namespace millrace::kafka {
 
@@ -31,7 +32,7 @@ void HandleDeleteRecords(Services& services, const DeleteRecordsRequest& request
         to.index = partition.index;
         to.error_code = refused;
         if (refused != kNone) continue;
-        if (topic.name == kOffsetsTopic) {
+        if (log::IsInternalTopic(topic.name)) {
           to.error_code = kInvalidTopic;
           continue;
         }

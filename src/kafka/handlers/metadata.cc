@@ -4,13 +4,14 @@
 
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
+#include "log/internal_topics.h"
 
 namespace millrace::kafka {
 
 namespace {
 
 void Describe(const log::TopicInfo& info, MetadataResponse::Topic& topic) {
-  topic.is_internal = info.name == kOffsetsTopic;
+  topic.is_internal = log::IsInternalTopic(info.name);
   for (int32_t p = 0; p < info.config.partitions; p++) {
     topic.partitions.push_back({kNone, p, kNodeId, kLeaderEpoch, {kNodeId}, {kNodeId}, {}});
   }

@@ -6,6 +6,8 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
 #include "kafka/throttle.h"
+#include "log/compression.h"
+#include "log/internal_topics.h"
 #include "log/record_batch.h"
 
 namespace millrace::kafka {
@@ -39,6 +41,11 @@ struct Pending {
     failed = true;
     End();
   }
+  void Refuse(ProduceResponse::Partition& to,
+              std::vector<ProduceResponse::RecordError> record_errors) {
+    to.record_errors = std::move(record_errors);
+    Refuse(to, kInvalidRecord, "the topic is strict, and some records are not of its subject");
+  }
   void End() {
     if (remaining.fetch_sub(1) > 1) return;
     if (answers) {
@@ -59,12 +66,36 @@ struct Pending {
   ProduceResponse response;
 };
 
+// What a strict topic does not take of a batch, record by record. A batch that cannot be read has
+// no such faults: the log refuses it.
+std::vector<ProduceResponse::RecordError> FindFaults(const RecordCheck& check,
+                                                     const std::string& topic,
+                                                     std::string_view batch) {
+  std::vector<ProduceResponse::RecordError> faults;
+  const auto header = log::CheckProducedBatch(batch);
+  if (!header.ok()) return faults;
+  log::Buffer inflated;
+  const auto plain = log::PlainRecords(batch, *header, inflated);
+  if (!plain.ok()) return faults;
+  log::RecordCursor cursor(*plain, *header);
+  model::Record record;
+  for (int32_t index = 0; cursor.Next(&record); index++) {
+    if (auto fault = check.fault(topic, record)) faults.push_back({index, std::move(fault)});
+  }
+  return faults;
+}
+
 void Append(Services& services, const std::optional<std::string>& transactional_id,
             std::string_view batch, const std::shared_ptr<Pending>& pending,
             const std::string& topic, ProduceResponse::Partition& to) {
   const auto done = [pending, &to, &topic](const log::AppendResult& result) {
     pending->Done(to, topic, result);
   };
+  const RecordCheck& check = services.options.record_check;
+  if (check.applies && check.applies(topic)) {
+    auto faults = FindFaults(check, topic, batch);
+    if (!faults.empty()) return pending->Refuse(to, std::move(faults));
+  }
   const auto header = log::ParseBatchHeader(batch);
   if (transactional_id) {
     const ErrorCode refused =
@@ -109,7 +140,7 @@ void HandleProduce(Services& services, const ProduceRequest& request, const Call
         pending->Refuse(to, kInvalidRequiredAcks, "acks must be 0, 1 or -1 (all)");
       } else if (topic_refused != kNone) {
         pending->Refuse(to, topic_refused, "the client may not write this");
-      } else if (topic == kOffsetsTopic) {
+      } else if (log::IsInternalTopic(topic)) {
         pending->Refuse(to, kInvalidTopic, "this topic is written by the server only");
       } else if (records.size() > kMagicAt && records[kMagicAt] != kMagic) {
         pending->Refuse(to, kUnsupportedForMessageFormat,

@@ -4,6 +4,7 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/handlers/topic_configs.h"
 #include "kafka/permissions.h"
+#include "log/internal_topics.h"
 
 namespace millrace::kafka {
 
@@ -111,7 +112,7 @@ void HandleDeleteTopics(Services& services, const DeleteTopicsRequest& request,
         response.topics.push_back({name, refused, "the client may not delete this topic"});
         continue;
       }
-      const Status status = name == kOffsetsTopic
+      const Status status = log::IsInternalTopic(name)
                                 ? Status(Code::kInvalidArgument, "this topic is the server's own")
                                 : services.log.DeleteTopic(name);
       response.topics.push_back({name, AdminError(status), std::nullopt});

@@ -30,6 +30,8 @@ void AddLineageRoutes(Router& router, Backend& backend, BlockingPool& pool);
 void AddLedgerRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/topics
 void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /subjects, /schemas, /config, /mode, /compatibility; /api/schemas
+void AddSchemaRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics
 void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics);
 

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "env/clock.h"
 #include "log/internal_topics.h"
+#include "registry/record_check.h"
 #include "serve/routes/json_body.h"
 #include "serve/routes/routes.h"
 
@@ -219,13 +220,34 @@ Result<std::vector<RecordToWrite>> ParseRecords(const Request& request, int part
   return out;
 }
 
-Result<std::string> WriteRecords(log::Log& log, std::atomic<uint32_t>& turn,
-                                 const Request& request) {
+Status CheckStrict(registry::RecordCheck& strict, const std::string& topic,
+                   const std::vector<RecordToWrite>& records) {
+  for (size_t i = 0; i < records.size(); i++) {
+    model::Record record;
+    record.has_key = records[i].key.has_value();
+    record.has_value = records[i].value.has_value();
+    if (record.has_key) record.key = *records[i].key;
+    if (record.has_value) record.value = *records[i].value;
+    if (auto fault = strict.Fault(topic, record)) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("record {} is refused by the strict topic \"{}\": {}", i, topic,
+                                *fault))
+          .WithHint("nothing was written");
+    }
+  }
+  return {};
+}
+
+Result<std::string> WriteRecords(log::Log& log, registry::RecordCheck* strict,
+                                 std::atomic<uint32_t>& turn, const Request& request) {
   MR_RETURN_IF_ERROR(log::CheckWritable(request.PathArg("topic")));
   MR_ASSIGN_OR_RETURN(log::TopicInfo info, Describe(log, request.PathArg("topic")));
   int partitions = info.config.partitions;
   int without_key = static_cast<int>(turn.fetch_add(1) % static_cast<uint32_t>(partitions));
   MR_ASSIGN_OR_RETURN(auto records, ParseRecords(request, partitions, without_key));
+  if (strict != nullptr && strict->Applies(info.name)) {
+    MR_RETURN_IF_ERROR(CheckStrict(*strict, info.name, records));
+  }
   std::map<int, std::vector<log::NewRecord>> by_partition;
   for (const RecordToWrite& record : records) {
     log::NewRecord& to = by_partition[record.partition].emplace_back();
@@ -264,7 +286,7 @@ void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool) {
              }));
   router.Add(Method::kPost, "/api/topics/{topic}/records",
              InPool(pool, [&backend, turn](const Request& request) {
-               return JsonResponse(WriteRecords(backend.log(), *turn, request));
+               return JsonResponse(WriteRecords(backend.log(), backend.Strict(), *turn, request));
              }));
 }
 

@@ -1,0 +1,208 @@
+"""What schema_registry_test.sh asks Confluent's clients to do:
+schema_registry_clients.py BROKERS REGISTRY before|after (a kill -9 and restart).
+"""
+import datetime
+import decimal
+import sys
+import time
+
+import confluent_kafka
+from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf import timestamp_pb2
+
+BROKERS, REGISTRY, PHASE = sys.argv[1:4]
+DEADLINE_S = 60
+UTC = datetime.timezone.utc
+registry = SchemaRegistryClient({"url": REGISTRY})
+
+FIRST = """{"type": "record", "name": "Order", "namespace": "shop", "fields": [
+  {"name": "id", "type": "long"},
+  {"name": "customer", "type": ["null", "string"], "default": null},
+  {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}},
+  {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+  {"name": "tags", "type": {"type": "array", "items": "string"}}]}"""
+# The second version: a field more, another order, a decimal of another scale, microseconds.
+SECOND = """{"type": "record", "name": "Order", "namespace": "shop", "fields": [
+  {"name": "id", "type": "long"},
+  {"name": "note", "type": ["null", "string"], "default": null},
+  {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+  {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}},
+  {"name": "customer", "type": ["null", "string"], "default": null},
+  {"name": "tags", "type": {"type": "array", "items": "string"}}]}"""
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f"{PHASE}: {what}")
+
+
+def context(topic, field=MessageField.VALUE):
+    return SerializationContext(topic, field)
+
+
+def order(number, second):
+    row = {"id": number, "customer": None if number % 5 == 0 else f"c{number % 3}",
+           "price": decimal.Decimal(number).scaleb(-1).quantize(decimal.Decimal("0.01")),
+           "at": datetime.datetime(2024, 1, 1, tzinfo=UTC) + datetime.timedelta(milliseconds=number),
+           "tags": [f"t{i}" for i in range(number % 3)]}
+    if second:
+        row["note"] = f"note {number}"
+    return row
+
+
+def produce(topic, serializer, rows):
+    producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS})
+    faults = []
+    for number, row in enumerate(rows):
+        producer.produce(topic, key=str(number), value=serializer(row, context(topic)) if callable(serializer) else row,
+                         on_delivery=lambda error, _: faults.append(error) if error else None)
+    producer.flush(DEADLINE_S)
+    check(not faults, f"produce to {topic}: {faults[:1]}")
+
+
+def consume(topic, count):
+    """The first `count` records of the topic, over all partitions."""
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "e2e", "auto.offset.reset": "earliest",
+                                         "enable.auto.commit": False})
+    deadline = time.monotonic() + DEADLINE_S
+    while topic not in consumer.list_topics(timeout=10).topics:
+        check(time.monotonic() < deadline, f"there is no topic {topic}")
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([confluent_kafka.TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in partitions])
+    records = []
+    while len(records) < count:
+        check(time.monotonic() < deadline, f"{topic}: {len(records)} of {count} records within {DEADLINE_S} s")
+        message = consumer.poll(0.5)
+        if message is not None and not message.error():
+            records.append(message)
+    consumer.close()
+    return records
+
+
+def records_of(topic):
+    """How many records the topic has, which has one partition."""
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "e2e"})
+    low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=10)
+    consumer.close()
+    return high - low
+
+
+def refused(code, call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except SchemaRegistryError as error:
+        check(error.error_code == code, f"{call.__name__}: {error.error_code} instead of {code}: {error}")
+        return error
+    sys.exit(f"{PHASE}: {call.__name__} was not refused")
+
+
+def subjects():
+    first, second = Schema(FIRST, "AVRO"), Schema(SECOND, "AVRO")
+    check(registry.register_schema("api", first) == registry.register_schema("api", first), "registered twice")
+    check(registry.get_latest_version("api").version == 1, "latest version")
+    check(registry.lookup_schema("api", first).version == 1, "lookup")
+    refused(40403, registry.lookup_schema, "api", second)
+    refused(40401, registry.lookup_schema, "nobody", second)
+    refused(40401, registry.get_versions, "nobody")
+    refused(40402, registry.get_version, "api", 9)
+    refused(40403, registry.get_schema, 123456)
+    refused(42201, registry.register_schema, "api", Schema('{"type": "nope"}', "AVRO"))
+    check(registry.test_compatibility("api", second), "a field with a default is compatible")
+    bad = Schema(FIRST.replace('"long"}', '"string"}', 1), "AVRO")
+    check(not registry.test_compatibility("api", bad), "a long as a string is not")
+    error = refused(409, registry.register_schema, "api", bad)
+    check("/fields/0/type" in str(error), f"the refusal does not say where: {error}")
+    check(registry.get_compatibility() == "BACKWARD", "the default level")
+    registry.set_compatibility("api", "NONE")
+    check(registry.get_compatibility("api") == "NONE", "the subject's level")
+    check(registry.register_schema("api", bad) > 0, "NONE takes anything")
+    check(registry.get_versions("api") == [1, 2], "versions")
+    check(registry.delete_version("api", 2) == 2, "delete a version")
+    check(registry.delete_subject("api") == [1], "delete a subject")
+    check(registry.delete_subject("api", permanent=True) == [1, 2], "delete it for good")
+    city = Schema('{"type":"record","name":"shop.City","fields":[{"name":"name","type":"string"}]}', "AVRO")
+    registry.register_schema("city", city)
+    home = Schema('{"type":"record","name":"Home","fields":[{"name":"city","type":"shop.City"}]}', "AVRO",
+                  [SchemaReference("shop.City", "city", 1)])
+    id_of_home = registry.register_schema("home", home)
+    fresh = SchemaRegistryClient({"url": REGISTRY})
+    check(fresh.get_schema(id_of_home).references[0].subject == "city", "references")
+    refused(42206, registry.delete_subject, "city")
+
+
+def other_types():
+    json_schema = '{"title":"Person","type":"object","properties":{"name":{"type":"string"}},"required":["name"]}'
+    written = JSONSerializer(json_schema, registry)({"name": "Ada"}, context("people"))
+    check(JSONDeserializer(json_schema)(written, context("people")) == {"name": "Ada"}, "JSON Schema")
+    message = timestamp_pb2.Timestamp(seconds=7)
+    options = {"use.deprecated.format": False}
+    written = ProtobufSerializer(timestamp_pb2.Timestamp, registry, options)(message, context("times"))
+    check(ProtobufDeserializer(timestamp_pb2.Timestamp, options)(written, context("times")) == message, "Protobuf")
+    check(registry.get_latest_version("people-value").schema.schema_type == "JSON", "the type of a JSON Schema")
+    check(registry.get_latest_version("times-value").schema.schema_type == "PROTOBUF", "the type of a Protobuf schema")
+
+
+def by_id(records, deserializer, topic):
+    return {row["id"]: row for row in (deserializer(record.value(), context(topic)) for record in records)}
+
+
+def jobs(first, count, second):
+    """Orders in, what the jobs make of them out; `first` to before are there already."""
+    serializer = AvroSerializer(registry, SECOND if second else FIRST)
+    rows = [order(number, second) for number in range(first, first + count)]
+    produce("orders", serializer, rows)
+    # Not Avro, and a schema that is not there: dead letters, and the job goes on.
+    produce("orders", None, [b"{}", b"\0\0\x01\0\0abc"])
+    everything = [order(number, number >= 2000) for number in range(first + count)]
+    expected = {row["id"]: row for row in everything if row["price"] >= 100}
+    got = by_id(consume("big-orders", len(expected)), AvroDeserializer(registry), "big-orders")
+    check(len(got) == len(expected), f"{len(got)} big orders instead of {len(expected)}")
+    for number, row in expected.items():
+        check(got[number] == {"note": None, **row}, f"order {number}: {got[number]} instead of {row}")
+    counts = {}
+    for row in everything:
+        if row["customer"]:
+            counts[row["customer"]] = counts.get(row["customer"], 0) + 1
+    deadline = time.monotonic() + DEADLINE_S
+    latest = {}
+    while latest != counts:
+        check(time.monotonic() < deadline, f"customers: {latest} instead of {counts}")
+        for record in consume("customers", records_of("customers")):
+            key = AvroDeserializer(registry)(record.key(), context("customers", MessageField.KEY))["customer"]
+            latest[key] = AvroDeserializer(registry)(record.value(), context("customers"))["orders"]
+
+
+def strict():
+    """A topic that takes only records of its subject: what does not match is refused, record by record."""
+    topic = "strict-orders"
+    serializer = AvroSerializer(registry, FIRST)
+    good = [serializer(order(number, False), context(topic)) for number in range(10)]
+    produce(topic, None, good)
+    header, other = good[0][:5], AvroSerializer(registry, SECOND)(order(1, True), context("api2"))
+    outcomes = {}
+    for name, bad in {"json": b'{"id": 1}', "cut": good[1][:-3], "longer": good[1] + b"x", "other": other,
+                      "unknown": b"\0\0\1\0\0" + good[0][5:], "header": header}.items():
+        producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS, "compression.type": "zstd", "linger.ms": 50})
+        for value in [good[2], bad]:  # in one batch: neither is taken
+            producer.produce(topic, value, on_delivery=lambda error, _, name=name: outcomes.setdefault(name, error))
+        producer.flush(DEADLINE_S)
+    for name, error in outcomes.items():
+        check(error is not None and error.code() == confluent_kafka.KafkaError.INVALID_RECORD, f"strict, {name}: {error}")
+    check(records_of(topic) == len(good), "nothing but the good records is in the strict topic")
+
+
+if PHASE == "before":
+    subjects()
+    other_types()
+    strict()
+    jobs(0, 2000, second=False)
+else:
+    check(registry.get_versions("orders-value") == [1], "the subject is as it was before the restart")
+    jobs(2000, 1000, second=True)
+    check(registry.get_versions("orders-value") == [1, 2], "the second version")
+    check("big-orders-value" in registry.get_subjects(), "what the job registered")

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Confluent's clients against the schema registry and the Kafka port of `millrace dev`: serializers
+# of Avro, JSON Schema and Protobuf, evolution of a subject under way, jobs that read and write
+# avro-confluent, kill -9 and restart, and `millrace schema`.
+#
+#   tests/e2e/schema_registry_test.sh [BINARY]     default: build/release/millrace
+#
+# The Python clients come from scripts/setup.sh.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+binary=$(realpath "${1:-$root/build/release/millrace}")
+python=${MILLRACE_DEPS:-$root/.deps}/schema-clients/bin/python
+work=$(mktemp -d)
+dev=
+fail() {
+  echo "FAILED: $*" >&2
+  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
+  exit 1
+}
+cleanup() {
+  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+free_port() {
+  python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+port=$(free_port)
+http=$(free_port)
+mkdir -p "$work/shop/sql"
+cat > "$work/shop/millrace.yml" <<YAML
+name: shop
+topics:
+  orders: {partitions: 3}
+  strict-orders: {strict: true}
+YAML
+# The same registry twice: the one in this process, and by its URL.
+cat > "$work/shop/sql/orders.sql" <<SQL
+CREATE TABLE orders (
+  id BIGINT NOT NULL, customer STRING, price DECIMAL(10, 2), at TIMESTAMP(3), tags ARRAY<STRING>,
+  note STRING
+) WITH (
+  'connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'avro-confluent', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE big_orders (
+  id BIGINT NOT NULL, customer STRING, price DECIMAL(10, 2), at TIMESTAMP(3), tags ARRAY<STRING>,
+  note STRING
+) WITH (
+  'connector' = 'kafka', 'topic' = 'big-orders', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'avro-confluent', 'avro-confluent.url' = 'http://127.0.0.1:$http');
+INSERT INTO big_orders SELECT * FROM orders WHERE price >= 100;
+CREATE TABLE customers (customer STRING, orders BIGINT, PRIMARY KEY (customer) NOT ENFORCED) WITH (
+  'connector' = 'upsert-kafka', 'topic' = 'customers', 'properties.bootstrap.servers' = 'ignored:9092',
+  'key.format' = 'avro-confluent', 'value.format' = 'avro-confluent');
+INSERT INTO customers SELECT customer, COUNT(*) FROM orders WHERE customer IS NOT NULL GROUP BY customer;
+SQL
+
+start() {
+  "$binary" dev "$work/shop" --port "$http" --kafka-listen "127.0.0.1:$port" >> "$work/dev.log" 2>&1 &
+  dev=$!
+  local deadline=$((SECONDS + 60))
+  until curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 &&
+    (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
+    kill -0 "$dev" 2> /dev/null || fail "dev has ended"
+    [ "$SECONDS" -lt "$deadline" ] || fail "dev does not come up"
+    sleep 0.1
+  done
+}
+clients() { "$python" "$root/tests/e2e/schema_registry_clients.py" "127.0.0.1:$port" "http://127.0.0.1:$http" "$1"; }
+
+start
+clients before || fail "clients, before the restart"
+kill -9 "$dev"
+wait "$dev" 2> /dev/null || true
+start
+clients after || fail "clients, after the restart"
+
+# The command line, beside the running dev
+schema() { "$binary" schema "$@" -C "$work/shop"; }
+schema ls > "$work/ls" || fail "schema ls"
+grep -Eq '^orders-value +2 +[0-9]+ +AVRO +BACKWARD' "$work/ls" || fail "schema ls shows: $(cat "$work/ls")"
+schema show orders-value > "$work/order.avsc" || fail "schema show"
+schema check orders-value "$work/order.avsc" | grep -qx compatible || fail "a schema is compatible with itself"
+sed 's/"name":"id","type":"long"/"name":"id","type":"string"/' "$work/order.avsc" > "$work/bad.avsc"
+! schema check orders-value "$work/bad.avsc" > "$work/check" || fail "schema check takes anything"
+grep -q 'TYPE_MISMATCH at /fields/0/type: the type is string in the new schema, but long in version 2' "$work/check" ||
+  fail "schema check says: $(cat "$work/check")"
+grep -q '^orders: 3000 of 3004 records and ' "$work/check" || fail "schema check tries no records: $(cat "$work/check")"
+grep -q 'record [0-2]/0: id: a value of type long cannot be read as string (written with schema' "$work/check" ||
+  fail "schema check names no record: $(cat "$work/check")"
+grep -q 'breaks column "id" of table "orders": an Avro string cannot be read as a BIGINT; jobs: .*big_orders' "$work/check" ||
+  fail "schema check names no column: $(cat "$work/check")"
+! schema register orders-value "$work/bad.avsc" 2> "$work/refused" || fail "schema register takes anything"
+grep -q 'incompatible' "$work/refused" || fail "schema register says: $(cat "$work/refused")"
+schema register fresh-value "$work/order.avsc" | grep -q 'fresh-value: version 1' || fail "schema register"
+
+# A strict topic takes no events that are JSON
+curl -s "http://127.0.0.1:$http/v1/events/strict-orders" -d '{"id": 1}' | grep -q 'is strict' || fail "events into a strict topic"
+
+# and without it
+kill -TERM "$dev"
+wait "$dev" || fail "dev ends with an error"
+dev=
+schema delete fresh-value | grep -q 'deleted versions \[1\]' || fail "schema delete"
+schema ls | grep -q fresh-value && fail "a deleted subject is listed"
+schema delete fresh-value --permanent > /dev/null || fail "schema delete --permanent"
+echo "schema registry: passed"
