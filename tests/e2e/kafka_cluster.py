@@ -3,7 +3,7 @@
 
 A transactional producer writes numbered events with keys, NULLs, headers and duplicates, and aborts
 every third transaction. Three jobs read them: one copies rows (with their headers) into a topic, one
-keeps counts per key in an upsert-kafka topic, one copies at least once. Meanwhile `millrace dev` is
+with two shards keeps counts per key in an upsert-kafka topic, one copies at least once. Meanwhile `millrace dev` is
 killed with SIGKILL again and again, the broker once, and the source gets more partitions. Then, read
 by a client that nobody here wrote (librdkafka, isolation.level=read_committed):
 
@@ -58,8 +58,10 @@ INSERT INTO copies SELECT id, who, amount, sent, CAST(headers['origin'] AS STRIN
 CREATE TABLE counts (who STRING, n BIGINT, total BIGINT, PRIMARY KEY (who) NOT ENFORCED)
 WITH ('connector' = 'upsert-kafka', 'topic' = 'counts', 'properties.bootstrap.servers' = 'kafka:9092',
   'key.format' = 'json', 'value.format' = 'json');
+SET 'parallelism.default' = '2';
 INSERT INTO counts SELECT who, COUNT(*), SUM(amount) FROM events WHERE who IS NOT NULL
 GROUP BY who HAVING SUM(amount) > 0;
+RESET 'parallelism.default';
 
 CREATE TABLE least (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'least',
   'properties.bootstrap.servers' = 'kafka:9092', 'sink.delivery-guarantee' = 'at-least-once',
@@ -225,9 +227,33 @@ class Run:
         expected = rows_of(producer.committed)
         self.wait("all events in the topic \"copies\"",
                   lambda: len(read_all(self.options.servers, "copies")) >= sum(expected.values()))
+        self.wait("the counts of all events", lambda: not self.wrong_count(producer.committed))
+        self.wait("all events in the topic \"least\"", lambda: not self.missing(producer.committed))
         self.kill(signal.SIGTERM)
         self.check(producer.committed, expected)
         shutil.rmtree(self.work)
+
+    def wrong_count(self, committed):
+        """What is wrong in the topic "counts"; None: nothing."""
+        counts = {}
+        for key, value in read_all(self.options.servers, "counts"):
+            counts[json.loads(key)["who"]] = json.loads(value) if value is not None else None
+        totals = collections.defaultdict(lambda: [0, None])
+        for event in committed:
+            if event["who"] is not None:
+                totals[event["who"]][0] += 1
+                if event["amount"] is not None:
+                    totals[event["who"]][1] = (totals[event["who"]][1] or 0) + event["amount"]
+        for who, (n, total) in totals.items():
+            wanted = {"who": who, "n": n, "total": total} if total is not None and total > 0 else None
+            if counts.get(who) != wanted:
+                return "counts of %r: %r, not %r" % (who, counts.get(who), wanted)
+        return None
+
+    def missing(self, committed):
+        """How many events the topic "least" lacks."""
+        least = collections.Counter(json.loads(value)["id"] for _, value in read_all(self.options.servers, "least"))
+        return sum((collections.Counter(e["id"] for e in committed) - least).values())
 
     def check(self, committed, expected):
         if rows_of(json.loads(v) for _, v in read_all(self.options.servers, "events")) != expected:
@@ -241,26 +267,15 @@ class Run:
             who = value["who"].encode() if value["who"] is not None else None
             if key != who or value["origin"] != "e%d" % value["id"] or value["sent"] != "CreateTime":
                 self.fail("a copy with other key or metadata: %r %r" % (key, value))
-        counts = {}
-        for key, value in read_all(self.options.servers, "counts"):
-            counts[json.loads(key)["who"]] = json.loads(value) if value is not None else None
-        totals = collections.defaultdict(lambda: [0, None])
-        for event in committed:
-            if event["who"] is not None:
-                totals[event["who"]][0] += 1
-                if event["amount"] is not None:
-                    totals[event["who"]][1] = (totals[event["who"]][1] or 0) + event["amount"]
-        for who, (n, total) in totals.items():
-            wanted = {"who": who, "n": n, "total": total} if total is not None and total > 0 else None
-            if counts.get(who) != wanted:
-                self.fail("counts of %r: %r, not %r" % (who, counts.get(who), wanted))
-        least = collections.Counter(json.loads(value)["id"] for _, value in read_all(self.options.servers, "least"))
-        missing = collections.Counter(e["id"] for e in committed) - least
-        if missing:
-            self.fail("least: %d events missing" % sum(missing.values()))
+        fault = self.wrong_count(committed)
+        if fault:
+            self.fail(fault)
+        if self.missing(committed):
+            self.fail("least: %d events missing" % self.missing(committed))
+        keys = len({e["who"] for e in committed} - {None})
         print("ok: %d events, %d lives of the process, each event once in \"copies\"; %d keys counted; "
-              "%d records at least once" % (len(committed), self.options.rounds + 1, len(totals),
-                                            sum(least.values())))
+              "%d records at least once" % (len(committed), self.options.rounds + 1, keys,
+                                            len(read_all(self.options.servers, "least"))))
 
 
 parser = argparse.ArgumentParser()

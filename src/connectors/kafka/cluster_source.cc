@@ -17,8 +17,11 @@ namespace {
 
 using millrace::connectors::Split;
 
-// How long a Read may miss an Interrupt that comes between its check and its sleep.
+// A Read looks so often for what librdkafka has.
 constexpr int64_t kWaitSliceUs = 50'000;
+// So many times without anything new, and a job that is to stop leaves its epoch for the next
+// start.
+constexpr int kWaitsInVainMax = 40;
 constexpr int64_t kWaitMaxUs = 1'000'000;
 // How long the end of a job waits for its last positions to be committed, which are for show.
 constexpr int kCommitTimeoutMs = 2'000;
@@ -110,14 +113,16 @@ class ClusterSource : public Source {
     ClusterPartition& partition = At(number);
     MR_RETURN_IF_ERROR(partition.SeekTo(from));
     // A replay waits for the cluster: half an epoch cannot be taken back.
-    while (partition.through() < to) {
+    for (int in_vain = 0; partition.through() < to; in_vain++) {
+      const model::Offset before = partition.through();
       Status taken = partition.Take(kNoLimit);
       if (!taken.ok()) {
         if (taken.retry() == Retry::kNever) return taken;
         MR_RETURN_IF_ERROR(partition.SeekTo(from));
       }
       if (partition.through() >= to) break;
-      if (interrupted_) {
+      if (partition.through() > before) in_vain = 0;
+      if (interrupted_ && in_vain >= kWaitsInVainMax) {
         return Status(Code::kUnavailable,
                       fmt::format("offsets {} to {} of topic \"{}\" partition {} did not come "
                                   "before the job was stopped",
