@@ -30,7 +30,14 @@ class LogPort {
     std::vector<Status> faults;
     auto project = project::Project::Load(CleanPath(options.directory), options.target, faults);
     if (!faults.empty()) return faults[0];
-    const std::string listen = project->config().kafka.listen;
+    const project::KafkaSettings& kafka = project->config().kafka;
+    if (kafka.listener.sasl || kafka.listener.tls || kafka.acls.on) {
+      return Status(
+                 Code::kUnsupported,
+                 "the project's Kafka port asks its clients who they are, which is not done here")
+          .WithHint("name its address with --from or --to, and the log-in with -X");
+    }
+    const std::string listen = kafka.listener.listen;
     if (auto dev = FindDevProcess(project->data_directory())) {
       if (listen.empty() || listen == "0" || listen.ends_with(":0")) {
         return Status(Code::kFailedPrecondition,

@@ -123,13 +123,13 @@ class MemoryLog final : public log::Log {
     std::vector<model::Record> records;
     for (int64_t i = from; i < to; i++) {
       const Stored& s = stored.at(static_cast<size_t>(i));
-      records.push_back({i,
-                         1000 + i,
-                         s.key ? *s.key : std::string_view(),
-                         s.value ? *s.value : std::string_view(),
-                         s.key.has_value(),
-                         s.value.has_value(),
-                         {}});
+      model::Record& record = records.emplace_back();
+      record.offset = i;
+      record.timestamp_ms = 1000 + i;
+      if (s.key) record.key = *s.key;
+      if (s.value) record.value = *s.value;
+      record.has_key = s.key.has_value();
+      record.has_value = s.value.has_value();
     }
     visit(records);
     return to;
