@@ -13,18 +13,14 @@ traces, reconciliations and logs. At the end
     hostile_run.py BINARY
 """
 
-import argparse
 import csv
 import http.server
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,9 +28,10 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "examples", "orders"))
 sys.dont_write_bytecode = True
+import run_checks  # noqa: E402
 import servers  # noqa: E402
+from run_checks import Failure, check, until  # noqa: E402
 
-WAIT_SECONDS = 120
 HOSTILE = [
     "'; DROP TABLE canary; --",
     "\"; DROP TABLE canary; --",
@@ -122,29 +119,6 @@ columns: [v]
 every: 0
 name-keys: 1000
 """
-
-
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(holds, text):
-    if not holds:
-        raise Failure(text)
-
-
-def until(what, question):
-    """Asks until the answer is true; what it last said is in the failure."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            question()
-            return
-        except (OSError, Failure, ValueError) as error:
-            if time.monotonic() > deadline:
-                raise Failure("%s did not happen within %d s: %s"
-                              % (what, WAIT_SECONDS, error)) from error
-        time.sleep(0.5)
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -447,22 +421,5 @@ def run(binary, work):
         postgres.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
-    args = parser.parse_args()
-    work = tempfile.mkdtemp(prefix="millrace_hostile_")
-    os.chmod(work, 0o755)  # PostgreSQL runs as its own user
-    os.makedirs(os.path.join(work, "servers"))
-    try:
-        run(args.binary, work)
-    except (Failure, RuntimeError) as error:
-        print("FAILED: %s\nlogs and data are in %s" % (error, work), file=sys.stderr)
-        return 1
-    shutil.rmtree(work)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_checks.main(__doc__, "hostile", run))

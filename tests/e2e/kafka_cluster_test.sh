@@ -12,42 +12,15 @@
 # $MILLRACE_SHARED/seeds (default: ../shared beside the repository); without it that part is left
 # out, and said.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-binary=$(realpath "${1:-$root/build/release/millrace}")
-deps=${MILLRACE_DEPS:-$root/.deps}
+. "$(dirname "$0")/dev_server.sh"
 broker=$root/tests/support/kafka/broker.sh
-work=$(mktemp -d)
-dev=
-fail() {
-  echo "FAILED: $*" >&2
-  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
-  exit 1
+cleanup_more() { "$broker" kill "$work/broker"; }
+start_broker() { # on three free ports, one of which another process may take meanwhile
+  port=$(free_port)
+  servers=127.0.0.1:$port
+  "$broker" start "$work/broker" "$port" 2> "$work/broker.err"
 }
-cleanup() {
-  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
-  "$broker" kill "$work/broker"
-  rm -rf "$work"
-}
-trap cleanup EXIT
-free_port() {
-  python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
-wait_for() { # seconds, what, command…
-  local deadline=$((SECONDS + $1)) what=$2
-  until "${@:3}"; do
-    [ -z "$dev" ] || kill -0 "$dev" 2> /dev/null || fail "millrace dev ended"
-    [ "$SECONDS" -lt "$deadline" ] || fail "$what"
-    sleep 0.1
-  done
-}
-
-port=$(free_port)
-servers=127.0.0.1:$port
-"$broker" start "$work/broker" "$port" 2> "$work/broker.err" || fail "the broker: $(cat "$work/broker.err")"
+start_broker || start_broker || start_broker || fail "the broker does not start"
 create() { # topic, partitions
   "$broker" tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$servers" --create \
     --topic "$1" --partitions "$2" > /dev/null 2> "$work/create.err" || fail "$(cat "$work/create.err")"
@@ -75,13 +48,12 @@ targets:
     options: {kafka: {properties.bootstrap.servers: "$servers"}}
 YAML
   http=$(free_port)
-  "$binary" dev "$work/seed" --port "$http" > "$work/dev.log" 2>&1 &
-  dev=$!
+  start_dev "$work/seed" --port "$http"
   job_is() { "$binary" status "$work/seed" 2> /dev/null | grep -q "$1"; }
   # The topic is not there yet: the job says so, and goes on when it is.
-  wait_for 60 "the job does not say what it waits for" job_is "does not have it"
+  wait_for 60 "the job says what it waits for" job_is "does not have it"
   create page-views 1
-  wait_for 60 "the job does not begin" job_is "idle\|running"
+  wait_for 60 "the job begins" job_is "idle\|running"
   cat > "$work/rows.json" <<'ROWS'
 {"user_id":"u1","page_url":"/home","event_time":"2025-07-24 10:00:01.000"}
 {"user_id":"u2","page_url":"/home","event_time":"2025-07-24 10:00:02.500"}
@@ -105,9 +77,8 @@ GOLDEN
       FROM page_view_counts ORDER BY ALL" | tail -n +2 > "$work/result.csv"
     diff -q "$work/golden.csv" "$work/result.csv" > /dev/null
   }
-  wait_for 60 "the windows do not come to the golden numbers" counted
-  kill -TERM "$dev" && wait "$dev" || fail "dev did not stop in order"
-  dev=
+  wait_for 60 "the windows come to the golden numbers" counted
+  stop_dev || fail "dev did not stop in order"
   # The position of the group, for tools that show lag.
   "$broker" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$servers" \
     --describe --group analytics-pipeline > "$work/group" 2> /dev/null || true

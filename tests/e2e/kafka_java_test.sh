@@ -7,52 +7,23 @@
 #
 # The jars come from scripts/setup.sh.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-binary=$(realpath "${1:-$root/build/release/millrace}")
-kafka=${MILLRACE_DEPS:-$root/.deps}/kafka-java
+. "$(dirname "$0")/dev_server.sh"
+kafka=$deps/kafka-java
 tools=org.apache.kafka.tools
-work=$(mktemp -d)
-dev=
-fail() {
-  echo "FAILED: $*" >&2
-  for log in "$work"/*.err; do
-    [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 15 "$log" >&2; }
-  done
-  exit 1
-}
-cleanup() {
-  jobs -p | xargs -r kill -KILL 2> /dev/null || true
-  wait 2> /dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+cleanup_more() { jobs -p | xargs -r kill -KILL 2> /dev/null || true; }
 
 run() { # NAME CLASS ARGUMENTS…: a program of Kafka's; what it complains of goes to NAME.err
   local name=$1
   shift
   java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" "$@" 2> "$work/$name.err"
 }
-until_true() { # WHAT COMMAND…
-  local what=$1 deadline=$((SECONDS + 90))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "not within 90 s: $what"
-    sleep 0.3
-  done
-}
 
 mkdir -p "$work/shop/sql"
 echo 'name: shop' > "$work/shop/millrace.yml"
-port=$(python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+port=$(free_port)
 brokers=127.0.0.1:$port
-"$binary" dev "$work/shop" --port 0 --kafka-listen "$brokers" > "$work/dev.err" 2>&1 &
-dev=$!
-port_opens() { (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; }
-until_true "the Kafka port opens" port_opens
+start_dev "$work/shop" --port 0 --kafka-listen "$brokers"
+wait_for 30 "the Kafka port opens" port_opens "$port"
 
 # Topics, records, groups.
 run create $tools.TopicCommand --bootstrap-server "$brokers" --create --topic lines --partitions 3 \
@@ -109,14 +80,14 @@ streams() {
   stream=$!
 }
 streams
-until_true "4000 counted" counted 4000
+wait_for 90 "4000 counted" counted 4000
 kill -KILL "$stream"
 wait "$stream" 2> /dev/null || true
 run produce $tools.ConsoleProducer --bootstrap-server "$brokers" --topic lines < "$work/lines" ||
   fail "kafka-console-producer"
 rm -rf "$work/state" # the changelog topic has all of it
 streams
-until_true "8000 counted" counted 8000
+wait_for 90 "8000 counted" counted 8000
 [ "$(newest sat)" = 4000 ] || fail "$(newest sat) times \"sat\""
 kill -KILL "$stream"
 run configs kafka.admin.ConfigCommand --bootstrap-server "$brokers" --describe --entity-type topics \
@@ -151,12 +122,11 @@ java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
   "$work/sink.properties" > "$work/connect.out" 2> "$work/connect.err" &
 connect=$!
 arrived() { [ -e "$work/arrived" ] && [ "$(wc -l < "$work/arrived")" = 2000 ]; }
-until_true "Connect has copied the file" arrived
+wait_for 90 "Connect has copied the file" arrived
 diff "$work/lines" "$work/arrived" > "$work/diff.err" || fail "Connect copied other lines"
 kill -TERM "$connect"
 wait "$connect" || true
 
-kill -TERM "$dev"
-wait "$dev" || fail "dev ended with $?"
-! grep -E '^[^ ]+ E ' "$work/dev.err" || fail "the server has logged an error"
+stop_dev || fail "dev ended with $?"
+! grep -E '^[^ ]+ E ' "$work/dev.log" || fail "the server has logged an error"
 echo "1 passed, 0 failed"

@@ -7,39 +7,13 @@
 #
 # kcat and the Python clients come from scripts/setup.sh.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-binary=$(realpath "${1:-$root/build/release/millrace}")
-python=${MILLRACE_DEPS:-$root/.deps}/kafka-clients/bin/python
-work=$(mktemp -d)
-dev=
-fail() {
-  echo "FAILED: $*" >&2
-  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
-  exit 1
-}
-stop() {
-  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
-  dev=
-}
-trap 'stop; rm -rf "$work"' EXIT
-
-free_port() {
-  python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
+. "$(dirname "$0")/dev_server.sh"
+python=$deps/kafka-clients/bin/python
 start() {
-  "$binary" dev "$work/shop" --port 0 >> "$work/dev.log" 2>&1 &
-  dev=$!
-  local deadline=$((SECONDS + 30))
-  until (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    kill -0 "$dev" 2> /dev/null || fail "dev has ended"
-    [ "$SECONDS" -lt "$deadline" ] || fail "the Kafka port does not open"
-    sleep 0.1
-  done
+  start_dev "$work/shop" --port 0
+  wait_for 30 "the Kafka port opens" port_opens "$port"
 }
+stop() { stop_dev || fail "dev ended with $?"; }
 clients() { # phase
   "$python" "$root/tests/e2e/kafka_security.py" "$1" "$port" || fail "$1"
 }

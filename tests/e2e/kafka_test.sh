@@ -7,21 +7,8 @@
 #
 # kcat and the Python clients come from scripts/setup.sh.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-binary=$(realpath "${1:-$root/build/release/millrace}")
-python=${MILLRACE_DEPS:-$root/.deps}/kafka-clients/bin/python
-work=$(mktemp -d)
-dev=
-fail() {
-  echo "FAILED: $*" >&2
-  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
-  exit 1
-}
-cleanup() {
-  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. "$(dirname "$0")/dev_server.sh"
+python=$deps/kafka-clients/bin/python
 
 mkdir -p "$work/shop/sql"
 cat > "$work/shop/millrace.yml" <<'YAML'
@@ -49,20 +36,10 @@ CREATE TABLE moved_copy (n BIGINT) WITH (
 INSERT INTO moved_copy SELECT n FROM moved;
 SQL
 
-port=$(python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+port=$(free_port)
 start() { # options of dev
-  "$binary" dev "$work/shop" --port 0 "$@" >> "$work/dev.log" 2>&1 &
-  dev=$!
-  local deadline=$((SECONDS + 30))
-  until (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    kill -0 "$dev" 2> /dev/null || fail "dev has ended"
-    [ "$SECONDS" -lt "$deadline" ] || fail "the Kafka port does not open"
-    sleep 0.1
-  done
+  start_dev "$work/shop" --port 0 "$@"
+  wait_for 30 "the Kafka port opens" port_opens "$port"
 }
 brokers=127.0.0.1:$port
 start --kafka-listen "$brokers"
@@ -93,8 +70,7 @@ until grep -q 'under way' "$work/through"; do
   kill -0 "$through" || fail "the producer has ended early"
   sleep 0.05
 done
-kill -KILL "$dev"
-wait "$dev" 2> /dev/null || true
+stop_dev KILL || true
 printf 'kafka: {listen: "%s", partitions: 2}\n' "$brokers" >> "$work/shop/millrace.yml"
 start
 wait "$through" || fail "the producer that wrote through the crash"
@@ -110,16 +86,13 @@ for ((round = 1; round <= ${KAFKA_CRASH_ROUNDS:-4}; round++)); do
     sleep 0.02
   done
   kill -0 "$moving" 2> /dev/null || break
-  kill -KILL "$dev"
-  wait "$dev" 2> /dev/null || true
+  stop_dev KILL || true
   start
 done
 wait "$moving" || fail "the producer that moved records through $((round - 1)) crashes"
 [ "$round" -gt 1 ] || fail "it was done before the first crash"
 "$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" after || fail "transactions after kill -9"
 
-kill -TERM "$dev"
-wait "$dev" || fail "dev ended with $?"
-dev=
+stop_dev || fail "dev ended with $?"
 ! grep -E '^[^ ]+ E ' "$work/dev.log" || fail "the server has logged an error"
 echo "1 passed, 0 failed"

@@ -16,7 +16,6 @@ straight into the topic), and the process is killed with -9 three times. At the 
     orders_run.py BINARY
 """
 
-import argparse
 import collections
 import csv
 import decimal
@@ -28,7 +27,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
@@ -36,39 +34,16 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 EXAMPLE = os.path.join(ROOT, "examples", "orders")
 sys.path.insert(0, EXAMPLE)
 sys.dont_write_bytecode = True
+import run_checks  # noqa: E402
 import servers  # noqa: E402
 import simulate  # noqa: E402
+from run_checks import Failure, check, until  # noqa: E402
 
 RATE = 100
 BROKEN_EACH = 500  # through the collector, and straight into the topic
 KIND_OF = {"cut_off": "malformed", "negative_total": "constraint", "unknown_currency": "constraint",
            "missing_field": "null", "word_as_total": "type"}
 MENDS = "total = abs(total), currency = replace(currency, 'XXX', 'USD')"
-WAIT_SECONDS = 180
-
-
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(holds, text):
-    if not holds:
-        raise Failure(text)
-
-
-def until(what, question):
-    """Asks until the answer is true; what it last said is in the failure."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            if question():
-                return
-            last = ""
-        except (OSError, Failure, ValueError) as error:
-            last = ": %s" % error
-        if time.monotonic() > deadline:
-            raise Failure("%s did not happen within %d s%s" % (what, WAIT_SECONDS, last))
-        time.sleep(0.3)
 
 
 def say(text):
@@ -503,14 +478,14 @@ def mend(pipeline, orders, broken):
     return mended
 
 
-def run(args, work):
+def run(binary, work):
     hosts = {}
     pipeline = None
     shop = None
     try:
         hosts = servers.start_all(os.path.join(work, "servers"))
         say("servers are up")
-        pipeline = Pipeline(args.binary, work, hosts)
+        pipeline = Pipeline(binary, work, hosts)
         pipeline.start()
         shop = simulator(pipeline, work, "shop", "--redis-port", str(hosts["redis"].port),
                          "--rate", str(RATE), "--seed", "5")
@@ -555,22 +530,5 @@ def run(args, work):
         servers.stop_all(hosts)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
-    args = parser.parse_args()
-    work = tempfile.mkdtemp(prefix="millrace_orders_")
-    os.chmod(work, 0o755)  # PostgreSQL runs as its own user
-    os.makedirs(os.path.join(work, "servers"))
-    try:
-        run(args, work)
-    except (Failure, RuntimeError) as error:
-        print("FAILED: %s\nlogs and data are in %s" % (error, work), file=sys.stderr)
-        return 1
-    shutil.rmtree(work)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_checks.main(__doc__, "orders", run))

@@ -7,29 +7,9 @@
 #
 # The Python clients come from scripts/setup.sh.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-binary=$(realpath "${1:-$root/build/release/millrace}")
-python=${MILLRACE_DEPS:-$root/.deps}/schema-clients/bin/python
-work=$(mktemp -d)
-dev=
-fail() {
-  echo "FAILED: $*" >&2
-  [ ! -s "$work/dev.log" ] || tail -n 30 "$work/dev.log" >&2
-  exit 1
-}
-cleanup() {
-  [ -z "$dev" ] || { kill -TERM "$dev" 2> /dev/null || true; wait "$dev" 2> /dev/null || true; }
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. "$(dirname "$0")/dev_server.sh"
+python=$deps/schema-clients/bin/python
 
-free_port() {
-  python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
 port=$(free_port)
 http=$(free_port)
 mkdir -p "$work/shop/sql"
@@ -60,23 +40,16 @@ CREATE TABLE customers (customer STRING, orders BIGINT, PRIMARY KEY (customer) N
 INSERT INTO customers SELECT customer, COUNT(*) FROM orders WHERE customer IS NOT NULL GROUP BY customer;
 SQL
 
+is_up() { curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 && port_opens "$port"; }
 start() {
-  "$binary" dev "$work/shop" --port "$http" --kafka-listen "127.0.0.1:$port" >> "$work/dev.log" 2>&1 &
-  dev=$!
-  local deadline=$((SECONDS + 60))
-  until curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 &&
-    (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    kill -0 "$dev" 2> /dev/null || fail "dev has ended"
-    [ "$SECONDS" -lt "$deadline" ] || fail "dev does not come up"
-    sleep 0.1
-  done
+  start_dev "$work/shop" --port "$http" --kafka-listen "127.0.0.1:$port"
+  wait_for 60 "dev comes up" is_up
 }
 clients() { "$python" "$root/tests/e2e/schema_registry_clients.py" "127.0.0.1:$port" "http://127.0.0.1:$http" "$1"; }
 
 start
 clients before || fail "clients, before the restart"
-kill -9 "$dev"
-wait "$dev" 2> /dev/null || true
+stop_dev KILL || true
 start
 clients after || fail "clients, after the restart"
 
@@ -103,9 +76,7 @@ schema register fresh-value "$work/order.avsc" | grep -q 'fresh-value: version 1
 curl -s "http://127.0.0.1:$http/v1/events/strict-orders" -d '{"id": 1}' | grep -q 'is strict' || fail "events into a strict topic"
 
 # and without it
-kill -TERM "$dev"
-wait "$dev" || fail "dev ends with an error"
-dev=
+stop_dev || fail "dev ends with an error"
 schema delete fresh-value | grep -q 'deleted versions \[1\]' || fail "schema delete"
 schema ls | grep -q fresh-value && fail "a deleted subject is listed"
 schema delete fresh-value --permanent > /dev/null || fail "schema delete --permanent"

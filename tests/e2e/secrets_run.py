@@ -8,19 +8,20 @@ reference are not in the data directory either.
     secrets_run.py BINARY
 """
 
-import argparse
 import http.server
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+
+sys.dont_write_bytecode = True
+import run_checks  # noqa: E402
+from run_checks import check  # noqa: E402
 
 WAIT_SECONDS = 60
 REFERENCED = ["PG", "SEARCH", "REDIS", "HOOK", "HEADER", "SCORE", "LINEAGE", "PAGER", "SLACK"]
@@ -95,15 +96,6 @@ PATHS = ["/", "/metrics", "/readyz", "/api/pipeline", "/api/lineage", "/api/line
          "/api/ledger", "/api/topics", "/api/dead-letters", "/api/changes", "/api/dashboards",
          "/api/topics/millrace.dead-letters/records?partition=0",
          *("/api/jobs/" + job for job in ("pg", "pg2", "found", "hook", "scored", "kept"))]
-
-
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def check(holds, text):
-    if not holds:
-        raise Failure(text)
 
 
 class Listener(http.server.BaseHTTPRequestHandler):
@@ -214,20 +206,5 @@ def run(binary, work):
     print("ok: no secret in %d places" % len(seen))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
-    args = parser.parse_args()
-    work = tempfile.mkdtemp(prefix="millrace_secrets_")
-    try:
-        run(args.binary, work)
-    except Failure as error:
-        print("FAILED: %s\nlogs and data are in %s" % (error, work), file=sys.stderr)
-        return 1
-    shutil.rmtree(work)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_checks.main(__doc__, "secrets", run))

@@ -25,8 +25,11 @@ std::unique_ptr<KafkaBroker> KafkaBroker::Start() {
   auto broker = std::unique_ptr<KafkaBroker>(new KafkaBroker());
   std::string pattern = (std::filesystem::temp_directory_path() / "millrace_kafka_XXXXXX").string();
   broker->directory_ = mkdtemp(pattern.data());
-  broker->port_ = FreePort();
-  if (broker->Restart()) return broker;
+  // Another process may take one of its three ports meanwhile.
+  for (int attempt = 0; attempt < 3; attempt++) {
+    broker->port_ = FreePort();
+    if (broker->Restart()) return broker;
+  }
   return nullptr;
 }
 

@@ -1,0 +1,62 @@
+# For tests that run `millrace dev` and talk to it; sourced by them, behind `set -euo pipefail`.
+#
+#   $root $binary $deps   the repository, the program ($1), what scripts/setup.sh has fetched
+#   $work                 a directory of the test's own
+#   $dev, $work/dev.log   the process that start_dev began, and what it says
+#
+# At the end, however it comes, dev is stopped, `cleanup_more` is called, and $work is removed.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+binary=$(realpath "${1:-$root/build/release/millrace}")
+deps=${MILLRACE_DEPS:-$root/.deps}
+work=$(mktemp -d)
+dev=
+
+fail() { # what
+  local log
+  echo "FAILED: $*" >&2
+  for log in "$work"/dev.log "$work"/*.err; do
+    [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 30 "$log" >&2; }
+  done
+  exit 1
+}
+
+free_port() {
+  python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+port_opens() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
+wait_for() { # seconds, what, command…
+  local deadline=$((SECONDS + $1)) what=$2
+  until "${@:3}"; do
+    [ -z "$dev" ] || kill -0 "$dev" 2> /dev/null || fail "millrace dev has ended"
+    [ "$SECONDS" -lt "$deadline" ] || fail "not within $1 s: $what"
+    sleep 0.1
+  done
+}
+
+start_dev() { # project, options of dev…
+  "$binary" dev "$@" >> "$work/dev.log" 2>&1 &
+  dev=$!
+}
+
+stop_dev() { # signal, default TERM; returns how dev ended
+  local ended=0
+  [ -n "$dev" ] || return 0
+  kill "-${1:-TERM}" "$dev" 2> /dev/null || true
+  wait "$dev" 2> /dev/null || ended=$?
+  dev=
+  return "$ended"
+}
+
+cleanup_more() { :; }
+cleanup() {
+  stop_dev || true
+  cleanup_more
+  rm -rf "$work"
+}
+trap cleanup EXIT
