@@ -117,7 +117,7 @@ check "an unknown name" 1 "did you mean" "$MILLRACE" lineage per_usr shop
 check "a trace by column" 0 "CHECK check_1 (id < 1000): holds" "$MILLRACE" trace orders shop --key 2 --column id
 check "its row in the sink" 0 "n=1" "$MILLRACE" trace orders shop --key 2 --column id
 check "by offset, as YAML" 0 "    offset: 1" "$MILLRACE" trace "" shop --topic orders --partition 0 --offset 1 --format yaml
-check "as JSON" 0 '"found_by":"user_id, masked"' "$MILLRACE" trace orders shop --key 3 --column id --format json
+check "as JSON" 0 '"found_by":"user_id"' "$MILLRACE" trace orders shop --key 3 --column id --format json
 check "a filtered one" 0 "nothing: filtered out" "$MILLRACE" trace orders shop --key 1 --column id
 check "an unknown key" 1 "no record of topic" "$MILLRACE" trace orders shop --key nobody
 check "no such offset" 1 "it keeps offsets 0 to 2" "$MILLRACE" trace "" shop --topic orders --offset 99
