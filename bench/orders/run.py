@@ -6,8 +6,9 @@ from a real Redis, written to a topic exactly once. Prints one line for each ste
                         [--runs 1] [--only TEXT]
 
 Orders lie in 4 partitions of the embedded log, customers in a Redis that is started here (scripts/setup.sh
-installs it). Each line is a `millrace run` of its own over all orders: wall time and the process's CPU
-(user + system, Redis beside it not included), less those of a run over none. Of --runs the fastest counts.
+installs it). Each line is a `millrace run` of its own over all orders: wall time, start and end included, and
+the process's CPU (user + system, Redis beside it not included) less that of a run over none. Of --runs the
+fastest counts.
 """
 import argparse
 import json
@@ -195,12 +196,12 @@ class Bench:
         return seconds, usage.ru_utime + usage.ru_stime, int(rows.group(1))
 
     def line(self, case):
-        idle = min(self.time(case, "none")[:2] for _ in range(2))
+        idle_cpu = min(self.time(case, "none")[1] for _ in range(2))
         runs = [self.time(case, "orders") for _ in range(self.args.runs)]
         seconds, cpu, rows = min(runs)
         if rows != self.args.orders:
             sys.exit(f"{case.name}: {rows} rows, not {self.args.orders}")
-        seconds, cpu = seconds - idle[0], cpu - idle[1]
+        cpu -= idle_cpu
         millions = self.args.orders / 1e6
         print(f"| {case.name} | {self.args.orders / seconds / 1000:,.0f} | {cpu / millions:.2f} |",
               flush=True)
