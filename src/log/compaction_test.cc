@@ -2,9 +2,7 @@
 // whenever the process ends, of each key the newest record is there, nothing that was not appended,
 // and everything at its offset.
 #include <algorithm>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <random>
 #include <thread>
 
@@ -81,19 +79,6 @@ class CompactionTest : public LogFixture {
     }
     StoreBatchHeader(header, batch);
     return std::string(batch.view());
-  }
-  AppendResult Wait(const std::function<void(AppendCallback)>& start) {
-    std::mutex mutex;
-    std::condition_variable done;
-    std::optional<AppendResult> result;
-    start([&](const AppendResult& r) {
-      std::lock_guard lock(mutex);
-      result = r;
-      done.notify_one();
-    });
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return result.has_value(); });
-    return *result;
   }
 
   // Reads [from, …) in pieces of a random size.

@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +66,20 @@ class LogFixture : public testing::Test {
     const auto offset = log_->AppendAndWait(topic, partition, records, sequence);
     error_ = offset.status();
     return offset.ok() ? *offset : -2;
+  }
+  // Starts an append and waits for what it answers.
+  AppendResult Wait(const std::function<void(AppendCallback)>& start) {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<AppendResult> result;
+    start([&](const AppendResult& r) {
+      std::lock_guard lock(mutex);
+      result = r;
+      done.notify_one();
+    });
+    std::unique_lock lock(mutex);
+    done.wait(lock, [&] { return result.has_value(); });
+    return *result;
   }
   std::vector<SeenRecord> ReadAll(const std::string& topic, int partition = 0,
                                   int64_t max_bytes = 1 << 20) {

@@ -3,7 +3,6 @@
 // rolls and the loss of the partition's state.
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <random>
 #include <set>
 
@@ -34,19 +33,6 @@ std::string Encode(const std::vector<std::string>& values, int64_t id, int16_t e
 
 class TransactionsTest : public LogFixture {
  protected:
-  AppendResult Wait(const std::function<void(AppendCallback)>& start) {
-    std::mutex mutex;
-    std::condition_variable done;
-    std::optional<AppendResult> result;
-    start([&](const AppendResult& r) {
-      std::lock_guard lock(mutex);
-      result = r;
-      done.notify_one();
-    });
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return result.has_value(); });
-    return *result;
-  }
   AppendResult Put(const std::string& batch) {
     return Wait([&](AppendCallback done) { log_->AppendBatch("t", 0, batch, std::move(done)); });
   }
