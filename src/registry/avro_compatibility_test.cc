@@ -5,11 +5,8 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-
 #include "base/strings.h"
+#include "format/python_oracle.h"
 
 namespace millrace::registry {
 namespace {
@@ -17,19 +14,7 @@ namespace {
 using format::AvroSchema;
 
 std::vector<std::string> AskOracle(const std::string& arguments) {
-  const std::string python = std::string(SCHEMA_CLIENTS_DIR) + "/bin/python";
-  EXPECT_TRUE(std::filesystem::exists(python)) << "run scripts/setup.sh: there is no " << python;
-  const std::string command =
-      python + " " MILLRACE_SOURCE_DIR "/tests/support/avro_compatibility_oracle.py " + arguments;
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
-    text.append(buffer.data(), n);
-  }
-  std::vector<std::string> lines = Split(text, '\n');
-  lines.pop_back();
-  return lines;
+  return format::LinesOfPython(SCHEMA_CLIENTS_DIR, "avro_compatibility_oracle.py " + arguments);
 }
 
 std::vector<Incompatibility> CheckTexts(const std::string& reader, const std::string& writer) {

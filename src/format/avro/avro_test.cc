@@ -4,8 +4,6 @@
 #include <simdjson.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -15,6 +13,7 @@
 #include "format/avro/avro_resolver.h"
 #include "format/avro/avro_schema.h"
 #include "format/avro/avro_table_schema.h"
+#include "format/python_oracle.h"
 #include "format/row_fixture.h"
 
 namespace millrace::format {
@@ -65,21 +64,8 @@ std::string WithHeader(int32_t id, std::string_view record) {
   return bytes + std::string(record);
 }
 
-// The lines that the oracle prints.
 std::vector<std::string> AskOracle(const std::string& arguments) {
-  const std::string python = std::string(SCHEMA_CLIENTS_DIR) + "/bin/python";
-  EXPECT_TRUE(std::filesystem::exists(python)) << "run scripts/setup.sh: there is no " << python;
-  const std::string command =
-      python + " " MILLRACE_SOURCE_DIR "/tests/support/avro_oracle.py " + arguments;
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
-    text.append(buffer.data(), n);
-  }
-  std::vector<std::string> lines = Split(text, '\n');
-  lines.pop_back();
-  return lines;
+  return LinesOfPython(SCHEMA_CLIENTS_DIR, "avro_oracle.py " + arguments);
 }
 
 model::Schema ColumnsOf(Json json, duckdb::Connection& connection) {
