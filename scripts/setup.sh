@@ -96,14 +96,14 @@ jinja_engine() { # src/dbt/jinja as a static library; built anew when its source
   rm -rf "$out/build"
 }
 
-dbt_reference() { # dbt itself, to compare with: tests/e2e/dbt_test.sh, scripts/bench_dbt.sh
-  local out=$deps/dbt
-  [ -f "$out/.ready" ] && return 0
-  say "fetching dbt (PyPI dbt-core, dbt-duckdb)"
-  rm -rf "$out" && python3 -m venv "$out"
-  "$out/bin/pip" install -q --disable-pip-version-check \
-    dbt-core==1.11.16 dbt-duckdb==1.10.1 "duckdb==$duckdb_version"
-  touch "$out/.ready"
+dbt_reference() { # dbt itself, to compare with: tests/e2e/dbt_*test.sh, scripts/bench_dbt.sh
+  local out=$deps/dbt packages="dbt-core==1.11.16 dbt-duckdb==1.10.1 dbt-postgres==1.11.0 duckdb==$duckdb_version"
+  [ "$(cat "$out/.ready" 2> /dev/null)" = "$packages" ] && return 0
+  say "fetching dbt (PyPI dbt-core, dbt-duckdb, dbt-postgres)"
+  [ -d "$out" ] || python3 -m venv "$out"
+  # shellcheck disable=SC2086
+  "$out/bin/pip" install -q --disable-pip-version-check $packages
+  rm -f "$out/.ready" && printf '%s\n' "$packages" > "$out/.ready"
 }
 
 kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh

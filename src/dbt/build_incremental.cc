@@ -20,24 +20,12 @@ std::string OnKeys(const std::vector<std::string>& keys) {
 
 }  // namespace
 
-Result<std::vector<Builder::Column>> Builder::ColumnsOf(duckdb::Connection& connection,
-                                                        const std::string& table) {
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result,
-                      duck::Warehouse::QueryOn(connection, "DESCRIBE " + table));
-  std::vector<Column> out;
-  for (size_t row = 0; row < result.row_count(); row++) {
-    out.push_back({result.Get(row, 0).ToString(), result.Get(row, 1).ToString()});
-  }
-  return out;
-}
-
-Result<std::vector<std::string>> Builder::MatchColumns(duckdb::Connection& connection,
-                                                       const Node& node,
+Result<std::vector<std::string>> Builder::MatchColumns(Session& session, const Node& node,
                                                        const std::string& staged) {
   const std::string target = QualifiedName(node);
   const std::string rule = node.config["on_schema_change"].text_or("ignore");
-  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, ColumnsOf(connection, target));
-  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, ColumnsOf(connection, staged));
+  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
+  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
   auto find = [](const std::vector<Column>& in, const std::string& name) {
     return std::find_if(in.begin(), in.end(),
                         [&](const Column& c) { return EqualsIgnoreCase(c.name, name); });
@@ -57,24 +45,22 @@ Result<std::vector<std::string>> Builder::MatchColumns(duckdb::Connection& conne
   }
   if (rule == "append_new_columns" || rule == "sync_all_columns") {
     for (const std::string& name : added) {
-      MR_RETURN_IF_ERROR(
-          Run(connection, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
-                                      QuoteIdentifier(name), find(theirs, name)->type)));
+      MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
+                                                 QuoteIdentifier(name), find(theirs, name)->type)));
     }
     if (rule == "sync_all_columns") {
       for (const std::string& name : removed) {
-        MR_RETURN_IF_ERROR(Run(connection, fmt::format("ALTER TABLE {} DROP COLUMN {}", target,
-                                                       QuoteIdentifier(name))));
+        MR_RETURN_IF_ERROR(session.Run(
+            fmt::format("ALTER TABLE {} DROP COLUMN {}", target, QuoteIdentifier(name))));
       }
       for (const Column& column : theirs) {
         auto old = find(ours, column.name);
         if (old == ours.end() || old->type == column.type) continue;
-        MR_RETURN_IF_ERROR(
-            Run(connection, fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target,
-                                        QuoteIdentifier(column.name), column.type)));
+        MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target,
+                                                   QuoteIdentifier(column.name), column.type)));
       }
     }
-    MR_ASSIGN_OR_RETURN(ours, ColumnsOf(connection, target));
+    MR_ASSIGN_OR_RETURN(ours, session.ColumnsOf(target));
   } else if (rule != "ignore" && rule != "fail") {
     return Status(Code::kBadOption, fmt::format("on_schema_change \"{}\" is not known", rule))
         .WithHint("there is: ignore, fail, append_new_columns, sync_all_columns");
@@ -89,9 +75,8 @@ Result<std::vector<std::string>> Builder::MatchColumns(duckdb::Connection& conne
   return names;
 }
 
-Status Builder::UpsertFrom(duckdb::Connection& connection, const Node& node,
-                           const std::string& staged) {
-  MR_ASSIGN_OR_RETURN(std::vector<std::string> columns, MatchColumns(connection, node, staged));
+Status Builder::UpsertFrom(Session& session, const Node& node, const std::string& staged) {
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> columns, MatchColumns(session, node, staged));
   const std::string target = QualifiedName(node);
   const std::vector<std::string> keys = node.config["unique_key"].texts();
   const std::string strategy =
@@ -112,39 +97,36 @@ Status Builder::UpsertFrom(duckdb::Connection& connection, const Node& node,
       if (!excluded) sets.push_back(column + " = staged." + column);
     }
     for (const std::string& column : columns) values.push_back("staged." + column);
-    return Run(
-        connection,
+    return session.Run(
         fmt::format("MERGE INTO {} AS target USING {} AS staged ON ({}) WHEN MATCHED THEN "
                     "UPDATE SET {} WHEN NOT MATCHED THEN INSERT ({}) VALUES ({})",
                     target, staged, OnKeys(keys), Join(sets, ", "), list, Join(values, ", ")));
   }
   if (strategy == "delete+insert" && !keys.empty()) {
-    MR_RETURN_IF_ERROR(
-        Run(connection, fmt::format("DELETE FROM {} AS target USING {} AS staged WHERE {}", target,
-                                    staged, OnKeys(keys))));
+    MR_RETURN_IF_ERROR(session.Run(fmt::format(
+        "DELETE FROM {} AS target USING {} AS staged WHERE {}", target, staged, OnKeys(keys))));
   } else if (strategy != "append" && strategy != "delete+insert" && strategy != "merge") {
     return Status(Code::kUnsupported,
                   fmt::format("incremental_strategy \"{}\" is not known here", strategy))
         .WithHint("there is: append, delete+insert, merge");
   }
-  return Run(connection,
-             fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
+  return session.Run(
+      fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
 }
 
 Result<Outcome> Builder::Incremental(Node& node, const std::string& sql) {
   const bool into_existing = IsIncremental(node);
   int64_t rows = -1;
-  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
+  Status status = InTransaction(node, [&](Session& session) -> Status {
     if (!into_existing) {
-      MR_ASSIGN_OR_RETURN(rows, CreateTable(connection, node, sql));
+      MR_ASSIGN_OR_RETURN(rows, CreateTable(session, node, sql));
       return Status::Ok();
     }
-    const std::string staged = QuoteIdentifier(node.alias + "__millrace_staged");
-    MR_ASSIGN_OR_RETURN(rows, Count(connection, "CREATE OR REPLACE TEMP TABLE " + staged +
-                                                    " AS (\n" + sql + "\n)"));
-    const std::string temporary = "temp." + staged;
-    MR_RETURN_IF_ERROR(UpsertFrom(connection, node, temporary));
-    return Run(connection, "DROP TABLE " + temporary);
+    const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
+    MR_ASSIGN_OR_RETURN(rows, adapter_.CreateTemporary(session, name, "\n" + sql));
+    const std::string staged = adapter_.Temporary(name);
+    MR_RETURN_IF_ERROR(UpsertFrom(session, node, staged));
+    return session.Run("DROP TABLE " + staged);
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, rows};

@@ -27,45 +27,56 @@ constexpr Guess kGuesses[] = {
     {"BOOLEAN", "lower(v) IN ('true', 'false')"},
 };
 
+// The file's columns, each of the first type that all its values fit.
+Result<std::vector<Column>> GuessColumns(duck::Warehouse& warehouse, const std::string& path,
+                                         const std::string& delimiter) {
+  const std::string reader =
+      fmt::format("read_csv({}, delim = {}, header = true, all_varchar = true)", QuoteLiteral(path),
+                  QuoteLiteral(delimiter));
+  MR_ASSIGN_OR_RETURN(duck::QueryResult none,
+                      warehouse.Query(fmt::format("SELECT * FROM {} LIMIT 0", reader)));
+  std::vector<std::string> tests;
+  for (const auto& column : none.columns) {
+    const std::string name = QuoteIdentifier(column.name);
+    std::string choose = "CASE";
+    for (const Guess& guess : kGuesses) {
+      choose += fmt::format(
+          " WHEN coalesce(bool_and(coalesce((SELECT {} FROM (SELECT {} AS v)), true)), true) "
+          "THEN '{}'",
+          guess.condition, name, guess.type);
+    }
+    tests.push_back(choose + " ELSE 'VARCHAR' END");
+  }
+  MR_ASSIGN_OR_RETURN(duck::QueryResult types,
+                      warehouse.Query(fmt::format("SELECT {} FROM {}", Join(tests, ", "), reader)));
+  std::vector<Column> out;
+  for (size_t i = 0; i < none.columns.size(); i++) {
+    const duckdb::Value type = types.Get(0, i);
+    out.push_back({none.columns[i].name, type.IsNull() ? "INTEGER" : type.ToString()});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Outcome> Builder::Seed(Node& node) {
-  const std::string file = QuoteLiteral(project_.Absolute(node.path));
-  const std::string delimiter = QuoteLiteral(node.config["delimiter"].text_or(","));
-  const std::string reader =
-      fmt::format("read_csv({}, delim = {}, header = true, all_varchar = true)", file, delimiter);
+  const std::string path = project_.Absolute(node.path);
+  const std::string delimiter = node.config["delimiter"].text_or(",");
+  MR_ASSIGN_OR_RETURN(duck::Warehouse * reader, adapter_.FileReader());
   int64_t rows = 0;
-  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
-    MR_ASSIGN_OR_RETURN(std::vector<Column> columns,
-                        ColumnsOf(connection, "SELECT * FROM " + reader));
-    std::vector<std::string> tests, declared;
+  Status status = InTransaction(node, [&](Session& session) -> Status {
+    MR_ASSIGN_OR_RETURN(std::vector<Column> columns, GuessColumns(*reader, path, delimiter));
+    std::vector<std::string> declared;
     for (const Column& column : columns) {
-      const std::string name = QuoteIdentifier(column.name);
-      std::string choose = "CASE";
-      for (const Guess& guess : kGuesses) {
-        choose += fmt::format(
-            " WHEN coalesce(bool_and(coalesce((SELECT {} FROM (SELECT {} AS v)), true)), true) "
-            "THEN '{}'",
-            guess.condition, name, guess.type);
-      }
-      tests.push_back(choose + " ELSE 'VARCHAR' END");
+      declared.push_back(
+          QuoteIdentifier(column.name) + " " +
+          node.config["column_types"][column.name].text_or(adapter_.SeedType(column.type)));
     }
-    MR_ASSIGN_OR_RETURN(
-        duck::QueryResult types,
-        duck::Warehouse::QueryOn(connection,
-                                 fmt::format("SELECT {} FROM {}", Join(tests, ", "), reader)));
-    for (size_t i = 0; i < columns.size(); i++) {
-      std::string type = types.Get(0, i).IsNull() ? "INTEGER" : types.Get(0, i).ToString();
-      type = node.config["column_types"][columns[i].name].text_or(type);
-      declared.push_back(QuoteIdentifier(columns[i].name) + " " + type);
-    }
-    MR_RETURN_IF_ERROR(DropOther(connection, node, "BASE TABLE"));
-    MR_RETURN_IF_ERROR(Run(connection, fmt::format("CREATE OR REPLACE TABLE {} ({})",
-                                                   QualifiedName(node), Join(declared, ", "))));
-    MR_ASSIGN_OR_RETURN(rows,
-                        Count(connection, fmt::format("COPY {} FROM {} (FORMAT CSV, HEADER TRUE, "
-                                                      "DELIMITER {})",
-                                                      QualifiedName(node), file, delimiter)));
+    MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
+    MR_RETURN_IF_ERROR(
+        adapter_.Replace(session, node, "TABLE", existing, "(" + Join(declared, ", ") + ")")
+            .status());
+    MR_ASSIGN_OR_RETURN(rows, session.LoadCsv(QualifiedName(node), path, delimiter));
     return Status::Ok();
   });
   if (!status.ok()) return std::move(status).At({node.path, 0, 0, 0});

@@ -13,7 +13,8 @@ namespace millrace::dbt {
 
 namespace {
 
-constexpr const char* kStaged = "temp.millrace_snapshot_staged";
+constexpr const char* kStaged = "millrace_snapshot_staged";
+constexpr const char* kNew = "millrace_snapshot_new";
 
 std::string Concatenated(const std::vector<std::string>& expressions) {
   std::vector<std::string> parts;
@@ -39,43 +40,45 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
         .At({node.path, node.line, 0, 0});
   }
   const int64_t now_us = env::Clock::System()->WallMicros();
-  const std::string now = fmt::format("make_timestamp({})", now_us);
+  const std::string now = adapter_.TimestampLiteral(now_us);
   const std::string version = strategy == "timestamp" ? updated_at : now;
   std::vector<std::string> scd = keys;
   scd.push_back(version);
   const std::string until = node.config["dbt_valid_to_current"].text_or("NULL");
   const std::string staging = fmt::format(
-      "CREATE OR REPLACE TEMP TABLE millrace_snapshot_staged AS SELECT *, md5({}) AS dbt_scd_id, "
-      "{} AS dbt_updated_at, {} AS dbt_valid_from, CAST({} AS TIMESTAMP) AS dbt_valid_to FROM "
-      "(\n{}\n)",
+      "SELECT *, md5({}) AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
+      "CAST({} AS TIMESTAMP) AS dbt_valid_to FROM (\n{}\n) AS snapshotted",
       Concatenated(scd), version, version, until, sql);
-  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
-    MR_RETURN_IF_ERROR(Run(connection, staging));
-    MR_ASSIGN_OR_RETURN(std::string existing, Existing(connection, node));
+  Status status = InTransaction(node, [&](Session& session) -> Status {
+    MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
+    MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
     if (existing.empty()) {
-      MR_RETURN_IF_ERROR(Run(connection, fmt::format("CREATE TABLE {} AS SELECT * FROM {}",
-                                                     QualifiedName(node), kStaged)));
+      MR_RETURN_IF_ERROR(
+          session.Run(fmt::format("CREATE TABLE {} AS SELECT * FROM {}", QualifiedName(node),
+                                  adapter_.Temporary(kStaged))));
     } else {
-      MR_RETURN_IF_ERROR(UpdateSnapshot(connection, node));
+      MR_RETURN_IF_ERROR(UpdateSnapshot(session, node));
     }
-    return Run(connection, fmt::format("DROP TABLE {}", kStaged));
+    return session.Run("DROP TABLE " + adapter_.Temporary(kStaged));
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
 }
 
-Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node) {
+Status Builder::UpdateSnapshot(Session& session, const Node& node) {
   const std::string target = QualifiedName(node);
-  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, ColumnsOf(connection, kStaged));
-  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, ColumnsOf(connection, target));
+  const std::string staged = adapter_.Temporary(kStaged);
+  const std::string fresh = adapter_.Temporary(kNew);
+  MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
+  MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
   std::vector<std::string> columns;
   for (const Column& column : theirs) {
     columns.push_back(QuoteIdentifier(column.name));
     bool known = false;
     for (const Column& old : ours) known |= EqualsIgnoreCase(old.name, column.name);
     if (known) continue;
-    MR_RETURN_IF_ERROR(Run(connection, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
-                                                   QuoteIdentifier(column.name), column.type)));
+    MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
+                                               QuoteIdentifier(column.name), column.type)));
   }
   std::vector<std::string> same_key, changed;
   for (const std::string& key : node.config["unique_key"].texts()) {
@@ -108,28 +111,30 @@ Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node)
         .WithHint("use invalidate, which closes the version of a row that is gone");
   }
   // What is new or changed, before anything is closed.
-  MR_RETURN_IF_ERROR(Run(
-      connection,
-      fmt::format(
-          "CREATE OR REPLACE TEMP TABLE millrace_snapshot_new AS SELECT staged.* FROM {} "
-          "AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS target WHERE {} AND {} AND NOT ({}))",
-          kStaged, target, open, keys, Join(changed, " OR "))));
+  // What is new or changed, before anything is closed.
+  MR_RETURN_IF_ERROR(
+      adapter_
+          .CreateTemporary(
+              session, kNew,
+              fmt::format("SELECT staged.* FROM {} AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS "
+                          "target WHERE {} AND {} AND NOT ({}))",
+                          staged, target, open, keys, Join(changed, " OR ")))
+          .status());
   if (deletes == "invalidate") {
-    const std::string now = fmt::format("make_timestamp({})", env::Clock::System()->WallMicros());
-    MR_RETURN_IF_ERROR(Run(
-        connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {} AND NOT EXISTS "
+    const std::string now = adapter_.TimestampLiteral(env::Clock::System()->WallMicros());
+    MR_RETURN_IF_ERROR(
+        session.Run(fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {} AND NOT EXISTS "
                                 "(SELECT 1 FROM {} AS staged WHERE {})",
-                                target, now, open, kStaged, keys)));
+                                target, now, open, staged, keys)));
   }
-  MR_RETURN_IF_ERROR(Run(
-      connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "
-                              "temp.millrace_snapshot_new AS staged WHERE {} AND {}",
-                              target, open, keys)));
+  MR_RETURN_IF_ERROR(
+      session.Run(fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "
+                              "{} AS staged WHERE {} AND {}",
+                              target, fresh, open, keys)));
   const std::string list = Join(columns, ", ");
   MR_RETURN_IF_ERROR(
-      Run(connection, fmt::format("INSERT INTO {} ({}) SELECT {} FROM temp.millrace_snapshot_new",
-                                  target, list, list)));
-  return Run(connection, "DROP TABLE temp.millrace_snapshot_new");
+      session.Run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, fresh)));
+  return session.Run("DROP TABLE " + fresh);
 }
 
 }  // namespace millrace::dbt

@@ -2,22 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <cstdlib>
 
 #include "base/strings.h"
 #include "dbt/source_place.h"
-#include "duck/door.h"
 
 namespace millrace::dbt {
 
 namespace {
-
-Value FromDuck(const duckdb::Value& value) {
-  std::string json;
-  duck::AppendJson(value, json);
-  auto parsed = Value::FromJson(json);
-  return parsed.ok() ? *parsed : Value(value.ToString());
-}
 
 std::string Statement(std::string sql) {
   while (!sql.empty() &&
@@ -29,87 +21,36 @@ std::string Statement(std::string sql) {
 
 }  // namespace
 
-std::string QualifiedName(const Node& node) {
-  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
-         QuoteIdentifier(node.alias);
-}
-
-Builder::Builder(Project& project, Templates& templates, duck::Warehouse& warehouse)
-    : project_(project), templates_(templates), warehouse_(warehouse) {
-  templates_.set_query([this](const std::string& sql) { return Query(sql); });
+Builder::Builder(Project& project, Templates& templates, Adapter& adapter)
+    : project_(project), templates_(templates), adapter_(adapter) {
+  templates_.set_adapter(&adapter);
   templates_.set_is_incremental([this](const Node& node) { return IsIncremental(node); });
-}
-
-Result<Value> Builder::Query(const std::string& sql) {
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
-  Value columns = Value::List{};
-  for (const auto& column : result.columns) columns.Append(column.name);
-  Value rows = Value::List{};
-  if (result.rows) {
-    for (auto& chunk : result.rows->Chunks()) {
-      for (duckdb::idx_t r = 0; r < chunk.size(); r++) {
-        Value row = Value::List{};
-        for (size_t c = 0; c < result.columns.size(); c++) {
-          row.Append(FromDuck(chunk.GetValue(c, r)));
-        }
-        rows.Append(row);
-      }
-    }
-  }
-  return Value::Object({{"$table", Value::Object({{"columns", columns}, {"rows", rows}})}});
 }
 
 bool Builder::IsIncremental(const Node& node) {
   if (node.materialized() != "incremental") return false;
   if (node.config["full_refresh"].truth_or(project_.options.full_refresh)) return false;
-  auto connection = warehouse_.Connect();
-  auto existing = Existing(*connection, node);
-  return existing.ok() && *existing == "BASE TABLE";
-}
-
-Status Builder::Run(duckdb::Connection& connection, const std::string& sql) {
-  return duck::Warehouse::Execute(connection, sql);
-}
-
-Result<int64_t> Builder::Count(duckdb::Connection& connection, const std::string& sql) {
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result, duck::Warehouse::QueryOn(connection, sql));
-  if (result.row_count() == 0 || result.Get(0, 0).IsNull()) return int64_t{0};
-  return result.Get(0, 0).GetValue<int64_t>();
-}
-
-Result<std::string> Builder::Existing(duckdb::Connection& connection, const Node& node) {
-  const std::string sql = fmt::format(
-      "SELECT table_type FROM information_schema.tables WHERE lower(table_catalog) = lower({}) AND "
-      "lower(table_schema) = lower({}) AND lower(table_name) = lower({})",
-      QuoteLiteral(node.database), QuoteLiteral(node.schema), QuoteLiteral(node.alias));
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result, duck::Warehouse::QueryOn(connection, sql));
-  if (result.row_count() == 0) return std::string();
-  return result.Get(0, 0).ToString();
-}
-
-// CREATE OR REPLACE replaces only its own kind.
-Status Builder::DropOther(duckdb::Connection& connection, const Node& node,
-                          const std::string& wanted) {
-  MR_ASSIGN_OR_RETURN(std::string existing, Existing(connection, node));
-  if (existing.empty() || existing == wanted) return Status::Ok();
-  return Run(connection, (existing == "VIEW" ? "DROP VIEW " : "DROP TABLE ") + QualifiedName(node));
+  std::string existing;
+  Status status = adapter_.InTransaction([&](Session& session) -> Status {
+    MR_ASSIGN_OR_RETURN(existing, adapter_.Existing(session, node));
+    return Status::Ok();
+  });
+  return status.ok() && existing == "BASE TABLE";
 }
 
 Status Builder::InTransaction(Node& node, const Body& body) {
-  return warehouse_.InTransaction([&](duckdb::Connection& connection) -> Status {
-    MR_RETURN_IF_ERROR(Run(connection, "CREATE SCHEMA IF NOT EXISTS " +
-                                           QuoteIdentifier(node.database) + "." +
-                                           QuoteIdentifier(node.schema)));
+  return adapter_.InTransaction([&](Session& session) -> Status {
+    MR_RETURN_IF_ERROR(session.Run("CREATE SCHEMA IF NOT EXISTS " + adapter_.SchemaName(node)));
     for (const char* when : {"pre_hook", "", "post_hook"}) {
       if (*when == '\0') {
-        MR_RETURN_IF_ERROR(body(connection));
+        MR_RETURN_IF_ERROR(body(session));
         continue;
       }
       for (const Value& hook : node.config[when].list()) {
         const std::string text = hook.is_map() ? hook["sql"].text() : hook.text();
         MR_ASSIGN_OR_RETURN(std::string sql, templates_.Render(node, text));
         if (Trim(sql).empty()) continue;
-        Status status = Run(connection, sql);
+        Status status = session.Run(sql);
         if (!status.ok()) return std::move(status).Annotate(std::string(when));
       }
     }
@@ -121,33 +62,29 @@ Status Builder::RunHooks(const Value& hooks, Node& owner) {
   for (const std::string& hook : hooks.texts()) {
     MR_ASSIGN_OR_RETURN(std::string sql, templates_.Render(owner, hook));
     if (Trim(sql).empty()) continue;
-    MR_RETURN_IF_ERROR(warehouse_.InTransaction(
-        [&](duckdb::Connection& connection) { return Run(connection, sql); }));
+    MR_RETURN_IF_ERROR(adapter_.InTransaction([&](Session& session) { return session.Run(sql); }));
   }
   return Status::Ok();
 }
 
 Result<Outcome> Builder::View(Node& node, const std::string& sql) {
-  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
-    MR_RETURN_IF_ERROR(DropOther(connection, node, "VIEW"));
-    return Run(connection,
-               "CREATE OR REPLACE VIEW " + QualifiedName(node) + " AS (\n" + sql + "\n)");
+  Status status = InTransaction(node, [&](Session& session) -> Status {
+    MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
+    return adapter_.Replace(session, node, "VIEW", existing, "AS (\n" + sql + "\n)").status();
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
 }
 
-Result<int64_t> Builder::CreateTable(duckdb::Connection& connection, const Node& node,
-                                     const std::string& sql) {
-  MR_RETURN_IF_ERROR(DropOther(connection, node, "BASE TABLE"));
-  return Count(connection,
-               "CREATE OR REPLACE TABLE " + QualifiedName(node) + " AS (\n" + sql + "\n)");
+Result<int64_t> Builder::CreateTable(Session& session, const Node& node, const std::string& sql) {
+  MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
+  return adapter_.Replace(session, node, "TABLE", existing, "AS (\n" + sql + "\n)");
 }
 
 Result<Outcome> Builder::Table(Node& node, const std::string& sql) {
   int64_t rows = -1;
-  Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
-    MR_ASSIGN_OR_RETURN(rows, CreateTable(connection, node, sql));
+  Status status = InTransaction(node, [&](Session& session) -> Status {
+    MR_ASSIGN_OR_RETURN(rows, CreateTable(session, node, sql));
     return Status::Ok();
   });
   if (!status.ok()) return status;
@@ -162,14 +99,15 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
       node.config["limit"].is_null() ? "" : "\nLIMIT " + node.config["limit"].text();
   const std::string wrapped = fmt::format(
       "SELECT failures, failures {}, failures {} FROM (SELECT coalesce({}, 0) AS failures FROM "
-      "(\n{}{}\n) dbt_internal_test)",
+      "(\n{}{}\n) dbt_internal_test) judged",
       warn_if, error_if, counted, sql, limit);
   // One line stands before the test's own text.
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(wrapped));
+  MR_ASSIGN_OR_RETURN(Rows answer, adapter_.Query(wrapped));
+  const Value& row = answer.rows.front();
   Outcome outcome;
-  outcome.failures = result.Get(0, 0).GetValue<int64_t>();
-  const bool should_warn = result.Get(0, 1).GetValue<bool>();
-  const bool should_error = result.Get(0, 2).GetValue<bool>();
+  outcome.failures = std::atoll(row[size_t{0}].text().c_str());
+  const bool should_warn = row[size_t{1}].truth();
+  const bool should_error = row[size_t{2}].truth();
   const bool severe = !EqualsIgnoreCase(node.config["severity"].text(), "warn");
   outcome.status = severe && should_error ? "fail" : should_warn ? "warn" : "pass";
   if (outcome.status != "pass") {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "dbt/adapter.h"
 #include "dbt/project.h"
 #include "dbt/templates.h"
-#include "duck/warehouse.h"
 
 namespace millrace::dbt {
 
@@ -21,22 +21,17 @@ struct Outcome {
 
 class Builder {
  public:
-  Builder(Project& project, Templates& templates, duck::Warehouse& warehouse);
+  Builder(Project& project, Templates& templates, Adapter& adapter);
 
   // Errors point into the node's template where the database names a line.
   Result<Outcome> Build(Node& node);
   // Statements of on-run-start and on-run-end.
   Status RunHooks(const Value& hooks, Node& owner);
-  // A template's run_query: on a connection of its own.
-  Result<Value> Query(const std::string& sql);
   // Whether is_incremental() holds: the table is there, and it is not to be made anew.
   bool IsIncremental(const Node& node);
 
  private:
-  using Body = std::function<Status(duckdb::Connection&)>;
-  struct Column {
-    std::string name, type;
-  };
+  using Body = std::function<Status(Session&)>;
 
   Result<Outcome> Seed(Node& node);
   Result<Outcome> View(Node& node, const std::string& sql);
@@ -46,27 +41,17 @@ class Builder {
   Result<Outcome> Test(Node& node, const std::string& sql);
 
   Status InTransaction(Node& node, const Body& body);
-  Status Run(duckdb::Connection& connection, const std::string& sql);
-  Result<int64_t> Count(duckdb::Connection& connection, const std::string& sql);
-  // "BASE TABLE", "VIEW" or "" for none.
-  Result<std::string> Existing(duckdb::Connection& connection, const Node& node);
-  Status DropOther(duckdb::Connection& connection, const Node& node, const std::string& wanted);
   // The target as a table of `sql`; gives the rows.
-  Result<int64_t> CreateTable(duckdb::Connection& connection, const Node& node,
-                              const std::string& sql);
-  Result<std::vector<Column>> ColumnsOf(duckdb::Connection& connection, const std::string& table);
+  Result<int64_t> CreateTable(Session& session, const Node& node, const std::string& sql);
   // on_schema_change; gives the columns that both have, quoted.
-  Result<std::vector<std::string>> MatchColumns(duckdb::Connection& connection, const Node& node,
+  Result<std::vector<std::string>> MatchColumns(Session& session, const Node& node,
                                                 const std::string& staged);
-  Status UpsertFrom(duckdb::Connection& connection, const Node& node, const std::string& staged);
-  Status UpdateSnapshot(duckdb::Connection& connection, const Node& node);
+  Status UpsertFrom(Session& session, const Node& node, const std::string& staged);
+  Status UpdateSnapshot(Session& session, const Node& node);
 
   Project& project_;
   Templates& templates_;
-  duck::Warehouse& warehouse_;
+  Adapter& adapter_;
 };
-
-// "db"."schema"."name"
-std::string QualifiedName(const Node& node);
 
 }  // namespace millrace::dbt

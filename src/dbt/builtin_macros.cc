@@ -2,8 +2,9 @@
 
 namespace millrace::dbt {
 
-const std::string& BuiltinMacros() {
-  static const std::string kMacros = R"jinja(
+namespace {
+
+constexpr const char* kCommon = R"jinja(
 {% macro generate_schema_name(custom_schema_name, node) -%}
   {%- if custom_schema_name is none or custom_schema_name is undefined -%} {{ target.schema }}
   {%- else -%} {{ target.schema }}_{{ custom_schema_name | trim }} {%- endif -%}
@@ -30,7 +31,7 @@ select {{ column_name }} from {{ model }} where {{ column_name }} is null
 {% endtest %}
 {% test accepted_values(model, column_name, values, quote=true) %}
 select value_field, n_records
-from (select {{ column_name }} as value_field, count(*) as n_records from {{ model }} group by 1)
+from (select {{ column_name }} as value_field, count(*) as n_records from {{ model }} group by 1) counted
 where value_field not in (
   {%- for value in values -%}
   {%- if quote -%} '{{ value }}' {%- else -%} {{ value }} {%- endif -%}{{ ", " if not loop.last }}
@@ -43,21 +44,13 @@ left join (select {{ field }} as to_field from {{ to }}) parent on child.from_fi
 where parent.to_field is null
 {% endtest %}
 
-{% macro type_string() %}varchar{% endmacro %}
 {% macro type_int() %}integer{% endmacro %}
 {% macro type_bigint() %}bigint{% endmacro %}
-{% macro type_float() %}double{% endmacro %}
 {% macro type_numeric() %}numeric(28,6){% endmacro %}
 {% macro type_boolean() %}boolean{% endmacro %}
 {% macro type_timestamp() %}timestamp{% endmacro %}
 {% macro current_timestamp() %}now(){% endmacro %}
 {% macro date_trunc(datepart, date) -%} date_trunc('{{ datepart }}', {{ date }}) {%- endmacro %}
-{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
-  date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
-{%- endmacro %}
-{% macro datediff(first_date, second_date, datepart) -%}
-  date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp)
-{%- endmacro %}
 {% macro last_day(date, datepart) -%}
   cast(date_trunc('{{ datepart }}', {{ date }}) + interval 1 {{ datepart }} - interval 1 day as date)
 {%- endmacro %}
@@ -73,14 +66,9 @@ where parent.to_field is null
 {% macro right(string_text, length_expression) -%}
   right({{ string_text }}, {{ length_expression }})
 {%- endmacro %}
-{% macro split_part(string_text, delimiter_text, part_number) -%}
-  string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
-{%- endmacro %}
-{% macro safe_cast(field, type) -%} try_cast({{ field }} as {{ type }}) {%- endmacro %}
 {% macro cast_bool_to_text(field) -%} cast({{ field }} as varchar) {%- endmacro %}
 {% macro string_literal(value) -%} '{{ value }}' {%- endmacro %}
 {% macro escape_single_quotes(value) -%} {{ value | replace("'", "''") }} {%- endmacro %}
-{% macro any_value(expression) -%} any_value({{ expression }}) {%- endmacro %}
 {% macro bool_or(expression) -%} bool_or({{ expression }}) {%- endmacro %}
 {% macro except() %}except{% endmacro %}
 {% macro intersect() %}intersect{% endmacro %}
@@ -88,7 +76,58 @@ where parent.to_field is null
   string_agg({{ measure }}, {{ delimiter_text }} {{ order_by_clause if order_by_clause }})
 {%- endmacro %}
 )jinja";
-  return kMacros;
+
+constexpr const char* kDuckDb = R"jinja(
+{% macro type_string() %}varchar{% endmacro %}
+{% macro type_float() %}double{% endmacro %}
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+{%- endmacro %}
+{% macro datediff(first_date, second_date, datepart) -%}
+  date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp)
+{%- endmacro %}
+{% macro split_part(string_text, delimiter_text, part_number) -%}
+  string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
+{%- endmacro %}
+{% macro safe_cast(field, type) -%} try_cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro any_value(expression) -%} any_value({{ expression }}) {%- endmacro %}
+)jinja";
+
+constexpr const char* kPostgres = R"jinja(
+{% macro type_string() %}text{% endmacro %}
+{% macro type_float() %}float8{% endmacro %}
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  {{ from_date_or_timestamp }} + ((interval '1 {{ datepart }}') * ({{ interval }}))
+{%- endmacro %}
+{% macro datediff(first_date, second_date, datepart) -%}
+  {%- set a = "(" ~ first_date ~ ")::timestamp" -%}
+  {%- set b = "(" ~ second_date ~ ")::timestamp" -%}
+  {%- set years = "(date_part('year', " ~ b ~ ") - date_part('year', " ~ a ~ "))" -%}
+  {%- set units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1} -%}
+  {%- if datepart == "year" -%} {{ years }}
+  {%- elif datepart in ("quarter", "month") -%}
+    ({{ years }} * {{ 4 if datepart == "quarter" else 12 }}
+     + date_part('{{ datepart }}', {{ b }}) - date_part('{{ datepart }}', {{ a }}))
+  {%- elif datepart == "week" -%}
+    ((date_trunc('week', {{ b }})::date - date_trunc('week', {{ a }})::date) / 7)
+  {%- elif datepart in units -%}
+    ((extract(epoch from date_trunc('{{ datepart }}', {{ b }}))
+      - extract(epoch from date_trunc('{{ datepart }}', {{ a }}))) / {{ units[datepart] }})::bigint
+  {%- else -%}
+    {{ exceptions.raise_compiler_error("datediff does not know the part " ~ datepart) }}
+  {%- endif -%}
+{%- endmacro %}
+{% macro split_part(string_text, delimiter_text, part_number) -%}
+  split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+{%- endmacro %}
+{% macro safe_cast(field, type) -%} cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro any_value(expression) -%} (array_agg({{ expression }}))[1] {%- endmacro %}
+)jinja";
+
+}  // namespace
+
+std::string BuiltinMacros(const std::string& adapter) {
+  return std::string(kCommon) + (adapter == "postgres" ? kPostgres : kDuckDb);
 }
 
 }  // namespace millrace::dbt

@@ -6,6 +6,7 @@
 
 namespace millrace::dbt {
 
-const std::string& BuiltinMacros();
+// `adapter`: dbt's name of the target's type.
+std::string BuiltinMacros(const std::string& adapter);
 
 }  // namespace millrace::dbt

@@ -31,12 +31,14 @@ struct ProjectOptions {
 struct Profile {
   std::string name;
   std::string target;
-  std::string database_path;  // ":memory:" or a file
-  std::string database;       // its name in SQL
+  std::string type = "duckdb";  // or "postgres"
+  std::string database_path;    // duckdb: ":memory:" or a file
+  std::string database;         // its name in SQL
   std::string schema = "main";
   Value settings;  // of DuckDB, by name
   Value attach;    // [{path, alias, type, read_only}]
   int threads = 1;
+  Value output;  // as written; may hold a password
 };
 
 struct Package {

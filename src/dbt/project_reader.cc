@@ -120,11 +120,22 @@ Status ProjectReader::ReadProfile() {
         .At({path, 1, 0, 0});
   }
   MR_RETURN_IF_ERROR(templates_.RenderAll(output, path));
-  if (output["type"].text() != "duckdb") {
+  profile.output = output;
+  profile.type = output["type"].text();
+  profile.threads = std::max(1, std::atoi(output["threads"].text_or("1").c_str()));
+  if (profile.type == "postgres") {
+    profile.database = output["dbname"].text_or(output["database"].text());
+    profile.schema = output["schema"].text_or("public");
+    if (!profile.database.empty()) return Status::Ok();
+    return Status(Code::kBadOption, fmt::format("target \"{}\" names no database", profile.target))
+        .WithHint("set dbname beside host, port, user, password and schema")
+        .At({path, 1, 0, 0});
+  }
+  if (profile.type != "duckdb") {
     return Status(Code::kUnsupported,
-                  fmt::format("target \"{}\" is of type \"{}\"; models run in DuckDB only",
-                              profile.target, output["type"].text()))
-        .WithHint("add an output with `type: duckdb` and choose it with --target")
+                  fmt::format("target \"{}\" is of type \"{}\", which is not known here",
+                              profile.target, profile.type))
+        .WithHint("there is: duckdb, postgres; choose another output with --target")
         .At({path, 1, 0, 0});
   }
   const std::string file = output["path"].text_or(":memory:");
@@ -134,7 +145,6 @@ Status ProjectReader::ReadProfile() {
   profile.schema = output["schema"].text_or("main");
   profile.settings = output["settings"];
   profile.attach = output["attach"];
-  profile.threads = std::max(1, std::atoi(output["threads"].text_or("1").c_str()));
   return Status::Ok();
 }
 
@@ -343,7 +353,8 @@ Status ProjectReader::Read() {
     MR_RETURN_IF_ERROR(ReadPackage(directory));
   }
   MR_RETURN_IF_ERROR(
-      project_.engine->Add("dbt", "built-in macros", BuiltinMacros(), false).status());
+      project_.engine->Add("dbt", "built-in macros", BuiltinMacros(project_.profile.type), false)
+          .status());
   // Packages first: the project's own macros and models may use theirs.
   for (size_t i = project_.packages.size(); i-- > 0;) {
     MR_RETURN_IF_ERROR(ReadFiles(project_.packages[i]));

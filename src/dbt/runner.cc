@@ -60,31 +60,6 @@ Result<std::vector<Node*>> Runner::Plan() {
   return plan;
 }
 
-Status Runner::OpenWarehouse() {
-  const Profile& profile = project_.profile;
-  duck::WarehouseOptions options;
-  options.threads = profile.threads > 1 ? std::min(profile.threads, 16) : 2;
-  if (profile.settings.has("memory_limit")) options.memory_limit_bytes = 4LL << 30;
-  MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(profile.database_path, options));
-  for (const auto& [name, value] : profile.settings.map()) {
-    MR_RETURN_IF_ERROR(warehouse_
-                           ->Query(fmt::format("SET GLOBAL {} = {}", QuoteIdentifier(name),
-                                               QuoteLiteral(value.text())))
-                           .status());
-  }
-  for (const Value& entry : profile.attach.list()) {
-    const std::string path = entry["path"].text();
-    std::string sql =
-        "ATTACH " +
-        QuoteLiteral(path.find(':') == std::string::npos ? project_.Absolute(path) : path);
-    if (entry.has("alias")) sql += " AS " + QuoteIdentifier(entry["alias"].text());
-    if (entry["read_only"].truth()) sql += " (READ_ONLY)";
-    MR_RETURN_IF_ERROR(warehouse_->Query(sql).status());
-  }
-  builder_ = std::make_unique<Builder>(project_, templates_, *warehouse_);
-  return Status::Ok();
-}
-
 Status Runner::Hooks(const std::string& when) {
   if (options_.command == "compile") return Status::Ok();
   for (const Package& package : project_.packages) {
@@ -163,7 +138,8 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
     const auto count = std::count_if(plan.begin(), plan.end(), uses);
     if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
   }
-  MR_RETURN_IF_ERROR(OpenWarehouse());
+  MR_ASSIGN_OR_RETURN(adapter_, OpenAdapter(project_));
+  builder_ = std::make_unique<Builder>(project_, templates_, *adapter_);
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
   Status status = Carry(plan, progress);
   if (status.ok()) status = Hooks("on-run-end");

@@ -45,14 +45,13 @@ class Runner {
   const std::vector<NodeResult>& results() const { return results_; }
 
  private:
-  Status OpenWarehouse();
   Status Carry(const std::vector<Node*>& plan, const Progress& progress);
   Status Hooks(const std::string& when);
 
   Project& project_;
   RunnerOptions options_;
   Templates templates_;
-  std::unique_ptr<duck::Warehouse> warehouse_;
+  std::unique_ptr<Adapter> adapter_;
   std::unique_ptr<Builder> builder_;
   std::vector<NodeResult> results_;
 };

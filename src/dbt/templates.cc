@@ -48,9 +48,12 @@ Value Templates::Context() {
                                 {"schema", profile.schema},
                                 {"database", profile.database},
                                 {"dbname", profile.database},
-                                {"type", "duckdb"},
+                                {"type", profile.type},
                                 {"path", profile.database_path},
                                 {"threads", profile.threads}});
+  for (const char* part : {"host", "port", "user"}) {
+    if (profile.output.has(part)) target.Set(part, profile.output[part]);
+  }
   Value context = Value::Object(
       {{"target", target},
        {"execute", execute_},
@@ -182,8 +185,7 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
     return Value(own.truth_or(project_.options.full_refresh));
   }
   if (name == "run_query") {
-    if (!execute_ || !query_) return Value();
-    return query_(Argument(args, kwargs, 0, "sql").text());
+    return execute_ ? Query(Argument(args, kwargs, 0, "sql").text()) : Value();
   }
   if (name == "log" || name == "print") {
     if (execute_ && log_ && (name == "print" || Argument(args, kwargs, 1, "info").truth())) {
@@ -208,7 +210,7 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
   if (name == "api.Relation.create") {
     return Value::Object({{"$relation", kwargs}});
   }
-  if (name.starts_with("adapter.")) return Adapter(name.substr(8), args, kwargs);
+  if (name.starts_with("adapter.")) return AskAdapter(name.substr(8), args, kwargs);
   return Status(Code::kUnsupported, fmt::format("\"{}\" is not known to templates here", name))
       .WithHint("docs/reference/dbt.md lists what templates can call");
 }
@@ -297,26 +299,37 @@ Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
 }
 
 Result<Value> Templates::Columns(const Value& relation) {
-  if (!execute_ || !query_) return Value(Value::List{});
-  MR_ASSIGN_OR_RETURN(Value answer, query_("DESCRIBE " + SqlName(relation)));
+  if (!execute_ || adapter_ == nullptr) return Value(Value::List{});
+  std::vector<Column> columns;
+  MR_RETURN_IF_ERROR(adapter_->InTransaction([&](Session& session) -> Status {
+    MR_ASSIGN_OR_RETURN(columns, session.ColumnsOf(SqlName(relation)));
+    return Status::Ok();
+  }));
   Value out = Value::List{};
-  for (const Value& row : answer["$table"]["rows"].list()) {
-    out.Append(Value::Object({{"name", row[0]},
-                              {"column", row[0]},
-                              {"dtype", row[1]},
-                              {"data_type", row[1]},
-                              {"quoted", QuoteIdentifier(row[0].text())}}));
+  for (const Column& column : columns) {
+    out.Append(Value::Object({{"name", column.name},
+                              {"column", column.name},
+                              {"dtype", column.type},
+                              {"data_type", column.type},
+                              {"quoted", QuoteIdentifier(column.name)}}));
   }
   return out;
 }
 
-Result<Value> Templates::Adapter(const std::string& method, const Value& args,
-                                 const Value& kwargs) {
+Result<Value> Templates::Query(const std::string& sql) {
+  if (adapter_ == nullptr) return Value();
+  MR_ASSIGN_OR_RETURN(Rows answer, adapter_->Query(sql));
+  return Value::Object(
+      {{"$table", Value::Object({{"columns", answer.columns}, {"rows", std::move(answer.rows)}})}});
+}
+
+Result<Value> Templates::AskAdapter(const std::string& method, const Value& args,
+                                    const Value& kwargs) {
   if (method == "quote") return Value(QuoteIdentifier(args[0].text()));
-  if (method == "type") return Value("duckdb");
+  if (method == "type") return Value(project_.profile.type);
   if (method == "get_columns_in_relation") return Columns(args[0]);
   if (method == "get_relation" || method == "check_schema_exists") {
-    if (!execute_ || !query_) return Value();
+    if (!execute_ || adapter_ == nullptr) return Value();
     const bool schema_only = method == "check_schema_exists";
     const std::string schema = Argument(args, kwargs, 1, "schema").text();
     const std::string table = Argument(args, kwargs, 2, "identifier").text();
@@ -329,23 +342,23 @@ Result<Value> Templates::Adapter(const std::string& method, const Value& args,
     if (schema_only) {
       sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = " + QuoteLiteral(schema);
     }
-    MR_ASSIGN_OR_RETURN(Value answer, query_(sql));
-    const Value& row = answer["$table"]["rows"][size_t{0}];
-    if (schema_only) return Value(!row.is_null());
-    if (row.is_null()) return Value();
+    MR_ASSIGN_OR_RETURN(Rows answer, adapter_->Query(sql));
+    if (schema_only) return Value(!answer.rows.empty());
+    if (answer.rows.empty()) return Value();
+    const Value& row = answer.rows.front();
     return Value::Object({{"$relation", Value::Object({{"database", row[0]},
                                                        {"schema", row[1]},
                                                        {"identifier", row[2]},
                                                        {"type", row[3]}})}});
   }
   if (method == "create_schema" || method == "drop_relation" || method == "drop_schema") {
-    if (!execute_ || !query_) return Value("");
+    if (!execute_) return Value("");
     const Value& parts = args[0]["$relation"];
     const std::string schema = QuoteIdentifier(parts["schema"].text());
-    if (method == "create_schema") return query_("CREATE SCHEMA IF NOT EXISTS " + schema);
-    if (method == "drop_schema") return query_("DROP SCHEMA IF EXISTS " + schema + " CASCADE");
+    if (method == "create_schema") return Query("CREATE SCHEMA IF NOT EXISTS " + schema);
+    if (method == "drop_schema") return Query("DROP SCHEMA IF EXISTS " + schema + " CASCADE");
     const std::string kind = parts["type"].text() == "view" ? "VIEW " : "TABLE ";
-    return query_("DROP " + kind + "IF EXISTS " + SqlName(args[0]));
+    return Query("DROP " + kind + "IF EXISTS " + SqlName(args[0]));
   }
   return Status(Code::kUnsupported, fmt::format("adapter.{} is not known here", method))
       .WithHint("docs/reference/dbt.md lists what templates can call");

@@ -10,15 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "dbt/adapter.h"
 #include "dbt/project.h"
 
 namespace millrace::dbt {
 
 class Templates {
  public:
-  // Runs SQL for a template: {"$table": {"columns", "rows"}}.
-  using Query = std::function<Result<Value>(const std::string& sql)>;
-
   explicit Templates(Project& project);
   ~Templates();
   Templates(const Templates&) = delete;
@@ -37,7 +35,8 @@ class Templates {
   // A macro's value; null when the project has no such macro.
   Result<Value> Call(const std::string& macro, const Value& args, Node* node);
 
-  void set_query(Query query) { query_ = std::move(query); }
+  // Without one (while reading) queries answer nothing.
+  void set_adapter(Adapter* adapter) { adapter_ = adapter; }
   // Whether is_incremental() holds for the node.
   void set_is_incremental(std::function<bool(const Node&)> f) { is_incremental_ = std::move(f); }
   // Prints what log(…, info=true) and print() say.
@@ -51,7 +50,9 @@ class Templates {
   Result<Value> Source(const Value& args);
   Result<Value> Var(const Value& args, const Value& kwargs);
   Result<Value> EnvVar(const Value& args, const Value& kwargs);
-  Result<Value> Adapter(const std::string& method, const Value& args, const Value& kwargs);
+  Result<Value> AskAdapter(const std::string& method, const Value& args, const Value& kwargs);
+  // {"$table": {"columns", "rows"}}
+  Result<Value> Query(const std::string& sql);
   Result<Value> Columns(const Value& relation);
   Value Context();
   Result<std::string> RenderFor(Node* node, const Template& source);
@@ -60,7 +61,7 @@ class Templates {
   Node* node_ = nullptr;  // whose template is being rendered
   bool execute_ = false;
   std::vector<std::string> ephemeral_;  // ids that the current text reads
-  Query query_;
+  Adapter* adapter_ = nullptr;
   std::function<bool(const Node&)> is_incremental_;
   std::function<void(const std::string&)> log_;
 };

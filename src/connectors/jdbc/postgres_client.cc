@@ -87,6 +87,18 @@ Status SetUrlParameter(ConnectionSettings& settings, const std::string& name,
       .WithHint(DidYouMean(name, names));
 }
 
+// Of the `position`th character, from 1.
+SourceSpan PlaceOf(const std::string& sql, int position) {
+  SourceSpan place{"", 1, 1, 0};
+  for (char c : sql) {
+    if ((c & 0xC0) == 0x80) continue;  // within a UTF-8 character
+    if (--position == 0) break;
+    place.column = c == '\n' ? 1 : place.column + 1;
+    place.line += c == '\n' ? 1 : 0;
+  }
+  return place;
+}
+
 std::string FirstLine(const char* text) {
   std::string line(text ? text : "");
   line.resize(std::min(line.find('\n'), line.size()));
@@ -213,7 +225,7 @@ Status PostgresClient::Lost() const {
       .WithRetry(Retry::kReconnect);
 }
 
-Status PostgresClient::ErrorOf(const PGresult* result) const {
+Status PostgresClient::ErrorOf(const PGresult* result, const std::string& sql) const {
   if (!connected()) return Lost();
   auto field = [&](int code) {
     const char* text = result ? PQresultErrorField(result, code) : nullptr;
@@ -246,6 +258,8 @@ Status PostgresClient::ErrorOf(const PGresult* result) const {
   }
   Status status(code, "PostgreSQL says: " + message + (state.empty() ? "" : " (" + state + ")"));
   status = std::move(status).WithDetail(Join(details, "; ")).WithRetry(retry);
+  const int position = std::atoi(field(PG_DIAG_STATEMENT_POSITION).c_str());
+  if (position > 0) status = std::move(status).At(PlaceOf(sql, position));
   const std::string hint = field(PG_DIAG_MESSAGE_HINT);
   return hint.empty() ? status : std::move(status).WithHint(hint);
 }
@@ -255,7 +269,7 @@ Result<PgResult> PostgresClient::Execute(const std::string& sql) {
   PgResult result(PQexec(connection_.get(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
-    return ErrorOf(result.get());
+    return ErrorOf(result.get(), sql);
   }
   return result;
 }
@@ -268,14 +282,14 @@ Result<PgResult> PostgresClient::Execute(const std::string& sql,
   PgResult result(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()),
                                nullptr, values.data(), nullptr, nullptr, 0));
   const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return ErrorOf(result.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return ErrorOf(result.get(), sql);
   return result;
 }
 
 Status PostgresClient::CopyIn(const std::string& sql, std::string_view data) {
   if (!connected()) return Lost();
   PgResult started(PQexec(connection_.get(), sql.c_str()));
-  if (PQresultStatus(started.get()) != PGRES_COPY_IN) return ErrorOf(started.get());
+  if (PQresultStatus(started.get()) != PGRES_COPY_IN) return ErrorOf(started.get(), sql);
   constexpr size_t kPiece = 64 << 10;
   bool sent = true;
   for (size_t at = 0; sent && at < data.size(); at += kPiece) {
@@ -286,7 +300,7 @@ Status PostgresClient::CopyIn(const std::string& sql, std::string_view data) {
   Status status;
   while (PGresult* raw = PQgetResult(connection_.get())) {
     PgResult result(raw);
-    if (status.ok() && PQresultStatus(raw) != PGRES_COMMAND_OK) status = ErrorOf(raw);
+    if (status.ok() && PQresultStatus(raw) != PGRES_COMMAND_OK) status = ErrorOf(raw, sql);
     if (!connected()) break;
   }
   if (status.ok() && !connected()) return Lost();

@@ -5,7 +5,8 @@
 // Error codes: kUnavailable (not reachable, shutting down, too many connections; deadlock and
 // serialisation failures with Retry::kBackoff), kResourceExhausted (disk full), kNotFound (database
 // missing), kFailedPrecondition (login refused), kInvalidArgument (a value that the server refuses;
-// the server's DETAIL and CONTEXT are the detail), kInternal (anything else).
+// the server's DETAIL and CONTEXT are the detail), kInternal (anything else). span() has line and
+// column in the statement where the server names them.
 #pragma once
 
 #include <libpq-fe.h>
@@ -55,7 +56,8 @@ class PostgresClient {
   struct Closer {
     void operator()(PGconn* connection) const { PQfinish(connection); }
   };
-  Status ErrorOf(const PGresult* result) const;
+  // `sql`: the statement, for the line and column that the server points at.
+  Status ErrorOf(const PGresult* result, const std::string& sql) const;
   Status Lost() const;
 
   ConnectionSettings settings_;

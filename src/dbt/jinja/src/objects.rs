@@ -371,6 +371,12 @@ impl Context {
         places.iter().find_map(|package| self.macro_value(package, name))
     }
 
+    /// dbt's name of the target's type.
+    fn adapter_type(&self) -> String {
+        let kind = self.values.get("target").and_then(|t| t.get_attr("type").ok());
+        kind.and_then(|k| k.as_str().map(str::to_string)).unwrap_or_default()
+    }
+
     /// The adapter's own form of a macro in the given packages, or the default form.
     pub fn dispatch(self: &Arc<Self>, name: &str, package: Option<&str>) -> Option<Value> {
         let root = self.shared.root();
@@ -378,8 +384,8 @@ impl Context {
         places.extend(package);
         places.push(self.package.as_str());
         places.push(BUILTINS);
-        ["duckdb__", "default__"].iter().find_map(|prefix| {
-            let full = format!("{prefix}{name}");
+        [self.adapter_type().as_str(), "default"].iter().find_map(|prefix| {
+            let full = format!("{prefix}__{name}");
             places.iter().find_map(|place| self.macro_value(place, &full))
         })
     }
@@ -573,7 +579,8 @@ impl Host {
         let package = text(positional.get(1).or(named.get("macro_namespace")));
         let package = package.map(|p| if p == "dbt" { BUILTINS.to_string() } else { p });
         self.context.dispatch(&name, package.as_deref()).ok_or_else(|| {
-            let message = format!("no macro \"duckdb__{name}\" or \"default__{name}\" to dispatch to");
+            let kind = self.context.adapter_type();
+            let message = format!("no macro \"{kind}__{name}\" or \"default__{name}\" to dispatch to");
             Error::new(ErrorKind::UnknownFunction, message)
         })
     }

@@ -1,0 +1,154 @@
+#include "dbt/duckdb_adapter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace millrace::dbt {
+
+namespace {
+
+Value FromDuck(const duckdb::Value& value) {
+  std::string json;
+  duck::AppendJson(value, json);
+  auto parsed = Value::FromJson(json);
+  return parsed.ok() ? *parsed : Value(value.ToString());
+}
+
+Rows FromDuck(duck::QueryResult& result) {
+  Rows out;
+  for (const auto& column : result.columns) out.columns.push_back(column.name);
+  if (!result.rows) return out;
+  for (auto& chunk : result.rows->Chunks()) {
+    for (duckdb::idx_t r = 0; r < chunk.size(); r++) {
+      Value row = Value::List{};
+      for (size_t c = 0; c < result.columns.size(); c++) {
+        row.Append(FromDuck(chunk.GetValue(c, r)));
+      }
+      out.rows.push_back(std::move(row));
+    }
+  }
+  return out;
+}
+
+class DuckDbSession : public Session {
+ public:
+  explicit DuckDbSession(duckdb::Connection& connection) : connection_(connection) {}
+
+  Status Run(const std::string& sql) override { return duck::Warehouse::Execute(connection_, sql); }
+
+  Result<int64_t> Count(const std::string& sql) override {
+    MR_ASSIGN_OR_RETURN(duck::QueryResult result, duck::Warehouse::QueryOn(connection_, sql));
+    if (result.row_count() == 0 || result.Get(0, 0).IsNull()) return int64_t{0};
+    return result.Get(0, 0).GetValue<int64_t>();
+  }
+
+  Result<Rows> Query(const std::string& sql) override {
+    MR_ASSIGN_OR_RETURN(duck::QueryResult result, duck::Warehouse::QueryOn(connection_, sql));
+    return FromDuck(result);
+  }
+
+  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
+    MR_ASSIGN_OR_RETURN(Rows answer, Query("DESCRIBE " + table));
+    std::vector<Column> out;
+    for (const Value& row : answer.rows) {
+      out.push_back({row[size_t{0}].text(), row[size_t{1}].text()});
+    }
+    return out;
+  }
+
+  Result<int64_t> LoadCsv(const std::string& table, const std::string& path,
+                          const std::string& delimiter) override {
+    return Count(fmt::format("COPY {} FROM {} (FORMAT CSV, HEADER TRUE, DELIMITER {})", table,
+                             QuoteLiteral(path), QuoteLiteral(delimiter)));
+  }
+
+ private:
+  duckdb::Connection& connection_;
+};
+
+class DuckDbAdapter : public Adapter {
+ public:
+  explicit DuckDbAdapter(std::unique_ptr<duck::Warehouse> warehouse)
+      : warehouse_(std::move(warehouse)) {}
+
+  std::string type() const override { return "duckdb"; }
+
+  Result<Rows> Query(const std::string& sql) override {
+    MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_->Query(sql));
+    return FromDuck(result);
+  }
+
+  Status InTransaction(const std::function<Status(Session&)>& body) override {
+    return warehouse_->InTransaction([&](duckdb::Connection& connection) {
+      DuckDbSession session(connection);
+      return body(session);
+    });
+  }
+
+  std::string SchemaName(const Node& node) const override {
+    return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema);
+  }
+
+  std::string Temporary(const std::string& name) const override {
+    return "temp." + QuoteIdentifier(name);
+  }
+
+  Result<int64_t> CreateTemporary(Session& session, const std::string& name,
+                                  const std::string& sql) override {
+    return session.Count("CREATE OR REPLACE TEMP TABLE " + QuoteIdentifier(name) + " AS (" + sql +
+                         "\n)");
+  }
+
+  // CREATE OR REPLACE replaces only its own kind.
+  Result<int64_t> Replace(Session& session, const Node& node, const std::string& kind,
+                          const std::string& existing, const std::string& definition) override {
+    const std::string name = QualifiedName(node);
+    const std::string old_kind = existing == "VIEW" ? "VIEW" : "TABLE";
+    if (!existing.empty() && old_kind != kind) {
+      MR_RETURN_IF_ERROR(session.Run(fmt::format("DROP {} {}", old_kind, name)));
+    }
+    return session.Count(fmt::format("CREATE OR REPLACE {} {} {}", kind, name, definition));
+  }
+
+  std::string TimestampLiteral(int64_t micros) const override {
+    return fmt::format("make_timestamp({})", micros);
+  }
+
+  std::string SeedType(const std::string& type) const override { return type; }
+
+  Result<duck::Warehouse*> FileReader() override { return warehouse_.get(); }
+
+ private:
+  std::unique_ptr<duck::Warehouse> warehouse_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Adapter>> OpenDuckDb(const Project& project) {
+  const Profile& profile = project.profile;
+  duck::WarehouseOptions options;
+  options.threads = profile.threads > 1 ? std::min(profile.threads, 16) : 2;
+  if (profile.settings.has("memory_limit")) options.memory_limit_bytes = 4LL << 30;
+  MR_ASSIGN_OR_RETURN(auto warehouse, duck::Warehouse::Open(profile.database_path, options));
+  for (const auto& [name, value] : profile.settings.map()) {
+    MR_RETURN_IF_ERROR(warehouse
+                           ->Query(fmt::format("SET GLOBAL {} = {}", QuoteIdentifier(name),
+                                               QuoteLiteral(value.text())))
+                           .status());
+  }
+  for (const Value& entry : profile.attach.list()) {
+    const std::string path = entry["path"].text();
+    std::string sql =
+        "ATTACH " +
+        QuoteLiteral(path.find(':') == std::string::npos ? project.Absolute(path) : path);
+    if (entry.has("alias")) sql += " AS " + QuoteIdentifier(entry["alias"].text());
+    if (entry["read_only"].truth()) sql += " (READ_ONLY)";
+    MR_RETURN_IF_ERROR(warehouse->Query(sql).status());
+  }
+  return std::unique_ptr<Adapter>(std::make_unique<DuckDbAdapter>(std::move(warehouse)));
+}
+
+}  // namespace millrace::dbt
