@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "cli/cli.h"
+#include "cli/pipeline_models.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
 #include "dbt/runner.h"
@@ -118,20 +119,28 @@ int RunDbt(const DbtOptions& options) {
     }
     project_options.vars = *vars;
   }
-  auto project = dbt::Project::Load(project_options);
-  if (!project.ok()) return Fail(project.status());
+  auto loaded = PipelineModels::Load(project_options);
+  if (!loaded.ok()) return Fail(loaded.status());
+  dbt::Project& project = loaded->models();
   dbt::RunnerOptions runner_options;
   runner_options.command = options.command;
   runner_options.selection = {options.select, options.exclude};
   runner_options.fail_fast = options.fail_fast;
-  dbt::Runner runner(**project, runner_options);
+  dbt::Runner runner(project, runner_options);
   auto plan = runner.Plan();
   if (!plan.ok()) return Fail(plan.status());
   if (options.command == "ls") {
     List(*plan, options.format);
     return kExitOk;
   }
-  Status status = runner.Run(*plan, PrintResult, [](const std::string& text) {
+  if (const auto url = loaded->running_at()) {
+    std::deque<dbt::Node> nodes;
+    auto results = RunModelsAt(*url, project_options, runner_options, PrintResult, nodes);
+    return results.ok() ? PrintSummary(*results) : Fail(results.status());
+  }
+  Status status = loaded->Start(*plan, runner.options());
+  if (!status.ok()) return Fail(status);
+  status = runner.Run(*plan, PrintResult, [](const std::string& text) {
     fmt::print("{}\n", text);
     std::fflush(stdout);
   });

@@ -130,8 +130,13 @@ Result<Outcome> Builder::Build(Node& node) {
     if (kind == "view") return View(node, sql);
     if (kind == "table") return Table(node, sql);
     if (kind == "incremental") return Incremental(node, sql);
+    if (kind == "stream" && refresh_stream_) return refresh_stream_(node);
+    if (kind == "stream") {
+      return Status(Code::kUnsupported, "a stream model runs in the embedded warehouse only")
+          .WithHint("keep millrace.yml and sql/*.sql beside dbt_project.yml, and no profiles.yml");
+    }
     return Status(Code::kUnsupported, fmt::format("materialization \"{}\" is not known", kind))
-        .WithHint("there is: view, table, incremental, ephemeral");
+        .WithHint("there is: view, table, incremental, ephemeral, stream");
   }();
   if (outcome.ok() || !outcome.status().span().file.empty()) return outcome;
   Status status = outcome.status();

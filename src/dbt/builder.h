@@ -23,6 +23,10 @@ class Builder {
  public:
   Builder(Project& project, Templates& templates, Adapter& adapter);
 
+  // How a stream model is brought up to date; without it they are refused.
+  void set_refresh_stream(std::function<Result<Outcome>(Node&)> f) {
+    refresh_stream_ = std::move(f);
+  }
   // Errors point into the node's template where the database names a line.
   Result<Outcome> Build(Node& node);
   // Statements of on-run-start and on-run-end.
@@ -52,6 +56,7 @@ class Builder {
   Project& project_;
   Templates& templates_;
   Adapter& adapter_;
+  std::function<Result<Outcome>(Node&)> refresh_stream_;
 };
 
 }  // namespace millrace::dbt

@@ -72,20 +72,25 @@ class DuckDbSession : public Session {
 class DuckDbAdapter : public Adapter {
  public:
   explicit DuckDbAdapter(std::unique_ptr<duck::Warehouse> warehouse)
-      : warehouse_(std::move(warehouse)) {}
+      : owned_(std::move(warehouse)), warehouse_(*owned_), writer_(warehouse_.Connect()) {}
+  explicit DuckDbAdapter(duck::Warehouse& warehouse)
+      : warehouse_(warehouse), writer_(warehouse_.Connect()) {}
 
   std::string type() const override { return "duckdb"; }
 
   Result<Rows> Query(const std::string& sql) override {
-    MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_->Query(sql));
+    MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
     return FromDuck(result);
   }
 
   Status InTransaction(const std::function<Status(Session&)>& body) override {
-    return warehouse_->InTransaction([&](duckdb::Connection& connection) {
-      DuckDbSession session(connection);
-      return body(session);
-    });
+    DuckDbSession session(*writer_);
+    MR_RETURN_IF_ERROR(session.Run("BEGIN"));
+    Status status = body(session);
+    if (status.ok()) status = session.Run("COMMIT");
+    // A failed COMMIT has rolled back by itself; the first error is the one to tell.
+    if (!status.ok()) (void)session.Run("ROLLBACK");
+    return status;
   }
 
   std::string SchemaName(const Node& node) const override {
@@ -119,13 +124,19 @@ class DuckDbAdapter : public Adapter {
 
   std::string SeedType(const std::string& type) const override { return type; }
 
-  Result<duck::Warehouse*> FileReader() override { return warehouse_.get(); }
+  Result<duck::Warehouse*> FileReader() override { return &warehouse_; }
 
  private:
-  std::unique_ptr<duck::Warehouse> warehouse_;
+  std::unique_ptr<duck::Warehouse> owned_;
+  duck::Warehouse& warehouse_;
+  std::unique_ptr<duckdb::Connection> writer_;
 };
 
 }  // namespace
+
+std::unique_ptr<Adapter> UseDuckDb(duck::Warehouse& warehouse) {
+  return std::make_unique<DuckDbAdapter>(warehouse);
+}
 
 Result<std::unique_ptr<Adapter>> OpenDuckDb(const Project& project) {
   const Profile& profile = project.profile;

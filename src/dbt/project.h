@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct ProjectOptions {
   std::string target;
   Value vars = Value::Object();  // of the command line; they win
   bool full_refresh = false;
+  // Tables of the pipeline that the project is a part of: a source whose table has one of these
+  // names is that table.
+  std::set<std::string> streams = {};
 };
 
 // One entry of profiles.yml.

@@ -138,8 +138,9 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
     const auto count = std::count_if(plan.begin(), plan.end(), uses);
     if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
   }
-  MR_ASSIGN_OR_RETURN(adapter_, OpenAdapter(project_));
+  MR_ASSIGN_OR_RETURN(adapter_, options_.open(project_));
   builder_ = std::make_unique<Builder>(project_, templates_, *adapter_);
+  builder_->set_refresh_stream(options_.refresh_stream);
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
   Status status = Carry(plan, progress);
   if (status.ok()) status = Hooks("on-run-end");

@@ -24,6 +24,9 @@ struct RunnerOptions {
   std::string command;  // build, run, test, seed, snapshot, compile
   Selection selection;
   bool fail_fast = false;
+  // Opens the database; by default the one of the project's target.
+  std::function<Result<std::unique_ptr<Adapter>>(const Project&)> open = OpenAdapter;
+  std::function<Result<Outcome>(Node&)> refresh_stream;  // Builder::set_refresh_stream
 };
 
 // Called before a node starts (its outcome is empty) and after it ended.
@@ -33,6 +36,9 @@ class Runner {
  public:
   Runner(Project& project, RunnerOptions options);
   ~Runner();
+
+  // What a caller may add before Run.
+  RunnerOptions& options() { return options_; }
 
   // The nodes that the command takes, in the order they run.
   Result<std::vector<Node*>> Plan();

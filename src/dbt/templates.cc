@@ -100,6 +100,7 @@ Status Templates::Note(Node& node) {
 
 Result<std::string> Templates::Compile(Node& node) {
   execute_ = true;
+  for_stream_ = node.kind == "model" && node.materialized() == "stream";
   ephemeral_.clear();
   MR_ASSIGN_OR_RETURN(std::string sql,
                       RenderFor(&node, {node.package, node.path, node.line, node.code}));
@@ -125,6 +126,7 @@ Result<std::string> Templates::Compile(Node& node) {
 
 Result<std::string> Templates::Render(Node& node, const std::string& source) {
   execute_ = true;
+  for_stream_ = false;
   return RenderFor(&node, {node.package, node.path, 1, source});
 }
 
@@ -261,7 +263,17 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
                                                    "snapshot of the project",
                                                    names.back()));
   }
-  if (node->kind == "model" && node->materialized() == "ephemeral") {
+  const bool is_stream = node->kind == "model" && node->materialized() == "stream";
+  const bool is_ephemeral = node->kind == "model" && node->materialized() == "ephemeral";
+  if (for_stream_ && !is_stream && !is_ephemeral) {
+    return Status(Code::kUnsupported,
+                  fmt::format("a stream cannot read \"{}\", which is a table that runs make",
+                              node->name))
+        .WithHint(
+            "a stream model reads sources that are tables of sql/*.sql, ephemeral models and "
+            "other stream models");
+  }
+  if (is_ephemeral || (for_stream_ && is_stream)) {
     ephemeral_.push_back(node->id);
     return Value::Object({{"$relation", Value::Object({{"text", EphemeralName(node->name)},
                                                        {"identifier", EphemeralName(node->name)},
@@ -276,6 +288,10 @@ Result<Value> Templates::Source(const Value& args) {
   }
   if (!execute_ && node_ != nullptr) node_->source_refs.Append(args);
   Node* node = project_.FindSource(args[0].text(), args[1].text());
+  if (node != nullptr && project_.options.streams.contains(node->alias)) {
+    return Value::Object({{"$relation", Value::Object({{"text", QuoteIdentifier(node->alias)},
+                                                       {"identifier", node->alias}})}});
+  }
   if (node != nullptr) return RelationOf(*node);
   if (!execute_) return Value::Object({{"$relation", Value::Object({{"identifier", args[1]}})}});
   return Status(Code::kUnknownTable, fmt::format("there is no source \"{}\" with a table \"{}\"",

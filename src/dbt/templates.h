@@ -24,7 +24,8 @@ class Templates {
 
   // Notes what `node` is configured to be and what it depends on.
   Status Note(Node& node);
-  // Its SQL, with the ephemeral models it reads put before it.
+  // Its SQL, with the ephemeral models it reads put before it, and, of a stream model, the stream
+  // models.
   Result<std::string> Compile(Node& node);
   // Any other text for this node: hooks, expressions.
   Result<std::string> Render(Node& node, const std::string& source);
@@ -60,6 +61,7 @@ class Templates {
   Project& project_;
   Node* node_ = nullptr;  // whose template is being rendered
   bool execute_ = false;
+  bool for_stream_ = false;  // a stream model is being compiled: other ones are read as they run
   std::vector<std::string> ephemeral_;  // ids that the current text reads
   Adapter* adapter_ = nullptr;
   std::function<bool(const Node&)> is_incremental_;

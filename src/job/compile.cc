@@ -347,6 +347,15 @@ Result<model::Schema> DefineAndDescribe(const sql::Catalog& catalog,
 
 }  // namespace
 
+Result<model::Schema> DescribeQuery(const sql::Catalog& catalog, const sql::Fragment& query,
+                                    const JobSettings& settings) {
+  MR_ASSIGN_OR_RETURN(sql::Rewritten rewritten, sql::RewriteQuery(query));
+  MR_ASSIGN_OR_RETURN(auto planner, NewPlanner(catalog, settings));
+  BoundTables bound;
+  std::set<std::string> views;
+  return DefineAndDescribe(catalog, rewritten, settings, *planner, bound, views);
+}
+
 Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
                                                    const sql::Insert& insert,
                                                    const std::string& sql,

@@ -128,6 +128,9 @@ Result<std::unique_ptr<CompiledJob>> CompileInsert(const sql::Catalog& catalog,
                                                    const std::string& sql,
                                                    const JobSettings& settings,
                                                    const Binder& binder);
+// Binds a query: the names and types of its result.
+Result<model::Schema> DescribeQuery(const sql::Catalog& catalog, const sql::Fragment& query,
+                                    const JobSettings& settings);
 // Plans a SELECT over streaming tables.
 Result<std::unique_ptr<CompiledJob>> CompileSelect(const sql::Catalog& catalog,
                                                    const sql::Select& select,

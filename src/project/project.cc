@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "env/files.h"
 #include "project/config_file.h"
+#include "project/create_table_as.h"
 #include "sql/parser.h"
 
 namespace millrace::project {
@@ -74,6 +75,7 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
     for (const std::string& name : *names) {
       if (EndsWith(name, ".sql")) project->LoadScript(path + "/sql/" + name, faults);
     }
+    if (HasModels(path)) project->LoadStreamModels(faults);
   }
   for (const auto& [table, checks] : project->config_.expectations) {
     if (checks.empty() || project->catalog_.FindTable(table)) continue;
@@ -150,7 +152,17 @@ void Project::AddScript(const std::string& text, const std::string& path,
     } else if (const auto* statements = statement.As<sql::StatementSet>()) {
       for (const sql::Insert& one : statements->inserts) add_job(one);
     } else if (const auto* table = statement.As<sql::CreateTable>()) {
-      AddTable(*table, faults);
+      sql::CreateTable definition = *table;
+      if (!definition.query.empty()) {
+        if (definition.if_not_exists && catalog_.FindTable(definition.name.last())) continue;
+        auto filling = TakeQuery(catalog_, settings_, definition);
+        if (!filling.ok()) {
+          faults.push_back(filling.status());
+          continue;
+        }
+        add_job(*filling);
+      }
+      AddTable(std::move(definition), faults);
     } else if (statement.As<sql::CreateView>() || statement.As<sql::CreateFunction>() ||
                statement.As<sql::Drop>()) {
       Status applied = catalog_.Apply(statement);
@@ -159,6 +171,43 @@ void Project::AddScript(const std::string& text, const std::string& path,
       others_.push_back(std::move(statement));
     }
   }
+}
+
+void Project::LoadStreamModels(std::vector<Status>& faults) {
+  dbt::ProjectOptions options;
+  options.directory = directory_;
+  auto models = LoadModels(options, catalog_);
+  if (!models.ok()) {
+    faults.push_back(models.status());
+    return;
+  }
+  auto streams = StreamModelsOf(**models);
+  if (!streams.ok()) {
+    faults.push_back(streams.status());
+    return;
+  }
+  for (StreamModel& model : *streams) {
+    const std::string path = directory_ + "/" + model.node.path;
+    // As a script that comes after the others: so a version of a job keeps it (job_versions.h).
+    files_[fmt::format("sql/~model {:04} {}.sql", stream_models_.size(), model.name)] =
+        model.script;
+    const std::string script = model.script;
+    stream_models_[path] = std::move(model);
+    std::vector<Status> own;
+    AddScript(script, path, own);
+    for (Status& fault : own) faults.push_back(Placed(std::move(fault)));
+  }
+}
+
+Status Project::Placed(Status status) const {
+  auto model = stream_models_.find(status.span().file);
+  if (model == stream_models_.end() || status.span().line == 0) return status;
+  SourceSpan place = PlaceInModel(model->second, status.span());
+  return std::move(status).At(place);
+}
+
+void Project::KeepJobs(const std::set<std::string>& names) {
+  std::erase_if(jobs_, [&](const JobStatement& job) { return !names.contains(job.settings.name); });
 }
 
 // One setting, or all of them ("").
@@ -279,8 +328,10 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
 }
 
 Result<std::unique_ptr<job::CompiledJob>> Project::Compile(const JobStatement& statement) const {
-  return job::CompileInsert(catalog_, statement.insert, statement.sql, statement.settings,
-                            [this](const sql::Table& table) { return Bind(table); });
+  auto job = job::CompileInsert(catalog_, statement.insert, statement.sql, statement.settings,
+                                [this](const sql::Table& table) { return Bind(table); });
+  if (!job.ok()) return Placed(std::move(job).status());
+  return job;
 }
 
 std::vector<Status> Project::Validate() const {
@@ -296,9 +347,9 @@ std::vector<Status> Project::Validate() const {
       continue;
     }
     auto settings = job::TakeTableSettings(binding->options);
-    if (!settings.ok()) add(std::move(settings).status().At(table->span));
+    if (!settings.ok()) add(Placed(std::move(settings).status().At(table->span)));
     auto options = connectors::ParseOptions(binding->connector->spec, binding->options);
-    if (!options.ok()) add(std::move(options).status().At(table->span));
+    if (!options.ok()) add(Placed(std::move(options).status().At(table->span)));
   }
   for (const JobStatement& statement : jobs_) {
     auto compiled = Compile(statement);

@@ -3,7 +3,8 @@
 //   millrace.yml   name, target, targets, topics, serve (all optional)
 //   sql/*.sql      read in the order of their names; together they are one script
 //   dashboards/*.yml
-//   .millrace/     run-time data (log/, state/, warehouse.duckdb)
+//   dbt_project.yml  models (project/stream_models.h): those that are streams become tables and
+//   jobs .millrace/     run-time data (log/, state/, warehouse.duckdb)
 //
 // millrace.yml:
 //   name: clickstream
@@ -30,6 +31,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,7 @@
 #include "job/compiled_job.h"
 #include "log/log.h"
 #include "project/kafka_settings.h"
+#include "project/stream_models.h"
 #include "sql/catalog.h"
 #include "sql/statement.h"
 
@@ -89,6 +92,9 @@ class Project {
   // Adds the statements of a further script, after those that were read; `path` is for messages.
   void AddScript(const std::string& text, const std::string& path, std::vector<Status>& faults);
 
+  // Leaves only the jobs of these names.
+  void KeepJobs(const std::set<std::string>& names);
+
   // Compiles every job and checks every table: all faults, each with its place.
   std::vector<Status> Validate() const;
 
@@ -121,11 +127,15 @@ class Project {
   Project() = default;
   void LoadConfig(const std::string& target, std::vector<Status>& faults);
   void LoadScript(const std::string& path, std::vector<Status>& faults);
+  void LoadStreamModels(std::vector<Status>& faults);
+  // Says where in a model's template an error is that points into what was made from it.
+  Status Placed(Status status) const;
   void Reset(const std::string& key);
   void AddTable(sql::CreateTable definition, std::vector<Status>& faults);
 
   std::string directory_;
   std::map<std::string, std::string> files_;
+  std::map<std::string, StreamModel> stream_models_;  // by the path in messages
   ProjectConfig config_;
   sql::Catalog catalog_;
   job::JobSettings settings_;

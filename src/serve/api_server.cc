@@ -29,6 +29,7 @@ class Api final : public ApiServer {
     AddViewRoutes(router, backend_, pool_);
     AddDeadLetterRoutes(router, backend_, pool_);
     AddChangeRoutes(router, backend_, pool_);
+    AddModelRoutes(router, backend_, pool_);
     AddLineageRoutes(router, backend_, pool_);
     AddLedgerRoutes(router, backend_, pool_);
     AddTopicRoutes(router, backend_, pool_);

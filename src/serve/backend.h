@@ -86,6 +86,13 @@ class Backend {
   virtual Result<std::string> ChangesJson(const std::string& job) = 0;
   virtual Result<std::string> StartReprocessing(const std::string& job, std::string_view json) = 0;
   virtual Result<std::string> ReprocessingJson(const std::string& job) = 0;
+  // Runs of the pipeline's models: see project/model_desk.h.
+  virtual Result<std::string> StartModels(std::string_view /*json*/) {
+    return Status(Code::kUnsupported, "there are no models to run");
+  }
+  virtual Result<std::string> ModelEventsJson(int64_t /*run*/, size_t /*from*/) {
+    return Status(Code::kNotFound, "there are no models");
+  }
   // {"text", "equal", "report"}; at most about `lines_max` lines of differences.
   virtual Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) = 0;
 

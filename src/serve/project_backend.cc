@@ -13,6 +13,7 @@
 #include "project/change_plan.h"
 #include "project/dashboard.h"
 #include "project/lineage_text.h"
+#include "project/model_desk.h"
 #include "project/reprocess.h"
 #include "project/schema_dry_run.h"
 #include "project/verify.h"
@@ -122,6 +123,10 @@ class ProjectBackend : public Backend {
     MR_ASSIGN_OR_RETURN(project::ReprocessProgress progress, reprocessor_.Progress(job));
     return progress.ToJson();
   }
+  Result<std::string> StartModels(std::string_view json) override { return models_.Start(json); }
+  Result<std::string> ModelEventsJson(int64_t run, size_t from) override {
+    return models_.EventsJson(run, from);
+  }
   Result<std::string> VerifyJson(const std::string& job, int64_t lines_max) override {
     MR_ASSIGN_OR_RETURN(project::VerifyReport report,
                         project::VerifyJob(runtime_, job, static_cast<size_t>(lines_max)));
@@ -193,6 +198,7 @@ class ProjectBackend : public Backend {
 
   project::Runtime& runtime_;
   project::Reprocessor reprocessor_{runtime_};
+  project::ModelDesk models_{runtime_};
   std::unique_ptr<TopicSchemas> schemas_;
   std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<project::Dashboard> dashboards_;

@@ -157,6 +157,11 @@ Status Catalog::CheckFree(const Name& name) const {
 Status Catalog::AddTable(const CreateTable& definition) {
   if (definition.if_not_exists && Find(definition.name.last())) return Status::Ok();
   MR_RETURN_IF_ERROR(CheckFree(definition.name));
+  if (!definition.query.empty()) {
+    return Status(Code::kUnsupported, "CREATE TABLE … AS SELECT is not possible here")
+        .At(definition.query.span)
+        .WithHint("it makes a job: put it into a file of the project's sql/ directory");
+  }
   Entry entry;
   entry.definition = definition;
   if (definition.like) {

@@ -123,7 +123,8 @@ class Catalog {
   Status Apply(const Statement& statement);
 
   // Checks a definition and adds it. kAlreadyExists for a name in use, unless IF NOT EXISTS (then
-  // nothing changes). LIKE is resolved against the tables already here.
+  // nothing changes). LIKE is resolved against the tables already here. Refuses AS SELECT: what its
+  // columns are needs a planner (project/create_table_as.h).
   Status AddTable(const CreateTable& definition);
   Status AddView(const CreateView& definition);
   // Also refuses names of built-in functions, and recursion.

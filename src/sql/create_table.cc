@@ -32,11 +32,6 @@ class TableBodyParser {
         MR_RETURN_IF_ERROR(ParseOptionList(cursor_, table_.options));
       } else if (cursor_.AcceptWord("LIKE")) {
         MR_RETURN_IF_ERROR(Like());
-      } else if (cursor_.Peek().Is("AS")) {
-        return Status(Code::kUnsupported, "CREATE TABLE … AS SELECT is not supported")
-            .At(cursor_.Span())
-            .WithHint("write CREATE TABLE with its columns, then INSERT INTO \"" +
-                      table_.name.last() + "\" SELECT …");
       } else {
         return Status::Ok();
       }

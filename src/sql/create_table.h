@@ -7,7 +7,8 @@
 
 namespace millrace::sql {
 
-// The cursor stands after the table's name. Fills everything but the words before it.
+// The cursor stands after the table's name. Fills everything but the words before it, and stops at
+// AS.
 Status ParseTableBody(TokenCursor& cursor, CreateTable& table);
 // "('key' = 'value', …)"; a key given twice is kBadOption. Adds to `options`.
 Status ParseOptionList(TokenCursor& cursor, OptionMap& options);

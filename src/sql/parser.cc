@@ -250,6 +250,9 @@ class ScriptParser {
       table.if_not_exists = cursor_.AcceptWords({"IF", "NOT", "EXISTS"});
       MR_ASSIGN_OR_RETURN(table.name, cursor_.ExpectName("a table name"));
       MR_RETURN_IF_ERROR(ParseTableBody(cursor_, table));
+      if (cursor_.AcceptWord("AS")) {
+        MR_ASSIGN_OR_RETURN(table.query, ParseQuery("after AS"));
+      }
       body = std::move(table);
       return Status::Ok();
     }

@@ -109,6 +109,7 @@ struct CreateTable {
   OptionMap options;
   std::string comment;
   std::optional<LikeClause> like;
+  Fragment query;  // AS SELECT …: names and types of the columns come from it, and its rows go in
 };
 
 // ---- the others -------------------------------------------------------------------------------

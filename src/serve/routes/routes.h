@@ -24,6 +24,8 @@ void AddViewRoutes(Router& router, Backend& backend, BlockingPool& pool);
 void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/changes, /api/jobs/{name}/reprocess, /api/jobs/{name}/verify
 void AddChangeRoutes(Router& router, Backend& backend, BlockingPool& pool);
+// /api/models/runs
+void AddModelRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/lineage
 void AddLineageRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/ledger

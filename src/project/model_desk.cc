@@ -1,0 +1,142 @@
+#include "project/model_desk.h"
+
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "dbt/runner.h"
+#include "project/model_runs.h"
+#include "project/stream_models.h"
+
+namespace millrace::project {
+
+namespace {
+
+dbt::Value ErrorOf(const Status& error) {
+  if (error.ok()) return {};
+  return dbt::Value::Object({{"code", static_cast<int64_t>(error.code())},
+                             {"message", error.message()},
+                             {"detail", error.detail()},
+                             {"hint", error.hint()},
+                             {"file", error.span().file},
+                             {"line", error.span().line},
+                             {"column", error.span().column}});
+}
+
+std::string EventOf(const dbt::NodeResult& result, size_t index, size_t count) {
+  const dbt::Node& node = *result.node;
+  const dbt::Outcome& outcome = result.outcome;
+  return dbt::Value::Object(
+             {{"index", static_cast<int64_t>(index)},
+              {"count", static_cast<int64_t>(count)},
+              {"kind", node.kind},
+              {"name", node.name},
+              {"path", node.path},
+              {"materialized", node.materialized()},
+              {"schema", node.schema},
+              {"alias", node.alias},
+              {"status", outcome.status},
+              {"message", outcome.message},
+              {"error", ErrorOf(result.error)},
+              {"rows", outcome.rows},
+              {"failures", outcome.failures},
+              {"seconds", static_cast<double>(result.finished_us - result.started_us) / 1e6}})
+      .ToJson();
+}
+
+}  // namespace
+
+struct ModelDesk::Work {
+  std::unique_ptr<dbt::Project> models;
+  std::unique_ptr<dbt::Runner> runner;
+  std::vector<dbt::Node*> plan;
+};
+
+ModelDesk::~ModelDesk() {
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<std::shared_ptr<ModelDesk::Work>> ModelDesk::Prepare(std::string_view request) {
+  const std::string directory = runtime_.project().directory();
+  if (!HasModels(directory)) {
+    return Status(Code::kNotFound, "the project has no models")
+        .WithHint("put dbt_project.yml and models/ beside millrace.yml");
+  }
+  MR_ASSIGN_OR_RETURN(dbt::Value asked, dbt::Value::FromJson(request));
+  dbt::ProjectOptions options;
+  options.directory = directory;
+  options.full_refresh = asked["full_refresh"].truth();
+  if (asked["vars"].is_map()) options.vars = asked["vars"];
+  auto work = std::make_shared<Work>();
+  MR_ASSIGN_OR_RETURN(work->models, LoadModels(options, runtime_.project().catalog()));
+  dbt::RunnerOptions runner;
+  runner.command = asked["command"].text();
+  static const std::vector<std::string> kCommands = {"build", "run",      "test",
+                                                     "seed",  "snapshot", "compile"};
+  if (std::find(kCommands.begin(), kCommands.end(), runner.command) == kCommands.end()) {
+    return Status(Code::kInvalidArgument, fmt::format("\"{}\" is no command", runner.command))
+        .WithHint(DidYouMean(runner.command, kCommands));
+  }
+  runner.selection = {asked["select"].texts(), asked["exclude"].texts()};
+  runner.fail_fast = asked["fail_fast"].truth();
+  if (RunInWarehouse(*work->models)) UseRuntime(runtime_, runner);
+  work->runner = std::make_unique<dbt::Runner>(*work->models, runner);
+  MR_ASSIGN_OR_RETURN(work->plan, work->runner->Plan());
+  return work;
+}
+
+Result<std::string> ModelDesk::Start(std::string_view request) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!ended_) {
+      return Status(Code::kUnavailable, fmt::format("run {} of the models is at work", run_))
+          .WithHint("wait until it has ended")
+          .WithRetry(Retry::kBackoff);
+    }
+    ended_ = false;
+  }
+  auto work = Prepare(request);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!work.ok()) {
+    ended_ = true;
+    return work.status();
+  }
+  if (thread_.joinable()) thread_.join();  // the last run's, which has ended
+  run_++;
+  error_.clear();
+  events_.clear();
+  thread_ = std::thread([this, work = *work] { Carry(*work); });
+  return fmt::format(R"({{"run":{}}})", run_);
+}
+
+void ModelDesk::Note(std::string event) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  events_.push_back(std::move(event));
+}
+
+void ModelDesk::Carry(Work& work) {
+  Status status = work.runner->Run(
+      work.plan,
+      [this](const dbt::NodeResult& result, size_t index, size_t count) {
+        if (!result.outcome.status.empty()) Note(EventOf(result, index, count));
+      },
+      [this](const std::string& text) {
+        Note(dbt::Value::Object({{"log", text}}).ToJson());
+      });
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!status.ok()) error_ = status.ToString();
+  ended_ = true;
+}
+
+Result<std::string> ModelDesk::EventsJson(int64_t run, size_t from) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (run != run_ || run == 0) {
+    return Status(Code::kNotFound, fmt::format("run {} of the models is not known", run))
+        .WithHint("only the last run is: " + std::to_string(run_));
+  }
+  std::vector<std::string> events(
+      events_.begin() + static_cast<std::ptrdiff_t>(std::min(from, events_.size())), events_.end());
+  return fmt::format(R"({{"run":{},"ended":{},"error":{},"events":[{}]}})", run_, ended_,
+                     JsonQuote(error_), Join(events, ","));
+}
+
+}  // namespace millrace::project
