@@ -131,20 +131,25 @@ Status Builder::UpsertFrom(duckdb::Connection& connection, const Node& node,
              fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
 }
 
+Result<int64_t> Builder::AddIncrement(duckdb::Connection& connection, const Node& node,
+                                      const std::string& sql) {
+  const std::string staged = QuoteIdentifier(node.alias + "__millrace_staged");
+  MR_ASSIGN_OR_RETURN(int64_t rows, Count(connection, "CREATE OR REPLACE TEMP TABLE " + staged +
+                                                          " AS (\n" + sql + "\n)"));
+  const std::string temporary = "temp." + staged;
+  MR_RETURN_IF_ERROR(UpsertFrom(connection, node, temporary));
+  MR_RETURN_IF_ERROR(Run(connection, "DROP TABLE " + temporary));
+  return rows;
+}
+
 Result<Outcome> Builder::Incremental(Node& node, const std::string& sql) {
   const bool into_existing = IsIncremental(node);
   int64_t rows = -1;
   Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
-    if (!into_existing) {
-      MR_ASSIGN_OR_RETURN(rows, CreateTable(connection, node, sql));
-      return Status::Ok();
-    }
-    const std::string staged = QuoteIdentifier(node.alias + "__millrace_staged");
-    MR_ASSIGN_OR_RETURN(rows, Count(connection, "CREATE OR REPLACE TEMP TABLE " + staged +
-                                                    " AS (\n" + sql + "\n)"));
-    const std::string temporary = "temp." + staged;
-    MR_RETURN_IF_ERROR(UpsertFrom(connection, node, temporary));
-    return Run(connection, "DROP TABLE " + temporary);
+    auto done =
+        into_existing ? AddIncrement(connection, node, sql) : CreateTable(connection, node, sql);
+    MR_ASSIGN_OR_RETURN(rows, std::move(done));
+    return Status::Ok();
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, rows};

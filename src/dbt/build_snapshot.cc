@@ -14,6 +14,13 @@ namespace millrace::dbt {
 namespace {
 
 constexpr const char* kStaged = "temp.millrace_snapshot_staged";
+constexpr const char* kDeleted = "target.dbt_is_deleted IS NOT DISTINCT FROM 'True'";
+
+// ignore, invalidate or new_record
+std::string HardDeletes(const Node& node) {
+  return node.config["hard_deletes"].text_or(
+      node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
+}
 
 std::string Concatenated(const std::vector<std::string>& expressions) {
   std::vector<std::string> parts;
@@ -46,9 +53,10 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   const std::string until = node.config["dbt_valid_to_current"].text_or("NULL");
   const std::string staging = fmt::format(
       "CREATE OR REPLACE TEMP TABLE millrace_snapshot_staged AS SELECT *, md5({}) AS dbt_scd_id, "
-      "{} AS dbt_updated_at, {} AS dbt_valid_from, CAST({} AS TIMESTAMP) AS dbt_valid_to FROM "
+      "{} AS dbt_updated_at, {} AS dbt_valid_from, CAST({} AS TIMESTAMP) AS dbt_valid_to{} FROM "
       "(\n{}\n)",
-      Concatenated(scd), version, version, until, sql);
+      Concatenated(scd), version, version, until,
+      HardDeletes(node) == "new_record" ? ", 'False' AS dbt_is_deleted" : "", sql);
   Status status = InTransaction(node, [&](duckdb::Connection& connection) -> Status {
     MR_RETURN_IF_ERROR(Run(connection, staging));
     MR_ASSIGN_OR_RETURN(std::string existing, Existing(connection, node));
@@ -62,6 +70,31 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
+}
+
+// Ends the versions of rows that are gone; with new_record, each has one more that says so.
+Status Builder::CloseDeleted(duckdb::Connection& connection, const Node& node,
+                             const std::string& gone) {
+  const std::string target = QualifiedName(node);
+  const std::string now = fmt::format("make_timestamp({})", env::Clock::System()->WallMicros());
+  std::string condition = gone;
+  const bool new_record = HardDeletes(node) == "new_record";
+  if (new_record) {
+    condition += fmt::format(" AND NOT ({})", kDeleted);
+    MR_RETURN_IF_ERROR(Run(
+        connection,
+        fmt::format("CREATE OR REPLACE TEMP TABLE millrace_snapshot_gone AS SELECT * REPLACE ({0} "
+                    "AS dbt_valid_from, {0} AS dbt_updated_at, md5({1}) AS dbt_scd_id, 'True' AS "
+                    "dbt_is_deleted) FROM {2} AS target WHERE {3}",
+                    now, Concatenated({"dbt_scd_id", now}), target, condition)));
+  }
+  MR_RETURN_IF_ERROR(Run(
+      connection,
+      fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {}", target, now, condition)));
+  if (!new_record) return Status::Ok();
+  MR_RETURN_IF_ERROR(
+      Run(connection, fmt::format("INSERT INTO {} FROM temp.millrace_snapshot_gone", target)));
+  return Run(connection, "DROP TABLE temp.millrace_snapshot_gone");
 }
 
 Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node) {
@@ -101,12 +134,8 @@ Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node)
           ? "target.dbt_valid_to IS NULL"
           : fmt::format("(target.dbt_valid_to = {} OR target.dbt_valid_to IS NULL)", current);
   const std::string keys = Join(same_key, " AND ");
-  const std::string deletes = node.config["hard_deletes"].text_or(
-      node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
-  if (deletes == "new_record") {
-    return Status(Code::kUnsupported, "hard_deletes: new_record is not done here")
-        .WithHint("use invalidate, which closes the version of a row that is gone");
-  }
+  // A row that was gone and is back is new, even if it looks as before.
+  if (HardDeletes(node) == "new_record") changed.push_back(kDeleted);
   // What is new or changed, before anything is closed.
   MR_RETURN_IF_ERROR(Run(
       connection,
@@ -114,12 +143,11 @@ Status Builder::UpdateSnapshot(duckdb::Connection& connection, const Node& node)
           "CREATE OR REPLACE TEMP TABLE millrace_snapshot_new AS SELECT staged.* FROM {} "
           "AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS target WHERE {} AND {} AND NOT ({}))",
           kStaged, target, open, keys, Join(changed, " OR "))));
-  if (deletes == "invalidate") {
-    const std::string now = fmt::format("make_timestamp({})", env::Clock::System()->WallMicros());
-    MR_RETURN_IF_ERROR(Run(
-        connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {} AND NOT EXISTS "
-                                "(SELECT 1 FROM {} AS staged WHERE {})",
-                                target, now, open, kStaged, keys)));
+  if (HardDeletes(node) != "ignore") {
+    MR_RETURN_IF_ERROR(CloseDeleted(connection, node,
+                                    fmt::format("{} AND NOT EXISTS (SELECT 1 FROM {} AS staged "
+                                                "WHERE {})",
+                                                open, kStaged, keys)));
   }
   MR_RETURN_IF_ERROR(Run(
       connection, fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "

@@ -44,6 +44,8 @@ class Builder {
   Result<Outcome> Incremental(Node& node, const std::string& sql);
   Result<Outcome> Snapshot(Node& node, const std::string& sql);
   Result<Outcome> Test(Node& node, const std::string& sql);
+  bool KeepsFailures(const Node& test) const;
+  Status KeepFailures(Node& test, const std::string& sql);
 
   Status InTransaction(Node& node, const Body& body);
   Status Run(duckdb::Connection& connection, const std::string& sql);
@@ -59,7 +61,29 @@ class Builder {
   Result<std::vector<std::string>> MatchColumns(duckdb::Connection& connection, const Node& node,
                                                 const std::string& staged);
   Status UpsertFrom(duckdb::Connection& connection, const Node& node, const std::string& staged);
+  // The rows of `sql` into the table that is there; gives how many.
+  Result<int64_t> AddIncrement(duckdb::Connection& connection, const Node& node,
+                               const std::string& sql);
   Status UpdateSnapshot(duckdb::Connection& connection, const Node& node);
+  Status CloseDeleted(duckdb::Connection& connection, const Node& node, const std::string& gone);
+
+  // contracts.cc
+  Status CheckContract(duckdb::Connection& connection, const Node& node, const std::string& sql);
+  // As CreateTable, with the declared types and constraints.
+  Result<int64_t> CreateContracted(duckdb::Connection& connection, const Node& node,
+                                   const std::string& sql);
+
+  // unit_tests.cc
+  Result<Outcome> UnitTest(Node& node);
+  Result<Node*> InputOf(const Node& test, const std::string& input);
+  Result<std::vector<Column>> InputColumns(duckdb::Connection& connection, Node& input);
+  Result<std::vector<Column>> OwnColumns(duckdb::Connection& connection, Node& model,
+                                         Replacements replaced);
+  Result<std::string> FixtureSql(const Value& fixture, const std::vector<Column>& columns);
+  Result<Outcome> CompareRows(duckdb::Connection& connection, const std::string& actual,
+                              const Value& expected);
+  Result<Outcome> CompareTable(const Node& test, const Node& model, const std::string& existing,
+                               const std::string& sql);
 
   Project& project_;
   Templates& templates_;

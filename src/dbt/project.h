@@ -25,6 +25,7 @@ struct ProjectOptions {
   std::string target;
   Value vars = Value::Object();  // of the command line; they win
   bool full_refresh = false;
+  bool store_failures = false;  // of tests that do not say
 };
 
 // One entry of profiles.yml.

@@ -51,16 +51,23 @@ Value Templates::Context() {
                                 {"type", "duckdb"},
                                 {"path", profile.database_path},
                                 {"threads", profile.threads}});
-  Value context = Value::Object(
-      {{"target", target},
-       {"execute", execute_},
-       {"invocation_id", project_.invocation_id},
-       {"project_name", project_.name()},
-       {"dbt_version", "1.11.0"},
-       {"flags",
-        Value::Object({{"FULL_REFRESH", project_.options.full_refresh}, {"WHICH", "build"}})}});
+  Value context =
+      Value::Object({{"target", target},
+                     {"execute", execute_},
+                     {"invocation_id", project_.invocation_id},
+                     {"project_name", project_.name()},
+                     {"dbt_version", "1.11.0"},
+                     {"flags", Value::Object({{"FULL_REFRESH", project_.options.full_refresh},
+                                              {"STORE_FAILURES", project_.options.store_failures},
+                                              {"WHICH", "build"}})}});
+  if (replaced_ != nullptr) {
+    for (const auto& [name, value] : replaced_->macros.map()) {
+      context.Set(name, Value::Object({{"$constant", value}}));
+    }
+  }
   if (node_ != nullptr) {
-    context.Set("this", RelationOf(*node_));
+    const bool replaced = replaced_ != nullptr && replaced_->inputs.contains(node_->id);
+    context.Set("this", replaced ? *Replaced(*node_) : RelationOf(*node_));
     context.Set("database", node_->database);
     context.Set("schema", node_->schema);
     context.Set("model", Value::Object({{"name", node_->name},
@@ -116,6 +123,9 @@ Result<std::string> Templates::Compile(Node& node) {
     return Status::Ok();
   };
   for (const std::string& id : wanted) MR_RETURN_IF_ERROR(add(id));
+  if (replaced_ != nullptr) {
+    for (const auto& [id, table] : replaced_->inputs) tables.push_back(table);
+  }
   node.compiled = WithCommonTables(sql, tables);
   return node.compiled;
 }
@@ -259,6 +269,7 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
                                                    "snapshot of the project",
                                                    names.back()));
   }
+  if (replaced_ != nullptr) return Replaced(*node);
   if (node->kind == "model" && node->materialized() == "ephemeral") {
     ephemeral_.push_back(node->id);
     return Value::Object({{"$relation", Value::Object({{"text", EphemeralName(node->name)},
@@ -268,12 +279,27 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
   return RelationOf(*node);
 }
 
+Result<Value> Templates::Replaced(const Node& node) const {
+  auto found = replaced_->inputs.find(node.id);
+  if (found == replaced_->inputs.end()) {
+    return Status(Code::kBadOption,
+                  fmt::format("the unit test gives no rows for \"{}\", which the model reads",
+                              node.name))
+        .WithHint("add it to `given`, if need be with rows: []");
+  }
+  const std::string& name = found->second.name;
+  return Value::Object(
+      {{"$relation",
+        Value::Object({{"text", QuoteIdentifier(name)}, {"identifier", name}, {"type", "cte"}})}});
+}
+
 Result<Value> Templates::Source(const Value& args) {
   if (args.list().size() != 2) {
     return Status(Code::kInvalidArgument, "source takes the source's name and the table's");
   }
   if (!execute_ && node_ != nullptr) node_->source_refs.Append(args);
   Node* node = project_.FindSource(args[0].text(), args[1].text());
+  if (node != nullptr && replaced_ != nullptr) return Replaced(*node);
   if (node != nullptr) return RelationOf(*node);
   if (!execute_) return Value::Object({{"$relation", Value::Object({{"identifier", args[1]}})}});
   return Status(Code::kUnknownTable, fmt::format("there is no source \"{}\" with a table \"{}\"",
@@ -282,6 +308,7 @@ Result<Value> Templates::Source(const Value& args) {
 
 Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
   const std::string name = Argument(args, kwargs, 0, "name").text();
+  if (replaced_ != nullptr && replaced_->vars.has(name)) return replaced_->vars[name];
   if (const Value* value = project_.FindVar(node_ ? node_->package : "", name)) return *value;
   if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
   return Status(Code::kUnknownOption, fmt::format("var \"{}\" is not set and has no default", name))
@@ -290,6 +317,7 @@ Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
 
 Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
   const std::string name = Argument(args, kwargs, 0, "var").text();
+  if (replaced_ != nullptr && replaced_->env_vars.has(name)) return replaced_->env_vars[name];
   if (const char* value = std::getenv(name.c_str())) return Value(value);
   if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
   return Status(Code::kNotFound,

@@ -7,12 +7,21 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "dbt/ephemeral.h"
 #include "dbt/project.h"
 
 namespace millrace::dbt {
+
+// What a unit test puts in the place of the project's own.
+struct Replacements {
+  Value vars, env_vars;
+  Value macros;                               // {"is_incremental": true, "package.macro": value}
+  std::map<std::string, CommonTable> inputs;  // by the node's id; no others can be read
+};
 
 class Templates {
  public:
@@ -37,6 +46,8 @@ class Templates {
   // A macro's value; null when the project has no such macro.
   Result<Value> Call(const std::string& macro, const Value& args, Node* node);
 
+  // Holds for what is compiled from now on; null: nothing is replaced. Not owned.
+  void set_replacements(const Replacements* replaced) { replaced_ = replaced; }
   void set_query(Query query) { query_ = std::move(query); }
   // Whether is_incremental() holds for the node.
   void set_is_incremental(std::function<bool(const Node&)> f) { is_incremental_ = std::move(f); }
@@ -54,12 +65,15 @@ class Templates {
   Result<Value> Adapter(const std::string& method, const Value& args, const Value& kwargs);
   Result<Value> Columns(const Value& relation);
   Value Context();
+  // A unit test's rows in the place of the node.
+  Result<Value> Replaced(const Node& node) const;
   Result<std::string> RenderFor(Node* node, const Template& source);
 
   Project& project_;
   Node* node_ = nullptr;  // whose template is being rendered
   bool execute_ = false;
   std::vector<std::string> ephemeral_;  // ids that the current text reads
+  const Replacements* replaced_ = nullptr;
   Query query_;
   std::function<bool(const Node&)> is_incremental_;
   std::function<void(const std::string&)> log_;
