@@ -91,6 +91,7 @@ jinja_engine() { # src/dbt/jinja as a static library; built anew when its source
   say "building the Jinja engine (crate minijinja)"
   mkdir -p "$out"
   cargo build -q --release --locked --manifest-path src/dbt/jinja/Cargo.toml --target-dir "$out/build"
+  rm -f "$out/libmillrace_jinja.a" "$out/stamp" # other trees may have hard links to them
   cp "$out/build/release/libmillrace_jinja.a" "$out/"
   printf '%s\n' "$stamp" > "$out/stamp"
   rm -rf "$out/build"

@@ -297,6 +297,8 @@ void CommandLine::AddDbtSelection(CLI::App* sub) {
   sub->add_flag("--full-refresh", options_.dbt.full_refresh,
                 "Make incremental models anew from nothing");
   sub->add_flag("--fail-fast", options_.dbt.fail_fast, "Stop at the first node that fails");
+  sub->add_flag("--store-failures", options_.dbt.store_failures,
+                "Keep the rows that fail a test in a table of its name");
 }
 
 CLI::App* CommandLine::AddDbt(const char* name, const char* summary, const char* footer) {

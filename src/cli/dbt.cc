@@ -30,6 +30,7 @@ const char* Color(const std::string& status) {
 
 std::string Title(const dbt::Node& node) {
   if (node.kind == "test") return "test " + node.name;
+  if (node.kind == "unit_test") return "unit test " + node.tested + "::" + node.name;
   std::string kind = node.kind;
   if (node.kind == "model") kind = node.materialized() + " model";
   return kind + " " + node.schema + "." + node.alias;
@@ -94,7 +95,9 @@ void List(const std::vector<dbt::Node*>& plan, const std::string& format) {
                                              {"tags", node->tags}})
                              .ToJson());
     } else {
-      fmt::print("{}{}\n", node->kind == "source" ? "source:" : "", Join(node->fqn, "."));
+      const bool unit_test = node->kind == "unit_test";
+      fmt::print("{}{}\n", unit_test || node->kind == "source" ? node->kind + ":" : "",
+                 unit_test ? node->package + "." + node->name : Join(node->fqn, "."));
     }
   }
 }
@@ -111,6 +114,7 @@ int RunDbt(const DbtOptions& options) {
   project_options.profiles_directory = options.profiles_directory;
   project_options.target = options.target;
   project_options.full_refresh = options.full_refresh;
+  project_options.store_failures = options.store_failures;
   if (!options.vars.empty()) {
     auto vars = dbt::ParseYaml(options.vars, "--vars");
     if (!vars.ok()) return Fail(vars.status());

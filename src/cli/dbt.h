@@ -18,6 +18,7 @@ struct DbtOptions {
   std::string vars;  // YAML
   bool full_refresh = false;
   bool fail_fast = false;
+  bool store_failures = false;
   std::string format = "selector";  // of ls
 };
 int RunDbt(const DbtOptions& options);

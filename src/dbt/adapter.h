@@ -39,6 +39,8 @@ class Session {
   virtual Result<Rows> Query(const std::string& sql) = 0;
   // `table`: a name as SQL has it, also a temporary table's.
   virtual Result<std::vector<Column>> ColumnsOf(const std::string& table) = 0;
+  // Of a query, which is not run. Its text starts on the second line, as in CREATE TABLE … AS.
+  virtual Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) = 0;
   // Appends a CSV file with a header line to a table of as many columns; gives the rows.
   virtual Result<int64_t> LoadCsv(const std::string& table, const std::string& path,
                                   const std::string& delimiter) = 0;
@@ -52,6 +54,9 @@ class Adapter {
   virtual std::string type() const = 0;
   // On a connection of its own, outside of any transaction.
   virtual Result<Rows> Query(const std::string& sql) = 0;
+  // As Session's, on a connection of its own.
+  virtual Result<std::vector<Column>> ColumnsOf(const std::string& table) = 0;
+  virtual Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) = 0;
   // All of `body` or nothing of it. `body` must not call InTransaction.
   virtual Status InTransaction(const std::function<Status(Session&)>& body) = 0;
 

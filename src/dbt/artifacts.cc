@@ -106,13 +106,47 @@ Value SourceEntry(const Node& node) {
   return entry;
 }
 
+Value UnitTestEntry(const Node& node) {
+  Value given = Value::List{};
+  auto rows = [](const Value& fixture) {
+    const bool sql = fixture.has("sql");
+    return Value::Object({{"rows", sql ? fixture["sql"] : fixture["rows"]},
+                          {"format", sql ? "sql" : "dict"},
+                          {"fixture", Value()}});
+  };
+  for (const Value& input : node.properties["given"].list()) {
+    Value entry = rows(input);
+    entry.Set("input", input["input"]);
+    given.Append(entry);
+  }
+  return Value::Object(
+      {{"name", node.name},
+       {"model", node.tested},
+       {"resource_type", "unit_test"},
+       {"package_name", node.package},
+       {"path", node.path.substr(std::min(node.path.size(), node.path.find('/') + 1))},
+       {"original_file_path", node.path},
+       {"unique_id", node.id},
+       {"fqn", node.fqn},
+       {"given", given},
+       {"expect", rows(node.properties["expect"])},
+       {"overrides", node.properties["overrides"]},
+       {"description", node.properties["description"].text()},
+       {"config", node.config},
+       {"depends_on", Value::Object({{"macros", Value::List{}}, {"nodes", node.depends_on}})}});
+}
+
 Value Manifest(const Project& project) {
-  Value nodes = Value::Object(), sources = Value::Object();
+  Value nodes = Value::Object(), sources = Value::Object(), unit_tests = Value::Object();
   Value parents = Value::Object(), children = Value::Object();
   for (const auto& [id, node] : project.nodes) {
-    (node.kind == "source" ? sources : nodes)
-        .map()
-        .emplace_back(id, node.kind == "source" ? SourceEntry(node) : NodeEntry(node));
+    if (node.kind == "unit_test") {
+      unit_tests.map().emplace_back(id, UnitTestEntry(node));
+    } else {
+      (node.kind == "source" ? sources : nodes)
+          .map()
+          .emplace_back(id, node.kind == "source" ? SourceEntry(node) : NodeEntry(node));
+    }
     parents.map().emplace_back(id, node.depends_on);
     children.map().emplace_back(id, Value::List{});
   }
@@ -138,9 +172,10 @@ Value Manifest(const Project& project) {
                              {"parent_map", parents},
                              {"child_map", children}});
   for (const char* key : {"exposures", "metrics", "groups", "selectors", "disabled", "group_map",
-                          "saved_queries", "semantic_models", "unit_tests"}) {
+                          "saved_queries", "semantic_models"}) {
     out.Set(key, Value::Object());
   }
+  out.Set("unit_tests", unit_tests);
   Value exposures = Value::Object();
   for (const Value& exposure : project.exposures.list()) {
     exposures.Set("exposure." + project.name() + "." + exposure["name"].text(), exposure);

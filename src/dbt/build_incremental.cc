@@ -114,19 +114,22 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
       fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
 }
 
+Result<int64_t> Builder::AddIncrement(Session& session, const Node& node, const std::string& sql) {
+  const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
+  MR_ASSIGN_OR_RETURN(int64_t rows, adapter_.CreateTemporary(session, name, "\n" + sql));
+  const std::string staged = adapter_.Temporary(name);
+  MR_RETURN_IF_ERROR(UpsertFrom(session, node, staged));
+  MR_RETURN_IF_ERROR(session.Run("DROP TABLE " + staged));
+  return rows;
+}
+
 Result<Outcome> Builder::Incremental(Node& node, const std::string& sql) {
   const bool into_existing = IsIncremental(node);
   int64_t rows = -1;
   Status status = InTransaction(node, [&](Session& session) -> Status {
-    if (!into_existing) {
-      MR_ASSIGN_OR_RETURN(rows, CreateTable(session, node, sql));
-      return Status::Ok();
-    }
-    const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
-    MR_ASSIGN_OR_RETURN(rows, adapter_.CreateTemporary(session, name, "\n" + sql));
-    const std::string staged = adapter_.Temporary(name);
-    MR_RETURN_IF_ERROR(UpsertFrom(session, node, staged));
-    return session.Run("DROP TABLE " + staged);
+    auto done = into_existing ? AddIncrement(session, node, sql) : CreateTable(session, node, sql);
+    MR_ASSIGN_OR_RETURN(rows, std::move(done));
+    return Status::Ok();
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, rows};

@@ -15,6 +15,14 @@ namespace {
 
 constexpr const char* kStaged = "millrace_snapshot_staged";
 constexpr const char* kNew = "millrace_snapshot_new";
+constexpr const char* kGone = "millrace_snapshot_gone";
+constexpr const char* kDeleted = "target.dbt_is_deleted IS NOT DISTINCT FROM 'True'";
+
+// ignore, invalidate or new_record
+std::string HardDeletes(const Node& node) {
+  return node.config["hard_deletes"].text_or(
+      node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
+}
 
 std::string Concatenated(const std::vector<std::string>& expressions) {
   std::vector<std::string> parts;
@@ -47,8 +55,9 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   const std::string until = node.config["dbt_valid_to_current"].text_or("NULL");
   const std::string staging = fmt::format(
       "SELECT *, md5({}) AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
-      "CAST({} AS TIMESTAMP) AS dbt_valid_to FROM (\n{}\n) AS snapshotted",
-      Concatenated(scd), version, version, until, sql);
+      "CAST({} AS TIMESTAMP) AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
+      Concatenated(scd), version, version, until,
+      HardDeletes(node) == "new_record" ? ", CAST('False' AS varchar) AS dbt_is_deleted" : "", sql);
   Status status = InTransaction(node, [&](Session& session) -> Status {
     MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
@@ -63,6 +72,37 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
+}
+
+// Ends the versions of rows that are gone; with new_record, each has one more that says so.
+Status Builder::CloseDeleted(Session& session, const Node& node, const std::string& gone) {
+  const std::string target = QualifiedName(node);
+  const std::string now = adapter_.TimestampLiteral(env::Clock::System()->WallMicros());
+  std::string condition = gone;
+  const bool new_record = HardDeletes(node) == "new_record";
+  const std::string closed = adapter_.Temporary(kGone);
+  if (new_record) {
+    condition += fmt::format(" AND NOT ({})", kDeleted);
+    MR_ASSIGN_OR_RETURN(std::vector<Column> columns, session.ColumnsOf(target));
+    std::vector<std::string> values;
+    for (const Column& column : columns) {
+      std::string value = QuoteIdentifier(column.name);
+      if (column.name == "dbt_valid_from" || column.name == "dbt_updated_at") value = now;
+      if (column.name == "dbt_scd_id") value = "md5(" + Concatenated({"dbt_scd_id", now}) + ")";
+      if (column.name == "dbt_is_deleted") value = "CAST('True' AS varchar)";
+      values.push_back(value + " AS " + QuoteIdentifier(column.name));
+    }
+    MR_RETURN_IF_ERROR(adapter_
+                           .CreateTemporary(session, kGone,
+                                            fmt::format("SELECT {} FROM {} AS target WHERE {}",
+                                                        Join(values, ", "), target, condition))
+                           .status());
+  }
+  MR_RETURN_IF_ERROR(session.Run(
+      fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {}", target, now, condition)));
+  if (!new_record) return Status::Ok();
+  MR_RETURN_IF_ERROR(session.Run(fmt::format("INSERT INTO {} SELECT * FROM {}", target, closed)));
+  return session.Run("DROP TABLE " + closed);
 }
 
 Status Builder::UpdateSnapshot(Session& session, const Node& node) {
@@ -104,13 +144,8 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
           ? "target.dbt_valid_to IS NULL"
           : fmt::format("(target.dbt_valid_to = {} OR target.dbt_valid_to IS NULL)", current);
   const std::string keys = Join(same_key, " AND ");
-  const std::string deletes = node.config["hard_deletes"].text_or(
-      node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
-  if (deletes == "new_record") {
-    return Status(Code::kUnsupported, "hard_deletes: new_record is not done here")
-        .WithHint("use invalidate, which closes the version of a row that is gone");
-  }
-  // What is new or changed, before anything is closed.
+  // A row that was gone and is back is new, even if it looks as before.
+  if (HardDeletes(node) == "new_record") changed.push_back(kDeleted);
   // What is new or changed, before anything is closed.
   MR_RETURN_IF_ERROR(
       adapter_
@@ -120,12 +155,11 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
                           "target WHERE {} AND {} AND NOT ({}))",
                           staged, target, open, keys, Join(changed, " OR ")))
           .status());
-  if (deletes == "invalidate") {
-    const std::string now = adapter_.TimestampLiteral(env::Clock::System()->WallMicros());
-    MR_RETURN_IF_ERROR(
-        session.Run(fmt::format("UPDATE {} AS target SET dbt_valid_to = {} WHERE {} AND NOT EXISTS "
-                                "(SELECT 1 FROM {} AS staged WHERE {})",
-                                target, now, open, staged, keys)));
+  if (HardDeletes(node) != "ignore") {
+    MR_RETURN_IF_ERROR(CloseDeleted(session, node,
+                                    fmt::format("{} AND NOT EXISTS (SELECT 1 FROM {} AS staged "
+                                                "WHERE {})",
+                                                open, staged, keys)));
   }
   MR_RETURN_IF_ERROR(
       session.Run(fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "

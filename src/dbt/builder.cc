@@ -77,6 +77,7 @@ Result<Outcome> Builder::View(Node& node, const std::string& sql) {
 }
 
 Result<int64_t> Builder::CreateTable(Session& session, const Node& node, const std::string& sql) {
+  if (node.config["contract"]["enforced"].truth()) return CreateContracted(session, node, sql);
   MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
   return adapter_.Replace(session, node, "TABLE", existing, "AS (\n" + sql + "\n)");
 }
@@ -91,16 +92,36 @@ Result<Outcome> Builder::Table(Node& node, const std::string& sql) {
   return Outcome{"success", "OK", -1, rows};
 }
 
+// store_failures_as: ephemeral (nothing is kept), table or view; or else store_failures.
+bool Builder::KeepsFailures(const Node& node) const {
+  const Value& kind = node.config["store_failures_as"];
+  if (!kind.is_null()) return kind.text() != "ephemeral";
+  return node.config["store_failures"].truth_or(project_.options.store_failures);
+}
+
+Status Builder::KeepFailures(Node& node, const std::string& sql) {
+  const std::string kind = node.config["store_failures_as"].text_or("table");
+  if (kind == "view") return View(node, sql).status();
+  if (kind == "table") return Table(node, sql).status();
+  return Status(Code::kBadOption, fmt::format("store_failures_as \"{}\" is not known", kind))
+      .WithHint("there is: table, view, ephemeral");
+}
+
 Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
   const std::string counted = node.config["fail_calc"].text_or("count(*)");
   const std::string warn_if = node.config["warn_if"].text_or("!= 0");
   const std::string error_if = node.config["error_if"].text_or("!= 0");
   const std::string limit =
       node.config["limit"].is_null() ? "" : "\nLIMIT " + node.config["limit"].text();
+  std::string failing = sql + limit;
+  if (KeepsFailures(node)) {
+    MR_RETURN_IF_ERROR(KeepFailures(node, failing));
+    failing = "SELECT * FROM " + QualifiedName(node);
+  }
   const std::string wrapped = fmt::format(
       "SELECT failures, failures {}, failures {} FROM (SELECT coalesce({}, 0) AS failures FROM "
-      "(\n{}{}\n) dbt_internal_test) judged",
-      warn_if, error_if, counted, sql, limit);
+      "(\n{}\n) dbt_internal_test) judged",
+      warn_if, error_if, counted, failing);
   // One line stands before the test's own text.
   MR_ASSIGN_OR_RETURN(Rows answer, adapter_.Query(wrapped));
   const Value& row = answer.rows.front();
@@ -120,12 +141,16 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
 
 Result<Outcome> Builder::Build(Node& node) {
   if (node.kind == "seed") return Seed(node);
+  if (node.kind == "unit_test") return UnitTest(node);
   MR_ASSIGN_OR_RETURN(std::string compiled, templates_.Compile(node));
   const std::string sql = Statement(compiled);
   const std::string kind = node.materialized();
   Result<Outcome> outcome = [&]() -> Result<Outcome> {
     if (Trim(sql).empty()) return Status(Code::kSyntax, "the model has no SQL");
     if (node.kind == "test") return Test(node, sql);
+    if (node.kind == "model" && node.config["contract"]["enforced"].truth()) {
+      MR_RETURN_IF_ERROR(CheckContract(node, sql));
+    }
     if (node.kind == "snapshot") return Snapshot(node, sql);
     if (kind == "view") return View(node, sql);
     if (kind == "table") return Table(node, sql);

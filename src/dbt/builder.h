@@ -43,6 +43,8 @@ class Builder {
   Result<Outcome> Incremental(Node& node, const std::string& sql);
   Result<Outcome> Snapshot(Node& node, const std::string& sql);
   Result<Outcome> Test(Node& node, const std::string& sql);
+  bool KeepsFailures(const Node& test) const;
+  Status KeepFailures(Node& test, const std::string& sql);
 
   Status InTransaction(Node& node, const Body& body);
   // The target as a table of `sql`; gives the rows.
@@ -51,7 +53,25 @@ class Builder {
   Result<std::vector<std::string>> MatchColumns(Session& session, const Node& node,
                                                 const std::string& staged);
   Status UpsertFrom(Session& session, const Node& node, const std::string& staged);
+  // The rows of `sql` into the table that is there; gives how many.
+  Result<int64_t> AddIncrement(Session& session, const Node& node, const std::string& sql);
   Status UpdateSnapshot(Session& session, const Node& node);
+  Status CloseDeleted(Session& session, const Node& node, const std::string& gone);
+
+  // contracts.cc
+  Status CheckContract(const Node& node, const std::string& sql);
+  // As CreateTable, with the declared types and constraints.
+  Result<int64_t> CreateContracted(Session& session, const Node& node, const std::string& sql);
+
+  // unit_tests.cc
+  Result<Outcome> UnitTest(Node& node);
+  Result<Node*> InputOf(const Node& test, const std::string& input);
+  Result<std::vector<Column>> InputColumns(Node& input);
+  Result<std::vector<Column>> OwnColumns(Node& model, Replacements replaced);
+  Result<std::string> FixtureSql(const Value& fixture, const std::vector<Column>& columns);
+  Result<Outcome> CompareRows(Session& session, const std::string& actual, const Value& expected);
+  Result<Outcome> CompareTable(const Node& test, const Node& model, const std::string& existing,
+                               const std::string& sql);
 
   Project& project_;
   Templates& templates_;

@@ -19,6 +19,11 @@ constexpr const char* kCommon = R"jinja(
   {%- else -%} {{ relation }} {%- endif -%}
 {%- endmacro %}
 
+{% macro should_store_failures() -%}
+  {%- set kind = config.get('store_failures_as') -%}
+  {{ return(kind != 'ephemeral' if kind else config.get('store_failures', flags.STORE_FAILURES)) }}
+{%- endmacro %}
+
 {% test unique(model, column_name) %}
 select {{ column_name }} as unique_field, count(*) as n_records
 from {{ model }}
@@ -27,7 +32,7 @@ group by {{ column_name }}
 having count(*) > 1
 {% endtest %}
 {% test not_null(model, column_name) %}
-select {{ column_name }} from {{ model }} where {{ column_name }} is null
+select {{ '*' if should_store_failures() else column_name }} from {{ model }} where {{ column_name }} is null
 {% endtest %}
 {% test accepted_values(model, column_name, values, quote=true) %}
 select value_field, n_records

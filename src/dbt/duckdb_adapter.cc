@@ -59,6 +59,10 @@ class DuckDbSession : public Session {
     return out;
   }
 
+  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
+    return ColumnsOf("(\n" + sql + "\n)");
+  }
+
   Result<int64_t> LoadCsv(const std::string& table, const std::string& path,
                           const std::string& delimiter) override {
     return Count(fmt::format("COPY {} FROM {} (FORMAT CSV, HEADER TRUE, DELIMITER {})", table,
@@ -81,6 +85,16 @@ class DuckDbAdapter : public Adapter {
   Result<Rows> Query(const std::string& sql) override {
     MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
     return FromDuck(result);
+  }
+
+  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
+    auto connection = warehouse_.Connect();
+    return DuckDbSession(*connection).ColumnsOf(table);
+  }
+
+  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
+    auto connection = warehouse_.Connect();
+    return DuckDbSession(*connection).ColumnsOfQuery(sql);
   }
 
   Status InTransaction(const std::function<Status(Session&)>& body) override {

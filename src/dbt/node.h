@@ -9,7 +9,7 @@
 namespace millrace::dbt {
 
 struct Node {
-  std::string kind;  // model, seed, snapshot, test, source, operation
+  std::string kind;  // model, seed, snapshot, test, unit_test, source, operation
   std::string id;    // "model.shop.orders"
   std::string name;
   std::string package;
@@ -29,7 +29,7 @@ struct Node {
 
   // tests only
   std::string test_name;  // "unique"; "" for a singular test
-  std::string tested;     // the model's or source's name
+  std::string tested;     // the model's or source's name; of unit tests, too
   std::string column;
 
   std::string compiled;     // SQL, once rendered

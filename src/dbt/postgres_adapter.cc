@@ -93,6 +93,14 @@ class PostgresSession : public Session {
     return out;
   }
 
+  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
+    MR_RETURN_IF_ERROR(
+        Run("CREATE TEMP TABLE millrace_described AS (\n" + sql + "\n) WITH NO DATA"));
+    auto columns = ColumnsOf("pg_temp.millrace_described");
+    MR_RETURN_IF_ERROR(Run("DROP TABLE pg_temp.millrace_described"));
+    return columns;
+  }
+
   Result<int64_t> LoadCsv(const std::string& table, const std::string& path,
                           const std::string& delimiter) override {
     MR_ASSIGN_OR_RETURN(std::string bytes, env::ReadWholeFile(*env::FileSystem::Real(), path));
@@ -126,6 +134,14 @@ class PostgresAdapter : public Adapter {
 
   Result<Rows> Query(const std::string& sql) override {
     return PostgresSession(reader_).Query(sql);
+  }
+
+  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
+    return PostgresSession(reader_).ColumnsOf(table);
+  }
+
+  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
+    return PostgresSession(reader_).ColumnsOfQuery(sql);
   }
 
   Status InTransaction(const std::function<Status(Session&)>& body) override {

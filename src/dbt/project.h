@@ -29,6 +29,7 @@ struct ProjectOptions {
   // Tables of the pipeline that the project is a part of: a source whose table has one of these
   // names is that table.
   std::set<std::string> streams = {};
+  bool store_failures = false;  // of tests that do not say
 };
 
 // One entry of profiles.yml.

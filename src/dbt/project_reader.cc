@@ -158,6 +158,7 @@ Status ProjectReader::ReadFile(const Package& package, const std::string& kind,
   node.path = path;
   node.name = fs::path(path).stem().string();
   if (extension == ".csv") return AddNode(node, "seeds");
+  if (kind == "test" && path.starts_with(root + "/fixtures/")) return Status::Ok();
   if (extension == ".py") {
     return Status(Code::kUnsupported, "models in Python are not run here")
         .WithHint("write it in SQL, or set enabled: false for it")
@@ -261,12 +262,9 @@ Status ProjectReader::AddNode(Node node, const std::string& section) {
   node.tags = node.config["tags"].texts();
   node.enabled = node.config["enabled"].truth_or(true);
   MR_RETURN_IF_ERROR(Place(node));
-  if (!node.enabled) return Status::Ok();
-  if (node.config["contract"]["enforced"].truth()) {
-    return Status(Code::kUnsupported,
-                  fmt::format("the contract of \"{}\" is not enforced here yet", node.name))
-        .WithHint("set contract: {enforced: false}, or declare tests")
-        .At({node.path, node.line, 0, 0});
+  if (!node.enabled) {
+    disabled_.insert(node.id);
+    return Status::Ok();
   }
   if (auto [at, added] = project_.nodes.try_emplace(node.id, node); !added) {
     return Status(Code::kAlreadyExists,
@@ -362,7 +360,9 @@ Status ProjectReader::Read() {
   for (const auto& [kind, entry] : in_order_) {
     if (kind == "snapshots" && entry.value.has("relation")) MR_RETURN_IF_ERROR(AddSnapshot(entry));
   }
-  for (const auto& [kind, entry] : in_order_) MR_RETURN_IF_ERROR(AddTests(entry, kind));
+  for (const auto& [kind, entry] : in_order_) {
+    MR_RETURN_IF_ERROR(kind == "unit_tests" ? AddUnitTest(entry) : AddTests(entry, kind));
+  }
   return Resolve();
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,15 @@ class ProjectReader {
   Status AddTest(const Property& entry, const std::string& kind, const std::string& column,
                  const Value& test);
 
+  // unit_test_reader.cc
+  Status AddUnitTest(const Property& entry);
+  Result<Value> ReadRows(const Property& entry, const Value& given);
+  Result<std::string> ReadFixture(const Package& package, const std::string& name,
+                                  const std::string& extension);
+
   Project& project_;
   Templates templates_;
+  std::set<std::string> disabled_;                          // ids
   std::map<std::string, Property> properties_;              // "models orders" -> its entry
   std::vector<std::pair<std::string, Property>> in_order_;  // kind, entry
 };

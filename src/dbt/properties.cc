@@ -117,8 +117,8 @@ Status ProjectReader::ReadProperties(const Package& package, const std::string& 
   for (const Value& test : file["data_tests"].list()) {
     properties_["data_tests " + test["name"].text()] = {test, path, &package};
   }
-  if (!file["unit_tests"].list().empty()) {
-    return Status(Code::kUnsupported, "unit tests are not run here yet").At({path, 1, 0, 0});
+  for (const Value& test : file["unit_tests"].list()) {
+    in_order_.push_back({"unit_tests", {test, path, &package}});
   }
   for (const Value& exposure : file["exposures"].list()) project_.exposures.Append(exposure);
   for (const Value& group : file["sources"].list()) {

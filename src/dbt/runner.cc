@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/strings.h"
@@ -19,7 +20,35 @@ bool Takes(const std::string& command, const Node& node) {
   if (node.kind == "model" && node.materialized() == "ephemeral") return false;
   if (command == "build") return true;
   if (command == "run") return node.kind == "model";
+  if (command == "test") return node.kind == "test" || node.kind == "unit_test";
   return command == node.kind;
+}
+
+// `order` for a build: a node's tests run before what depends on it, as its last part, and unit
+// tests before their model is built at all.
+std::vector<std::string> WithTestsEarly(Project& project, const std::vector<std::string>& order) {
+  std::map<std::string, std::vector<std::string>> readers, unit_tests;
+  std::map<std::string, size_t> open;  // how many nodes a test still waits for
+  for (const std::string& id : order) {
+    const Node& node = *project.Find(id);
+    if (node.kind == "unit_test") unit_tests[node.depends_on.front()].push_back(id);
+    if (node.kind != "test") continue;
+    open[id] = node.depends_on.size();
+    for (const std::string& parent : node.depends_on) readers[parent].push_back(id);
+  }
+  std::vector<std::string> out;
+  for (const std::string& id : order) {
+    const Node& node = *project.Find(id);
+    if (node.kind == "unit_test") continue;
+    if (node.kind == "test" && !node.depends_on.empty()) continue;
+    const auto& before = unit_tests[id];
+    out.insert(out.end(), before.begin(), before.end());
+    out.push_back(id);
+    for (const std::string& test : readers[id]) {
+      if (--open[test] == 0) out.push_back(test);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -32,26 +61,7 @@ Runner::~Runner() = default;
 Result<std::vector<Node*>> Runner::Plan() {
   MR_ASSIGN_OR_RETURN(std::set<std::string> chosen, Select(project_, options_.selection));
   MR_ASSIGN_OR_RETURN(std::vector<std::string> order, InOrder(project_));
-  if (options_.command == "build") {
-    // A node's tests run before what depends on it: they are its last part.
-    std::vector<std::string> tests_early;
-    std::set<std::string> placed;
-    std::vector<std::string> tests;
-    std::copy_if(order.begin(), order.end(), std::back_inserter(tests),
-                 [&](const std::string& id) { return project_.Find(id)->kind == "test"; });
-    for (const std::string& id : order) {
-      if (project_.Find(id)->kind == "test") continue;
-      tests_early.push_back(id);
-      placed.insert(id);
-      for (const std::string& test : tests) {
-        const auto& parents = project_.Find(test)->depends_on;
-        const bool complete = std::all_of(parents.begin(), parents.end(),
-                                          [&](const auto& p) { return placed.contains(p); });
-        if (complete && placed.insert(test).second) tests_early.push_back(test);
-      }
-    }
-    order = tests_early;
-  }
+  if (options_.command == "build") order = WithTestsEarly(project_, order);
   std::vector<Node*> plan;
   for (const std::string& id : order) {
     Node* node = project_.Find(id);
@@ -80,6 +90,7 @@ Status Runner::Hooks(const std::string& when) {
 Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
   std::set<std::string> broken;   // failed, or skipped because of one that failed
   std::set<std::string> doubted;  // a test of theirs failed; their other tests run all the same
+  std::map<std::string, std::string> refused;  // models with a unit test of theirs that failed
   bool stop = false;
   for (size_t i = 0; i < plan.size(); i++) {
     Node& node = *plan[i];
@@ -88,7 +99,11 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
     result.started_us = env::Clock::System()->WallMicros();
     result.finished_us = result.started_us;
     std::string cause;
-    for (const std::string& parent : node.depends_on) {
+    // What a unit test needs is what its model needs.
+    const bool unit_test = node.kind == "unit_test";
+    const Node& needing = unit_test ? *project_.Find(node.depends_on.front()) : node;
+    if (refused.contains(node.id)) cause = refused[node.id];
+    for (const std::string& parent : needing.depends_on) {
       const bool held_back = node.kind != "test" && doubted.contains(parent);
       if (broken.contains(parent) || held_back) cause = parent;
     }
@@ -118,6 +133,7 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
     if (status == "error" || status == "fail") {
       stop = stop || options_.fail_fast;
       broken.insert(node.id);
+      if (unit_test) refused[node.depends_on.front()] = node.id;
       // A failed test holds back what reads the nodes that it tested.
       if (node.kind == "test" && options_.command == "build") {
         doubted.insert(node.depends_on.begin(), node.depends_on.end());
@@ -133,7 +149,7 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
                    const std::function<void(const std::string&)>& log) {
   const int64_t started_us = env::Clock::System()->WallMicros();
   templates_.set_log(log);
-  for (const char* config : {"store_failures", "grants", "persist_docs"}) {
+  for (const char* config : {"grants", "persist_docs"}) {
     const auto uses = [&](const Node* node) { return node->config[config].truth(); };
     const auto count = std::count_if(plan.begin(), plan.end(), uses);
     if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));

@@ -87,7 +87,10 @@ Result<bool> MatchesTerm(const Node& node, const Term& term) {
     return node.kind == "source" &&
            (Matches(value, node.source_name) || Matches(value, node.source_name + "." + node.name));
   }
+  if (method == "unit_test") return node.kind == "unit_test" && Matches(value, node.name);
   if (method == "test_type") {
+    if (value == "unit") return node.kind == "unit_test";
+    if (value == "data") return node.kind == "test";
     return node.kind == "test" && node.test_name.empty() == (value == "singular");
   }
   if (method == "test_name") return node.kind == "test" && Matches(value, node.test_name);
@@ -100,7 +103,7 @@ Result<bool> MatchesTerm(const Node& node, const Term& term) {
   return Status(Code::kUnsupported, fmt::format("selection by \"{}:\" is not known here", method))
       .WithHint(
           "there is: tag, path, file, source, package, resource_type, test_type, test_name, "
-          "config.<name>, fqn, or a name");
+          "unit_test, config.<name>, fqn, or a name");
 }
 
 void Walk(const Edges& edges, const std::string& id, int steps, Ids& out) {
@@ -133,7 +136,7 @@ class Evaluator {
     }
     // A test belongs to what it reads.
     for (const auto& [id, node] : project_.nodes) {
-      if (node.kind != "test") continue;
+      if (node.kind != "test" && node.kind != "unit_test") continue;
       for (const std::string& parent : node.depends_on) {
         if (out.contains(parent)) out.insert(id);
       }

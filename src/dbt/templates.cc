@@ -54,16 +54,23 @@ Value Templates::Context() {
   for (const char* part : {"host", "port", "user"}) {
     if (profile.output.has(part)) target.Set(part, profile.output[part]);
   }
-  Value context = Value::Object(
-      {{"target", target},
-       {"execute", execute_},
-       {"invocation_id", project_.invocation_id},
-       {"project_name", project_.name()},
-       {"dbt_version", "1.11.0"},
-       {"flags",
-        Value::Object({{"FULL_REFRESH", project_.options.full_refresh}, {"WHICH", "build"}})}});
+  Value context =
+      Value::Object({{"target", target},
+                     {"execute", execute_},
+                     {"invocation_id", project_.invocation_id},
+                     {"project_name", project_.name()},
+                     {"dbt_version", "1.11.0"},
+                     {"flags", Value::Object({{"FULL_REFRESH", project_.options.full_refresh},
+                                              {"STORE_FAILURES", project_.options.store_failures},
+                                              {"WHICH", "build"}})}});
+  if (replaced_ != nullptr) {
+    for (const auto& [name, value] : replaced_->macros.map()) {
+      context.Set(name, Value::Object({{"$constant", value}}));
+    }
+  }
   if (node_ != nullptr) {
-    context.Set("this", RelationOf(*node_));
+    const bool replaced = replaced_ != nullptr && replaced_->inputs.contains(node_->id);
+    context.Set("this", replaced ? *Replaced(*node_) : RelationOf(*node_));
     context.Set("database", node_->database);
     context.Set("schema", node_->schema);
     context.Set("model", Value::Object({{"name", node_->name},
@@ -120,6 +127,9 @@ Result<std::string> Templates::Compile(Node& node) {
     return Status::Ok();
   };
   for (const std::string& id : wanted) MR_RETURN_IF_ERROR(add(id));
+  if (replaced_ != nullptr) {
+    for (const auto& [id, table] : replaced_->inputs) tables.push_back(table);
+  }
   node.compiled = WithCommonTables(sql, tables);
   return node.compiled;
 }
@@ -263,6 +273,7 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
                                                    "snapshot of the project",
                                                    names.back()));
   }
+  if (replaced_ != nullptr) return Replaced(*node);
   const bool is_stream = node->kind == "model" && node->materialized() == "stream";
   const bool is_ephemeral = node->kind == "model" && node->materialized() == "ephemeral";
   if (for_stream_ && !is_stream && !is_ephemeral) {
@@ -282,12 +293,27 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
   return RelationOf(*node);
 }
 
+Result<Value> Templates::Replaced(const Node& node) const {
+  auto found = replaced_->inputs.find(node.id);
+  if (found == replaced_->inputs.end()) {
+    return Status(Code::kBadOption,
+                  fmt::format("the unit test gives no rows for \"{}\", which the model reads",
+                              node.name))
+        .WithHint("add it to `given`, if need be with rows: []");
+  }
+  const std::string& name = found->second.name;
+  return Value::Object(
+      {{"$relation",
+        Value::Object({{"text", QuoteIdentifier(name)}, {"identifier", name}, {"type", "cte"}})}});
+}
+
 Result<Value> Templates::Source(const Value& args) {
   if (args.list().size() != 2) {
     return Status(Code::kInvalidArgument, "source takes the source's name and the table's");
   }
   if (!execute_ && node_ != nullptr) node_->source_refs.Append(args);
   Node* node = project_.FindSource(args[0].text(), args[1].text());
+  if (node != nullptr && replaced_ != nullptr) return Replaced(*node);
   if (node != nullptr && project_.options.streams.contains(node->alias)) {
     return Value::Object({{"$relation", Value::Object({{"text", QuoteIdentifier(node->alias)},
                                                        {"identifier", node->alias}})}});
@@ -300,6 +326,7 @@ Result<Value> Templates::Source(const Value& args) {
 
 Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
   const std::string name = Argument(args, kwargs, 0, "name").text();
+  if (replaced_ != nullptr && replaced_->vars.has(name)) return replaced_->vars[name];
   if (const Value* value = project_.FindVar(node_ ? node_->package : "", name)) return *value;
   if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
   return Status(Code::kUnknownOption, fmt::format("var \"{}\" is not set and has no default", name))
@@ -308,6 +335,7 @@ Result<Value> Templates::Var(const Value& args, const Value& kwargs) {
 
 Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
   const std::string name = Argument(args, kwargs, 0, "var").text();
+  if (replaced_ != nullptr && replaced_->env_vars.has(name)) return replaced_->env_vars[name];
   if (const char* value = std::getenv(name.c_str())) return Value(value);
   if (args.list().size() > 1 || kwargs.has("default")) return Argument(args, kwargs, 1, "default");
   return Status(Code::kNotFound,

@@ -7,13 +7,22 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "dbt/adapter.h"
+#include "dbt/ephemeral.h"
 #include "dbt/project.h"
 
 namespace millrace::dbt {
+
+// What a unit test puts in the place of the project's own.
+struct Replacements {
+  Value vars, env_vars;
+  Value macros;                               // {"is_incremental": true, "package.macro": value}
+  std::map<std::string, CommonTable> inputs;  // by the node's id; no others can be read
+};
 
 class Templates {
  public:
@@ -36,6 +45,8 @@ class Templates {
   // A macro's value; null when the project has no such macro.
   Result<Value> Call(const std::string& macro, const Value& args, Node* node);
 
+  // Holds for what is compiled from now on; null: nothing is replaced. Not owned.
+  void set_replacements(const Replacements* replaced) { replaced_ = replaced; }
   // Without one (while reading) queries answer nothing.
   void set_adapter(Adapter* adapter) { adapter_ = adapter; }
   // Whether is_incremental() holds for the node.
@@ -56,6 +67,8 @@ class Templates {
   Result<Value> Query(const std::string& sql);
   Result<Value> Columns(const Value& relation);
   Value Context();
+  // A unit test's rows in the place of the node.
+  Result<Value> Replaced(const Node& node) const;
   Result<std::string> RenderFor(Node* node, const Template& source);
 
   Project& project_;
@@ -63,6 +76,7 @@ class Templates {
   bool execute_ = false;
   bool for_stream_ = false;  // a stream model is being compiled: other ones are read as they run
   std::vector<std::string> ephemeral_;  // ids that the current text reads
+  const Replacements* replaced_ = nullptr;
   Adapter* adapter_ = nullptr;
   std::function<bool(const Node&)> is_incremental_;
   std::function<void(const std::string&)> log_;

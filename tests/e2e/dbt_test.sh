@@ -49,19 +49,24 @@ fi
 
 copies "$root/tests/dbt/shop"
 both build
-expect "WARN=1 ERROR=0 SKIP=0 TOTAL=14" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=18" "$work/ours.log"
 compare "shop, first run" shop.duckdb "$changed_times"
 
 for side in ours theirs; do
   sed -i 's/^3,2024-01-02,A,7,true,late/3,2024-01-03,B,8,true,moved/' "$work/$side/seeds/raw_orders.csv"
   printf '6,2024-01-03,A,4,false,new\n' >> "$work/$side/seeds/raw_orders.csv"
-  sed -i 's/apple/red apple/' "$work/$side/seeds/raw_products.csv"
+  sed -i 's/apple/red apple/; /^D,/d' "$work/$side/seeds/raw_products.csv"
+  mkdir "$work/$side/tests/fixtures"
+  cp "$root/tests/dbt/shop_new_orders.csv" "$work/$side/tests/fixtures/new_orders.csv"
+  cp "$root/tests/dbt/shop_unit_tests.yml" "$work/$side/models/marts/unit_tests.yml"
 done
 both build
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=22" "$work/ours.log"
 compare "shop, delete+insert and a snapshot's new version" shop.duckdb "$changed_times"
 [ "$("$venv/python" -c "import duckdb; print(duckdb.connect('$work/ours/shop.duckdb').sql(
-  'SELECT count(*), count(dbt_valid_to) FROM history.products_history').fetchone())")" = "(3, 1)" ] ||
-  fail "the snapshot must have three versions, one of them closed"
+  'SELECT count(*), count(dbt_valid_to) FROM history.products_history').fetchone())")" = "(4, 1)" ] ||
+  fail "the snapshot must have four versions, one of them closed"
+for side in ours theirs; do printf 'D,date\n' >> "$work/$side/seeds/raw_products.csv"; done
 both run --vars 'strategy: append'
 compare "shop, append" shop.duckdb "$changed_times"
 both build --full-refresh --vars '{strategy: merge}'
@@ -76,8 +81,21 @@ for side in ours theirs; do
 done
 both build
 expect "at_least_orders_amount__500" "$work/ours.log"
-expect "SKIP=3" "$work/ours.log"
+expect "SKIP=6" "$work/ours.log"
 compare "shop, a failing test holds back what reads the model" shop.duckdb "$changed_times"
+
+# A unit test that fails says what differs, and its model is not built; so does a broken contract.
+(cd "$work/ours" && sed -i 's/amount: 50}/amount: 51}/; s/amount: 400}/amount: 401}/' \
+  models/marts/unit_tests.yml && "$binary" build -s stg_orders orders) > "$work/ours.log" 2>&1 &&
+  fail "two unit tests must fail"
+expect "ERROR=2" "$work/ours.log"
+expect "the table after the run: actual differs" "$work/ours.log"
+expect "because of unit_test.shop.orders.an_order_that_comes_again_is_replaced" "$work/ours.log"
+rm "$work/ours/models/marts/unit_tests.yml"
+sed -i 's/count(\*) as orders/count(*) as n/' "$work/ours/models/marts/day_totals.sql"
+(cd "$work/ours" && "$binary" run -s day_totals) > "$work/ours.log" 2>&1 && fail "a broken contract must fail"
+expect '"orders" is declared BIGINT but not there; "n" (BIGINT) is not declared' "$work/ours.log"
+ok "unit tests and contracts fail with what differs"
 
 printf 'select day,\n  {{ cents("orders") }} as c,\n  no_such_column\nfrom {{ ref("days") }}\n' \
   > "$work/ours/models/marts/broken.sql"
@@ -103,8 +121,9 @@ for round in 1 2 3 4 5 6 7 8; do
   sleep "0.$((round * 11 + 10))"
   kill -9 "$process" 2> /dev/null || true
   wait "$process" 2> /dev/null || true
-  found=$("$venv/python" -c "import duckdb; print(duckdb.connect('$work/ours/shop.duckdb').sql(
-    'SELECT count(*), count(DISTINCT value), count(DISTINCT n), any_value(value) FROM big').fetchone())")
+  found=$("$venv/python" -c "import duckdb; d = duckdb.connect('$work/ours/shop.duckdb')
+d.execute('SET enable_progress_bar = false')
+print(d.sql('SELECT count(*), count(DISTINCT value), count(DISTINCT n), any_value(value) FROM big').fetchone())")
   case $found in "(3000000, 1, 3000000, "*) ;; *) fail "after kill -9: $found" ;; esac
   seen="$seen $found"
 done

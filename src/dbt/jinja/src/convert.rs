@@ -1,7 +1,8 @@
 //! Values between Jinja and JSON. Objects of ours travel as markers: `{"$relation": …}` for a name
-//! of a table, `{"$table": {"columns", "rows"}}` for a query's answer.
+//! of a table, `{"$table": {"columns", "rows"}}` for a query's answer, `{"$constant": value}` for a
+//! function that always answers the same.
 
-use crate::objects::{Mutable, Relation, Table};
+use crate::objects::{Constant, Mutable, Relation, Table};
 use minijinja::value::{Kwargs, Value, ValueKind};
 use serde_json::{json, Map, Value as Json};
 
@@ -13,6 +14,9 @@ pub fn from_json(json: &Json) -> Value {
             }
             if let Some(table) = map.get("$table") {
                 return Value::from_object(Table::new(table));
+            }
+            if let Some(value) = map.get("$constant") {
+                return Value::from_object(Constant { value: from_json(value) });
             }
             map.iter().map(|(k, v)| (k.as_str(), from_json(v))).collect()
         }

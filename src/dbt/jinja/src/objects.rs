@@ -410,6 +410,22 @@ impl Object for Context {
     }
 }
 
+/// A macro's place taken by a unit test: whatever the arguments, one value.
+#[derive(Debug)]
+pub struct Constant {
+    pub value: Value,
+}
+
+impl Object for Constant {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _state: &State<'_, '_>, _args: &[Value]) -> Result<Value, Error> {
+        Ok(self.value.clone())
+    }
+}
+
 /// `dbt_utils` in `dbt_utils.star(…)`.
 #[derive(Debug)]
 struct Package {
@@ -420,6 +436,9 @@ struct Package {
 impl Object for Package {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        if let Some(constant) = self.context.values.get(&format!("{}.{name}", self.name)) {
+            return Some(constant.clone());
+        }
         let package = if self.name == "dbt" { BUILTINS } else { &self.name };
         self.context.macro_value(package, name)
     }

@@ -1,0 +1,1 @@
+select count(*) as orders, day from {{ ref('orders') }} group by day
