@@ -81,6 +81,30 @@ duckdb_shared() { # the shared library the tests link, so that each links in a m
   rm -rf "$tmp"
 }
 
+duckdb_extensions() { # S3, DuckLake, Iceberg, Delta, PostgreSQL, SQLite; signed, loaded when a statement needs them
+  local out=$deps/duckdb-$duckdb_version/extensions/v$duckdb_version/linux_amd64 name
+  local names=(httpfs ducklake sqlite_scanner postgres_scanner iceberg avro delta)
+  [ -f "$out/.ready" ] && return 0
+  have unzip && python3 -m pip --version > /dev/null 2>&1 || apt_install unzip python3-pip
+  say "fetching DuckDB's extensions (PyPI duckdb-extension-…)"
+  local tmp; tmp=$(mktemp -d)
+  for name in "${names[@]}"; do
+    python3 -m pip download -q --disable-pip-version-check --no-deps -d "$tmp" "duckdb-extension-${name//_/-}==$duckdb_version"
+  done
+  mkdir -p "$out"
+  for name in "$tmp"/*.whl; do unzip -q -o -j "$name" '*.duckdb_extension' -d "$out"; done
+  touch "$out/.ready"
+  rm -rf "$tmp"
+}
+
+s3_server() { # versitygw: an S3 server that checks signatures, for tests/e2e/batch_test.sh and bench/batch
+  local out=$deps/versitygw
+  [ -x "$out/versitygw" ] && return 0
+  have go || apt_install golang-go
+  say "building an S3 server (Go module versitygw)"
+  GOBIN=$out go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+}
+
 jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
   local out=$deps/jinja stamp
   stamp=$(cat src/dbt/jinja/Cargo.toml src/dbt/jinja/Cargo.lock src/dbt/jinja/src/*.rs | sha256sum)
@@ -176,6 +200,7 @@ have npm || apt_install nodejs npm  # bundles the web page
 duckdb_headers
 duckdb_static
 duckdb_shared
+duckdb_extensions
 jinja_engine
 if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
@@ -186,5 +211,6 @@ if [ "${1:-}" != --build ]; then
   kafka_java
   openlineage
   monitoring_tools
+  s3_server
 fi
 say "ready"

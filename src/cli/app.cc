@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/strings.h"
+#include "cli/app_batch.h"
 #include "cli/app_changes.h"
 #include "cli/app_dlq.h"
 #include "cli/app_lineage.h"
@@ -49,6 +50,7 @@ struct AllOptions {
   TestOptions test;
   DevOptions dev;
   RunOptions run;
+  BatchOptions batch;
   DbtOptions dbt;
   SqlOptions sql;
   TopicsOptions topics;
@@ -88,6 +90,7 @@ class CommandLine {
     auto add = [this](const char* name, const char* summary, const char* footer, Command command) {
       return Add(kRunGroup, name, summary, footer, std::move(command));
     };
+    AddBatchCommand(add, options_.batch);
     AddChangeCommands(add, options_.plan, options_.reprocess);
     AddTopics();
     AddDlqCommands(

@@ -3,6 +3,7 @@
 #include "connectors/blackhole/blackhole.h"
 #include "connectors/connector.h"
 #include "connectors/datagen/datagen.h"
+#include "connectors/ducklake/ducklake.h"
 #include "connectors/elasticsearch/elasticsearch.h"
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/http/http_function.h"
@@ -21,6 +22,7 @@ const std::vector<ConnectorEntry>& AllConnectors() {
   static const std::vector<ConnectorEntry> kAll = {
       blackhole::BlackholeConnector(),
       datagen::DatagenConnector(),
+      ducklake::DuckLakeConnector(),
       elasticsearch::ElasticsearchConnector(),
       elasticsearch::OpenSearchConnector(),
       filesystem::FilesystemConnector(),

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "project/alert_settings.h"
+#include "project/batch_settings.h"
 #include "project/kafka_settings.h"
 #include "project/open_lineage_settings.h"
 #include "project/yaml_reader.h"
@@ -177,6 +178,11 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
           [&](const YAML::Node& n) {
             AlertSettings checked;  // read again by who tells them
             ReadAlertSettings(reader, n, checked);
+          }},
+         {"batch",
+          [&](const YAML::Node& n) {
+            batch::Settings checked;  // read again by who runs batches
+            ReadBatchSection(reader, n, checked);
           }},
          {"kafka", [&](const YAML::Node& n) { ReadKafkaSettings(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {

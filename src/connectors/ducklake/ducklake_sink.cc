@@ -1,0 +1,241 @@
+#include <filesystem>
+
+#include "base/strings.h"
+#include "connectors/ducklake/ducklake.h"
+#include "connectors/ducklake/lake_table.h"
+#include "env/clock.h"
+
+namespace millrace::connectors::ducklake {
+
+namespace {
+
+constexpr int64_t kRowsMax = 4'000'000;  // gathered ones; then a commit comes early
+
+ConnectorSpec Spec() {
+  ConnectorSpec spec;
+  spec.name = "ducklake";
+  spec.summary =
+      "A table of a DuckLake: Parquet files with snapshots, whose catalog is SQLite or PostgreSQL. "
+      "Needs DuckDB's extension ducklake (docs/reference/batch.md tells where it is looked for).";
+  spec.sink = true;
+  spec.guarantee = Guarantee::kExactlyOnce;
+  spec.guarantee_doc =
+      "The rows of a few epochs are one snapshot, which carries the job's name and the epoch; "
+      "readers see a snapshot as a whole. Small files are merged, old snapshots expired and files "
+      "that nobody needs deleted between commits.";
+  spec.options = {
+      {.name = "catalog",
+       .doc = "Where the catalog is: 'sqlite:FILE', relative to the project, or 'postgres:…' with "
+              "libpq's words or URL.",
+       .default_value = "sqlite:lake.sqlite",
+       .example = "postgres:dbname=lake host=db user=millrace"},
+      {.name = "data-path",
+       .doc = "Directory of the Parquet files, relative to the project, or 's3://…/'. A catalog "
+              "keeps the one that it was made with.",
+       .default_value = "lake.files"},
+      {.name = "table-name",
+       .doc = "Table in the lake, 'schema.table' or 'table'; default: the name it has here. What "
+              "is missing is created; columns that it lacks are added.",
+       .example = "sales.orders"},
+      {.name = "commit.interval",
+       .type = OptionType::kDuration,
+       .doc = "Rows become visible after this long at the latest; every commit is a file and a "
+              "snapshot.",
+       .default_value = "5 s"},
+      {.name = "target-file-size",
+       .type = OptionType::kBytes,
+       .doc = "Size that files are merged to.",
+       .default_value = "128mb"},
+      {.name = "maintenance.interval",
+       .type = OptionType::kDuration,
+       .doc = "How often files are merged, snapshots expired and files deleted.",
+       .default_value = "1 min"},
+      {.name = "snapshot.retention",
+       .type = OptionType::kDuration,
+       .doc = "How far back queries can go (AT (TIMESTAMP => …)); of the whole lake. The newest "
+              "snapshot of each job stays.",
+       .default_value = "7 d"},
+      {.name = "cleanup.delay",
+       .type = OptionType::kDuration,
+       .doc = "Files that no snapshot has are deleted after this long, for readers that are at "
+              "them.",
+       .default_value = "1 h"},
+      {.name = "orphan.delay",
+       .type = OptionType::kDuration,
+       .doc = "Files below data-path that the catalog does not know, left by a process that died "
+              "while it wrote, are deleted after this long.",
+       .default_value = "1 d"},
+      {.name = "s3.endpoint", .doc = "Of another store than Amazon's.", .example = "minio:9000"},
+      {.name = "s3.region", .doc = "Region of the bucket.", .example = "eu-central-1"},
+      {.name = "s3.url-style",
+       .type = OptionType::kEnum,
+       .doc = "How buckets are addressed.",
+       .choices = {"vhost", "path"}},
+      {.name = "s3.tls", .type = OptionType::kBool, .doc = "HTTPS.", .default_value = "true"},
+      {.name = "s3.key-id", .doc = "Who logs in.", .example = "${env:S3_KEY_ID}"},
+      {.name = "s3.secret", .doc = "The key's secret.", .secret = true},
+  };
+  spec.example =
+      "CREATE TABLE lake_orders (\n  order_id BIGINT,\n  amount DECIMAL(12, 2),\n  dt STRING\n"
+      ") PARTITIONED BY (dt) WITH (\n  'connector' = 'ducklake',\n  'catalog' = "
+      "'sqlite:lake.sqlite',\n  'table-name' = 'orders'\n);";
+  return spec;
+}
+
+std::string Absolute(const std::string& path, const std::string& base) {
+  if (path.find("://") != std::string::npos) return path;
+  return std::filesystem::absolute(std::filesystem::path(base) / path).lexically_normal().string();
+}
+
+LakeSettings SettingsOf(const TableContext& table) {
+  const Options& options = table.options;
+  const std::string& base = table.services.base_dir;
+  LakeSettings settings;
+  settings.catalog = options.GetString("catalog");
+  if (settings.catalog.starts_with("sqlite:")) {
+    settings.catalog = "sqlite:" + Absolute(settings.catalog.substr(7), base);
+  }
+  settings.data_path = Absolute(options.GetString("data-path"), base) + "/";
+  settings.table = options.Has("table-name") ? options.GetString("table-name") : table.name;
+  settings.schema = "main";
+  if (const size_t dot = settings.table.find('.'); dot != std::string::npos) {
+    settings.schema = settings.table.substr(0, dot);
+    settings.table = settings.table.substr(dot + 1);
+  }
+  settings.partitioned_by = table.partitioned_by;
+  settings.spill_directory = Absolute(".millrace/spill/" + table.job, base);
+  settings.file_bytes = options.GetBytes("target-file-size");
+  settings.snapshots_kept_us = options.GetMicros("snapshot.retention");
+  settings.cleanup_delay_us = options.GetMicros("cleanup.delay");
+  settings.orphans_after_us = options.GetMicros("orphan.delay");
+  if (settings.data_path.starts_with("s3://")) {
+    settings.store["use_ssl"] = options.GetBool("s3.tls") ? "true" : "false";
+    for (const auto& [option, name] : {std::pair{"s3.endpoint", "endpoint"},
+                                       {"s3.region", "region"},
+                                       {"s3.url-style", "url_style"},
+                                       {"s3.key-id", "key_id"},
+                                       {"s3.secret", "secret"}}) {
+      if (options.Has(option)) settings.store[name] = options.GetString(option);
+    }
+  }
+  return settings;
+}
+
+class DuckLakeSink : public Sink {
+ public:
+  explicit DuckLakeSink(const TableContext& table)
+      : table_(table),
+        clock_(table.services.clock ? *table.services.clock : *env::Clock::System()),
+        lake_(std::make_unique<LakeTable>(SettingsOf(table), table.schema)) {}
+
+  Status Open() override {
+    lake_ = std::make_unique<LakeTable>(SettingsOf(table_), table_.schema);
+    MR_RETURN_IF_ERROR(lake_->Open());
+    MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch(table_.job));
+    maintained_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  Result<model::Epoch> LastCommitted() override { return committed_; }
+
+  Status Write(const SinkBatch& batch) override {
+    duckdb::DataChunk& rows = *batch.rows;
+    if (rows.size() == 0) return Status::Ok();
+    bool all_once = true;
+    for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
+      all_once = all_once && (*batch.weights)[r] == 1;
+      if ((*batch.weights)[r] >= 0) continue;
+      return Status(Code::kUnsupported, "table \"" + table_.name +
+                                            "\" takes new rows only, but the query takes rows back")
+          .WithHint(
+              "write updating results into a table with a PRIMARY KEY ('connector' = "
+              "'jdbc'), or the final rows of windows here");
+    }
+    MR_RETURN_IF_ERROR(lake_->MakeRoom());
+    if (all_once) {
+      lake_->Gather(rows);
+    } else {
+      GatherCopies(rows, *batch.weights);
+    }
+    if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  Status Commit(model::Epoch epoch) override {
+    if (asks_again_) {
+      // The last commit failed, perhaps after the catalog had taken it.
+      MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch(table_.job));
+    }
+    if (epoch > committed_) {
+      asks_again_ = true;
+      MR_RETURN_IF_ERROR(lake_->Commit(table_.job, epoch));
+      committed_ = epoch;
+    } else if (asks_again_) {
+      MR_RETURN_IF_ERROR(lake_->Forget());
+    }
+    asks_again_ = false;
+    first_row_us_ = -1;
+    const int64_t interval_us = table_.options.GetMicros("maintenance.interval");
+    if (clock_.MonotonicMicros() - maintained_us_ < interval_us) return Status::Ok();
+    MR_RETURN_IF_ERROR(lake_->Maintain().status());
+    maintained_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  bool GathersEpochs() const override { return true; }
+
+  bool WantsCommit() override {
+    if (first_row_us_ < 0) return false;
+    return clock_.MonotonicMicros() - first_row_us_ >=
+               table_.options.GetMicros("commit.interval") ||
+           lake_->gathered_rows() >= kRowsMax;
+  }
+
+ private:
+  // Rows that come several times, and those that come not at all.
+  void GatherCopies(duckdb::DataChunk& rows, const std::vector<int32_t>& weights) {
+    std::vector<duckdb::sel_t> chosen;
+    for (duckdb::idx_t r = 0; r < rows.size(); r++) {
+      chosen.insert(chosen.end(), static_cast<size_t>(weights[r]), static_cast<duckdb::sel_t>(r));
+    }
+    duckdb::DataChunk part;
+    part.InitializeEmpty(rows.GetTypes());
+    for (size_t at = 0; at < chosen.size(); at += STANDARD_VECTOR_SIZE) {
+      part.Slice(rows, duckdb::SelectionVector(chosen.data() + at),
+                 std::min<size_t>(STANDARD_VECTOR_SIZE, chosen.size() - at));
+      lake_->Gather(part);
+    }
+  }
+
+  const TableContext table_;
+  env::Clock& clock_;
+  std::unique_ptr<LakeTable> lake_;
+  model::Epoch committed_ = 0;
+  bool asks_again_ = false;    // the last commit failed, and may have been done
+  int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
+  int64_t maintained_us_ = 0;  // monotonic
+};
+
+}  // namespace
+
+ConnectorEntry DuckLakeConnector() {
+  return {Spec(), nullptr, NewDuckLakeSink};
+}
+
+Result<std::unique_ptr<Sink>> NewDuckLakeSink(const TableContext& table) {
+  for (const std::string& name : table.partitioned_by) {
+    if (table.schema.Find(name) >= 0) continue;
+    return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
+                                            "\" names the column \"" + name +
+                                            "\", which does not exist")
+        .WithHint(DidYouMean(name, table.schema.Names()));
+  }
+  const std::string catalog = table.options.GetString("catalog");
+  if (!catalog.starts_with("sqlite:") && !catalog.starts_with("postgres:")) {
+    return Status(Code::kBadOption, "\"" + catalog + "\" is no catalog that a lake can have")
+        .WithHint("'catalog' = 'sqlite:lake.sqlite' or 'postgres:dbname=lake host=db'");
+  }
+  return std::unique_ptr<Sink>(new DuckLakeSink(table));
+}
+
+}  // namespace millrace::connectors::ducklake
