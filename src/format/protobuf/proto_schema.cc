@@ -26,6 +26,8 @@ namespace pb = google::protobuf;
 namespace {
 
 constexpr const char* kOwnName = "schema.proto";
+constexpr const char* kMetaName = "confluent/meta.proto";
+constexpr const char* kDecimalName = "confluent/type/decimal.proto";
 
 // Source: Confluent's documentation, "Formats, Serializers, and Deserializers", "Protobuf".
 constexpr const char* kConfluentMeta = R"(
@@ -146,34 +148,30 @@ const pb::FileDescriptor* FindWellKnown(const std::string& name) {
   return nullptr;
 }
 
-Result<const pb::FileDescriptor*> Add(const pb::FileDescriptorProto& file,
-                                      pb::DescriptorPool& pool);
-
-// Adds an import that is known without being given; one that is not is left to Add to refuse.
-Status AddKnown(const std::string& name, pb::DescriptorPool& pool) {
-  if (pool.FindFileByName(name) != nullptr) return {};
-  pb::FileDescriptorProto file;
-  if (const pb::FileDescriptor* known = FindWellKnown(name)) {
-    known->CopyTo(&file);
-    known->CopyJsonNameTo(&file);
-  } else if (name == "confluent/meta.proto") {
-    MR_ASSIGN_OR_RETURN(file, ParseFile(name, kConfluentMeta));
-  } else if (name == "confluent/type/decimal.proto") {
-    MR_ASSIGN_OR_RETURN(file, ParseFile(name, kConfluentDecimal));
-  } else {
-    return {};
-  }
-  return Add(file, pool).status();
+bool IsKnown(const std::string& name) {
+  return FindWellKnown(name) != nullptr || name == kMetaName || name == kDecimalName;
 }
 
+Result<pb::FileDescriptorProto> KnownFile(const std::string& name) {
+  if (name == kMetaName) return ParseFile(name, kConfluentMeta);
+  if (name == kDecimalName) return ParseFile(name, kConfluentDecimal);
+  pb::FileDescriptorProto file;
+  FindWellKnown(name)->CopyTo(&file);
+  FindWellKnown(name)->CopyJsonNameTo(&file);
+  return file;
+}
+
+// Adds the file and, before it, what it imports of what is known.
 Result<const pb::FileDescriptor*> Add(const pb::FileDescriptorProto& file,
                                       pb::DescriptorPool& pool) {
   for (const std::string& import : file.dependency()) {
-    MR_RETURN_IF_ERROR(AddKnown(import, pool));
-    if (pool.FindFileByName(import) == nullptr) {
+    if (pool.FindFileByName(import) != nullptr) continue;
+    if (!IsKnown(import)) {
       return Invalid(file.name(), fmt::format("it imports \"{}\", which is not there", import))
           .WithHint("name the subject and version that have it under \"references\"");
     }
+    MR_ASSIGN_OR_RETURN(auto known, KnownFile(import));
+    MR_RETURN_IF_ERROR(Add(known, pool).status());
   }
   LinkErrors errors;
   const pb::FileDescriptor* added = pool.BuildFileCollectingErrors(file, &errors);
@@ -187,7 +185,8 @@ Result<std::shared_ptr<const ProtoSchema>> ProtoSchema::Parse(
     std::string_view text, const std::vector<NamedSchema>& references) {
   std::shared_ptr<ProtoSchema> schema(new ProtoSchema());
   for (const NamedSchema& reference : references) {
-    if (schema->pool_.FindFileByName(reference.name) != nullptr) continue;
+    // What is known is what formats take it for, whatever was registered under its name.
+    if (IsKnown(reference.name) || schema->pool_.FindFileByName(reference.name)) continue;
     MR_ASSIGN_OR_RETURN(auto file, ParseFile(reference.name, reference.text));
     MR_RETURN_IF_ERROR(Add(file, schema->pool_).status());
   }
