@@ -52,6 +52,11 @@ find_library(RE2_LIBRARY re2 REQUIRED)
 add_library(re2 INTERFACE)
 target_link_libraries(re2 INTERFACE ${RE2_LIBRARY})
 
+# Likewise.
+find_library(PROTOBUF_LIBRARY protobuf REQUIRED)
+add_library(protobuf INTERFACE)
+target_link_libraries(protobuf INTERFACE ${PROTOBUF_LIBRARY})
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})

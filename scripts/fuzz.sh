@@ -2,7 +2,7 @@
 # Builds the libFuzzer targets and runs each for FUZZ_SECONDS (default 60), two at a time.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-targets=(json_fuzz avro_fuzz ddl_fuzz segment_fuzz request_fuzz)
+targets=(json_fuzz avro_fuzz proto_fuzz ddl_fuzz segment_fuzz request_fuzz)
 scripts/build.sh fuzz "${targets[@]}" || exit 1
 seconds=${FUZZ_SECONDS:-60}
 status=0

@@ -6,6 +6,7 @@
 #include "format/csv_decoder.h"
 #include "format/format_options.h"
 #include "format/json_decoder.h"
+#include "format/protobuf/proto_decoder.h"
 #include "format/raw_decoder.h"
 #include "format/upsert_decoder.h"
 
@@ -45,7 +46,8 @@ Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) {
   if (spec->changelog != model::ChangelogKind::kAppend) {
     return ChangelogDecoder::Create(options, *spec, parsed);
   }
-  if (spec->binary) return AvroDecoder::Create(options, parsed);
+  if (spec->name.starts_with("avro")) return AvroDecoder::Create(options, parsed);
+  if (spec->name.starts_with("protobuf")) return ProtoDecoder::Create(options, parsed);
   if (spec->name == "csv") return CsvDecoder::Create(options, parsed);
   if (spec->name == "raw") return RawDecoder::Create(options);
   return JsonDecoder::Create(options, parsed);

@@ -6,6 +6,7 @@
 #include "format/csv_encoder.h"
 #include "format/format_options.h"
 #include "format/json_encoder.h"
+#include "format/protobuf/proto_encoder.h"
 #include "format/raw_encoder.h"
 
 namespace millrace::format {
@@ -38,7 +39,10 @@ Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const mod
   if (spec->changelog != model::ChangelogKind::kAppend) {
     return ChangelogEncoder::Create(schema, *spec, options);
   }
-  if (spec->binary) return AvroEncoder::Create(format, schema, parsed, registry);
+  if (format.starts_with("avro")) return AvroEncoder::Create(format, schema, parsed, registry);
+  if (format.starts_with("protobuf")) {
+    return ProtoEncoder::Create(format, schema, parsed, registry);
+  }
   if (spec->name == "csv") return CsvEncoder::Create(schema, parsed);
   if (spec->name == "raw") return RawEncoder::Create(schema);
   return JsonEncoder::Create(schema, parsed);

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "format/avro/avro_options.h"
+#include "format/protobuf/proto_options.h"
 
 namespace millrace::format {
 
@@ -158,8 +159,15 @@ Status CheckValue(const OptionSpec& option, const std::string& value, std::strin
 }  // namespace
 
 const std::vector<FormatSpec>& AllFormats() {
-  static const std::vector<FormatSpec> kFormats = {
-      Json(), Csv(), Raw(), DebeziumJson(), ChangelogJson(), AvroSpec(), AvroConfluentSpec()};
+  static const std::vector<FormatSpec> kFormats = {Json(),
+                                                   Csv(),
+                                                   Raw(),
+                                                   DebeziumJson(),
+                                                   ChangelogJson(),
+                                                   AvroSpec(),
+                                                   AvroConfluentSpec(),
+                                                   ProtobufSpec(),
+                                                   ProtobufConfluentSpec()};
   return kFormats;
 }
 

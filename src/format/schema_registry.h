@@ -13,11 +13,18 @@
 
 namespace millrace::format {
 
+// A schema that another one uses: an import of Protobuf, a $ref of JSON Schema, a type of Avro.
+struct NamedSchema {
+  std::string name;  // as the other one calls it
+  std::string text;
+  bool operator==(const NamedSchema&) const = default;
+};
+
 struct RegisteredSchema {
   std::string type = "AVRO";  // or "JSON", "PROTOBUF"
   std::string text;
-  // Texts of the schemas that this one uses, each after those that it uses itself.
-  std::vector<std::string> references = {};
+  // The schemas that this one uses, each after those that it uses itself.
+  std::vector<NamedSchema> references = {};
 };
 
 class SchemaRegistry {

@@ -13,6 +13,7 @@
 #include "format/avro/avro_options.h"
 #include "format/avro/avro_plan.h"
 #include "format/avro/avro_resolver.h"
+#include "format/confluent.h"
 #include "job/job.h"
 #include "registry/registry_error.h"
 
@@ -32,13 +33,13 @@ class RecordTrial {
       : registry_(registry), candidate_(candidate), run_(run) {}
 
   void Try(std::string_view bytes, const std::string& what) {
-    const auto id = format::AvroConfluentId(bytes);
+    const auto id = format::ConfluentId(bytes);
     const AvroSchema* writer = id ? WriterOf(*id) : nullptr;
     if (writer == nullptr) {
       run_.skipped++;
       return;
     }
-    bytes.remove_prefix(format::kAvroConfluentHeader);
+    bytes.remove_prefix(format::kConfluentHeader);
     auto fault = resolver_.Fault(candidate_.root(), writer->root(), bytes);
     if (!fault) return;
     run_.broken++;
@@ -135,7 +136,7 @@ class TableTrial {
   const sql::Table& table_;
   std::vector<format::ColumnType> types_;
   std::vector<format::ColumnWriter> writers_;
-  std::vector<format::AvroColumn> columns_;
+  std::vector<format::TargetColumn> columns_;
   std::shared_ptr<const AvroSchema> reader_;
 };
 

@@ -8,14 +8,9 @@
 #include <vector>
 
 #include "format/avro/avro_schema.h"
+#include "registry/incompatibility.h"
 
 namespace millrace::registry {
-
-struct Incompatibility {
-  std::string kind;     // "TYPE_MISMATCH", as Avro names it
-  std::string path;     // in the reader's schema: "/fields/2/type"
-  std::string message;  // one line
-};
 
 // Empty: whatever `writer` wrote, `reader` reads. `reader_name` and `writer_name` are what messages
 // call them: "the new schema", "version 3".

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "format/avro/avro_options.h"
 #include "format/avro/avro_row_reader.h"
+#include "format/confluent.h"
 
 namespace millrace::registry {
 
@@ -21,7 +21,7 @@ std::optional<std::string> RecordCheck::Fault(const std::string& topic,
 
 std::optional<std::string> RecordCheck::BytesFault(const std::string& subject,
                                                    std::string_view bytes) {
-  const auto id = format::AvroConfluentId(bytes);
+  const auto id = format::ConfluentId(bytes);
   if (!id) {
     return fmt::format(
         "it does not begin with a zero byte and the number of a schema of subject "
@@ -35,7 +35,7 @@ std::optional<std::string> RecordCheck::BytesFault(const std::string& subject,
   if (!plan.ok()) return plan.status().message();
   if (*plan == nullptr) return std::nullopt;
   format::AvroRowReader reader;
-  bytes.remove_prefix(format::kAvroConfluentHeader);
+  bytes.remove_prefix(format::kConfluentHeader);
   if (reader.Read(**plan, bytes, {}, 0)) return std::nullopt;
   const model::RowError& fault = reader.fault();
   const std::string where = fault.column.empty() ? "" : fmt::format("field \"{}\": ", fault.column);

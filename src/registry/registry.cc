@@ -79,26 +79,25 @@ Status Registry::Commit(const std::vector<Event>& events) {
 // ---- schemas ------------------------------------------------------------------------------------
 
 Result<WholeSchema> Registry::Whole(Schema schema) const {
-  MR_ASSIGN_OR_RETURN(schema.text, NormalText(schema.type, schema.text));
   WholeSchema whole{std::move(schema), {}};
   MR_RETURN_IF_ERROR(AddReferences(whole.schema, whole.references, 0));
-  MR_RETURN_IF_ERROR(CheckValid(whole));
+  MR_RETURN_IF_ERROR(Normalize(whole));
   return whole;
 }
 
-Status Registry::AddReferences(const Schema& schema, std::vector<std::string>& texts,
+Status Registry::AddReferences(const Schema& schema, std::vector<format::NamedSchema>& used,
                                int depth) const {
   for (const Reference& reference : schema.references) {
-    const SubjectVersion* used = store_.FindVersion(reference.subject, reference.version);
-    if (used == nullptr || depth > kReferencesDeep) {
+    const SubjectVersion* version = store_.FindVersion(reference.subject, reference.version);
+    if (version == nullptr || depth > kReferencesDeep) {
       return Fault(RegistryError::kInvalidSchema,
                    fmt::format("the schema refers to version {} of subject \"{}\", which is not "
                                "there",
                                reference.version, reference.subject));
     }
-    MR_RETURN_IF_ERROR(AddReferences(used->schema, texts, depth + 1));
-    const std::string& text = used->schema.text;
-    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+    MR_RETURN_IF_ERROR(AddReferences(version->schema, used, depth + 1));
+    const format::NamedSchema named{reference.name, version->schema.text};
+    if (std::find(used.begin(), used.end(), named) == used.end()) used.push_back(named);
   }
   return {};
 }

@@ -107,7 +107,8 @@ class Registry : public format::SchemaRegistry {
   // The schema in its normal form, with the texts of what it refers to; 42201 when there is no
   // such.
   Result<WholeSchema> Whole(Schema schema) const;
-  Status AddReferences(const Schema& schema, std::vector<std::string>& texts, int depth) const;
+  Status AddReferences(const Schema& schema, std::vector<format::NamedSchema>& used,
+                       int depth) const;
   Result<const SchemaStore::Versions*> Subject(const std::string& subject, bool deleted) const;
   Result<const SubjectVersion*> VersionAt(const std::string& subject, int version,
                                           bool deleted) const;

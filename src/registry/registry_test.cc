@@ -7,6 +7,9 @@
 
 #include <random>
 
+#include "base/strings.h"
+#include "format/avro/avro_schema.h"
+#include "format/protobuf/proto_schema.h"
 #include "log/log_fixture.h"
 #include "registry/record_check.h"
 #include "registry/registry_error.h"
@@ -168,6 +171,42 @@ TEST_F(RegistryTest, FollowsReferences) {
   Schema lost = order;
   lost.references[0].version = 2;
   EXPECT_EQ(NumberOf(registry_->Register("order", Registration{lost}).status()), 42201);
+}
+
+TEST_F(RegistryTest, KnowsProtobufAndJsonSchemas) {
+  const std::string line = "syntax = \"proto3\"; message Line { int32 n = 1; }";
+  ASSERT_TRUE(registry_->Register("line", Registration{{"PROTOBUF", line, {}}}).ok());
+  const Schema order{"PROTOBUF",
+                     "syntax = \"proto3\"; import \"line.proto\"; message Order { Line l = 1; }",
+                     {{"line.proto", "line", 1}}};
+  const SubjectVersion registered = *registry_->Register("order", Registration{order});
+  const auto found = *registry_->Find(registered.id);
+  ASSERT_EQ(found.references.size(), 1u);
+  EXPECT_EQ(found.references[0].name, "line.proto");
+  // However it is written: with other white space, or as a descriptor.
+  const auto parsed = *format::ProtoSchema::Parse(found.text, found.references);
+  for (const std::string& text : {" " + order.text, parsed->Serialized()}) {
+    const Schema same{"PROTOBUF", text, order.references};
+    EXPECT_EQ((*registry_->Register("order", Registration{same})).id, registered.id);
+    EXPECT_EQ((*registry_->Lookup("order", same, false)).version, 1);
+  }
+  Schema lost = order;
+  lost.references.clear();
+  EXPECT_EQ(NumberOf(registry_->Register("order", Registration{lost}).status()), 42201);
+
+  auto check = [&](const std::string& type, const std::string& before, const std::string& after) {
+    const std::string subject = "of " + type;
+    EXPECT_TRUE(registry_->Register(subject, Registration{{type, before, {}}}).ok());
+    const Schema next{type, after, {}};
+    const auto answer = *registry_->Check(subject, std::nullopt, next);
+    EXPECT_EQ(NumberOf(registry_->Register(subject, Registration{next}).status()), 409);
+    return Join(answer.messages, "\n");
+  };
+  EXPECT_EQ(check("PROTOBUF", line, "syntax = \"proto3\"; message Line { string n = 1; }"),
+            "FIELD_SCALAR_KIND_CHANGED at /Line/1: field \"n\" is string in the new schema, but "
+            "int32 in version 1");
+  EXPECT_EQ(check("JSON", R"({"type": "number"})", R"({"type": "integer"})"),
+            "TYPE_NARROWED at /: the type is integer in the new schema, but number in version 1");
 }
 
 TEST_F(RegistryTest, SettingsOfSubjectsComeBeforeThoseOfAll) {

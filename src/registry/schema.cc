@@ -4,55 +4,73 @@
 #include <simdjson.h>
 
 #include "base/strings.h"
+#include "format/avro/avro_schema.h"
+#include "format/protobuf/proto_schema.h"
+#include "registry/avro_compatibility.h"
+#include "registry/json_compatibility.h"
+#include "registry/protobuf_compatibility.h"
 #include "registry/registry_error.h"
 
 namespace millrace::registry {
 
 using format::AvroSchema;
+using format::ProtoSchema;
 
 namespace {
 
-Result<std::shared_ptr<const AvroSchema>> ParseAvro(const WholeSchema& schema) {
-  auto parsed = AvroSchema::Parse(schema.schema.text, schema.references);
+Status Invalid(const std::string& type, const std::string& message) {
+  return Fault(RegistryError::kInvalidSchema, fmt::format("invalid {} schema: {}", type, message));
+}
+
+// `Parsed`: AvroSchema, JsonSchema, ProtoSchema.
+template <typename Parsed>
+Result<std::shared_ptr<const Parsed>> Parse(const WholeSchema& schema) {
+  auto parsed = Parsed::Parse(schema.schema.text, schema.references);
   if (parsed.ok()) return parsed;
-  return Fault(RegistryError::kInvalidSchema, "invalid AVRO schema: " + parsed.status().message())
-      .WithHint(parsed.status().hint());
+  return Invalid(schema.schema.type, parsed.status().message()).WithHint(parsed.status().hint());
+}
+
+Status NormalizeJson(Schema& schema) {
+  simdjson::dom::parser parser;
+  if (auto error = parser.parse(schema.text).error(); error != simdjson::SUCCESS) {
+    // A bare name, which Avro's parsers take for a primitive type, is the same with quotes.
+    if (schema.type == "AVRO" && AvroSchema::Parse(schema.text).ok()) {
+      schema.text = JsonQuote(Trim(schema.text));
+      return {};
+    }
+    return Invalid(schema.type, "not valid JSON: " + ToLower(simdjson::error_message(error)));
+  }
+  std::string normal(schema.text.size(), '\0');
+  size_t size = 0;
+  if (simdjson::minify(schema.text.data(), schema.text.size(), normal.data(), size) !=
+      simdjson::SUCCESS) {
+    return Invalid(schema.type, "a text in it does not end");
+  }
+  normal.resize(size);
+  schema.text = std::move(normal);
+  return {};
 }
 
 }  // namespace
 
-Result<std::string> NormalText(const std::string& type, const std::string& text) {
-  if (type == "PROTOBUF") {
-    if (!Trim(text).empty()) return text;
-    return Fault(RegistryError::kInvalidSchema, "invalid PROTOBUF schema: it is empty");
+Status Normalize(WholeSchema& whole) {
+  Schema& schema = whole.schema;
+  if (schema.type == "PROTOBUF") {
+    MR_ASSIGN_OR_RETURN(auto parsed, Parse<ProtoSchema>(whole));
+    schema.text = parsed->Source();
+    return {};
   }
-  if (type != "AVRO" && type != "JSON") {
-    return Fault(RegistryError::kInvalidSchema, fmt::format("\"{}\" is no type of schema", type))
-        .WithHint("one of: AVRO, JSON, PROTOBUF");
+  if (schema.type == "AVRO") {
+    MR_RETURN_IF_ERROR(NormalizeJson(schema));
+    return Parse<AvroSchema>(whole).status();
   }
-  simdjson::dom::parser parser;
-  if (auto error = parser.parse(text).error(); error != simdjson::SUCCESS) {
-    // A bare name, which Avro's parsers take for a primitive type, is the same with quotes.
-    if (type == "AVRO" && AvroSchema::Parse(text).ok()) {
-      return JsonQuote(Trim(text));
-    }
-    return Fault(RegistryError::kInvalidSchema,
-                 fmt::format("invalid {} schema: not valid JSON: {}", type,
-                             ToLower(simdjson::error_message(error))));
+  if (schema.type == "JSON") {
+    MR_RETURN_IF_ERROR(NormalizeJson(schema));
+    return Parse<JsonSchema>(whole).status();
   }
-  std::string normal(text.size(), '\0');
-  size_t size = 0;
-  if (simdjson::minify(text.data(), text.size(), normal.data(), size) != simdjson::SUCCESS) {
-    return Fault(RegistryError::kInvalidSchema,
-                 fmt::format("invalid {} schema: a text in it does not end", type));
-  }
-  normal.resize(size);
-  return normal;
-}
-
-Status CheckValid(const WholeSchema& schema) {
-  if (schema.schema.type != "AVRO") return {};
-  return ParseAvro(schema).status();
+  return Fault(RegistryError::kInvalidSchema,
+               fmt::format("\"{}\" is no type of schema", schema.type))
+      .WithHint("one of: AVRO, JSON, PROTOBUF");
 }
 
 Result<std::vector<Incompatibility>> CheckReads(const WholeSchema& reader,
@@ -66,15 +84,19 @@ Result<std::vector<Incompatibility>> CheckReads(const WholeSchema& reader,
                      writer_name, writer.schema.type)}};
   }
   if (reader.schema == writer.schema) return std::vector<Incompatibility>();
-  if (reader.schema.type != "AVRO") {
-    return Fault(RegistryError::kNotPermitted,
-                 fmt::format("whether {} schemas are compatible is not checked by this version",
-                             reader.schema.type))
-        .WithHint("set the subject's compatibility to NONE to register another version");
+  if (reader.schema.type == "AVRO") {
+    MR_ASSIGN_OR_RETURN(auto reads, Parse<AvroSchema>(reader));
+    MR_ASSIGN_OR_RETURN(auto wrote, Parse<AvroSchema>(writer));
+    return CheckAvro(reads->root(), wrote->root(), reader_name, writer_name);
   }
-  MR_ASSIGN_OR_RETURN(auto reads, ParseAvro(reader));
-  MR_ASSIGN_OR_RETURN(auto wrote, ParseAvro(writer));
-  return CheckAvro(reads->root(), wrote->root(), reader_name, writer_name);
+  if (reader.schema.type == "PROTOBUF") {
+    MR_ASSIGN_OR_RETURN(auto reads, Parse<ProtoSchema>(reader));
+    MR_ASSIGN_OR_RETURN(auto wrote, Parse<ProtoSchema>(writer));
+    return CheckProtobuf(*reads, *wrote, reader_name, writer_name);
+  }
+  MR_ASSIGN_OR_RETURN(auto reads, Parse<JsonSchema>(reader));
+  MR_ASSIGN_OR_RETURN(auto wrote, Parse<JsonSchema>(writer));
+  return CheckJson(reads->root(), wrote->root(), reader_name, writer_name);
 }
 
 }  // namespace millrace::registry

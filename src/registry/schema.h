@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "registry/avro_compatibility.h"
+#include "format/schema_registry.h"
+#include "registry/incompatibility.h"
 
 namespace millrace::registry {
 
@@ -34,21 +35,19 @@ struct SubjectVersion {
   bool deleted = false;  // softly: no longer listed, but records with its number can still be read
 };
 
-// A schema and the texts of those that it uses, each after those that it uses itself.
+// A schema and those that it uses, each after those that it uses itself.
 struct WholeSchema {
   Schema schema;
-  std::vector<std::string> references;
+  std::vector<format::NamedSchema> references;
 };
 
-// The text in the one form in which schemas are compared and kept: JSON without white space.
-// Error 42201 for a type nobody knows and for a text that is no such schema.
-Result<std::string> NormalText(const std::string& type, const std::string& text);
+// Puts the text into the one form in which schemas are compared and kept: JSON without white space,
+// the source of a .proto file as libprotobuf prints it. Error 42201 for a type nobody knows and for
+// a text that is no such schema, saying what is wrong and where.
+Status Normalize(WholeSchema& schema);
 
-// Error 42201, saying what is wrong and where.
-Status CheckValid(const WholeSchema& schema);
-
-// Whether `reader` reads what `writer` wrote; see registry/avro_compatibility.h. Only of Avro:
-// other types are refused with 42205.
+// Whether `reader` reads what `writer` wrote; see registry/avro_compatibility.h,
+// registry/protobuf_compatibility.h, registry/json_compatibility.h.
 Result<std::vector<Incompatibility>> CheckReads(const WholeSchema& reader,
                                                 const WholeSchema& writer,
                                                 const std::string& reader_name,

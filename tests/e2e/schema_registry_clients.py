@@ -1,6 +1,7 @@
 """What schema_registry_test.sh asks Confluent's clients to do:
 schema_registry_clients.py BROKERS REGISTRY before|after (a kill -9 and restart).
 """
+import base64
 import datetime
 import decimal
 import sys
@@ -13,7 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import timestamp_pb2
+from google.protobuf import descriptor_pb2, timestamp_pb2
 
 BROKERS, REGISTRY, PHASE = sys.argv[1:4]
 DEADLINE_S = 60
@@ -144,7 +145,18 @@ def other_types():
     written = ProtobufSerializer(timestamp_pb2.Timestamp, registry, options)(message, context("times"))
     check(ProtobufDeserializer(timestamp_pb2.Timestamp, options)(written, context("times")) == message, "Protobuf")
     check(registry.get_latest_version("people-value").schema.schema_type == "JSON", "the type of a JSON Schema")
+    strict = Schema(json_schema.replace('"string"', '"integer"'), "JSON")
+    error = refused(409, registry.register_schema, "people-value", strict)
+    check("TYPE_CHANGED at /properties/name" in str(error), f"the refusal of a JSON Schema does not say where: {error}")
     check(registry.get_latest_version("times-value").schema.schema_type == "PROTOBUF", "the type of a Protobuf schema")
+    check("message Timestamp {" in registry.get_latest_version("times-value").schema.schema_str, "its source")
+    serialized = registry.get_latest_version("times-value", "serialized").schema.schema_str
+    file = descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(serialized))
+    check(file.message_type[0].name == "Timestamp", "its descriptor")
+    file.message_type[0].field[0].type = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
+    other = Schema(base64.b64encode(file.SerializeToString()).decode(), "PROTOBUF")
+    error = refused(409, registry.register_schema, "times-value", other)
+    check("FIELD_SCALAR_KIND_CHANGED at /Timestamp/1" in str(error), f"the refusal of a Protobuf schema: {error}")
 
 
 def by_id(records, deserializer, topic):

@@ -63,7 +63,7 @@ Result<std::unique_ptr<RecordKey>> RecordKey::New(const TableContext& table, boo
   MR_ASSIGN_OR_RETURN(auto registry,
                       schema_registry::RegistryFor(format, format_options, table.services));
   if (registry) {
-    format_options.try_emplace("avro-confluent.subject", options.GetString("topic") + "-key");
+    format_options.try_emplace(format + ".subject", options.GetString("topic") + "-key");
   }
   MR_ASSIGN_OR_RETURN(keys->encoder_,
                       format::NewEncoder(format, schema, format_options, registry.get()));

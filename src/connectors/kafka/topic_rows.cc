@@ -61,7 +61,7 @@ Result<std::unique_ptr<TopicRows>> TopicRows::New(const TableContext& table, boo
   MR_ASSIGN_OR_RETURN(auto registry,
                       schema_registry::RegistryFor(format, format_options, table.services));
   if (registry) {
-    format_options.try_emplace("avro-confluent.subject", options.GetString("topic") + "-value");
+    format_options.try_emplace(format + ".subject", options.GetString("topic") + "-value");
   }
   MR_ASSIGN_OR_RETURN(rows->encoder_,
                       format::NewEncoder(format, value_schema, format_options, registry.get()));

@@ -104,17 +104,18 @@ Result<format::RegisteredSchema> HttpRegistry::Read(const std::string& json, int
   simdjson::dom::array references;
   if (answer["references"].get(references) != simdjson::SUCCESS) return schema;
   for (auto reference : references) {
-    std::string_view subject;
+    std::string_view name, subject;
     int64_t version = 0;
-    if (reference["subject"].get(subject) != simdjson::SUCCESS ||
+    if (reference["name"].get(name) != simdjson::SUCCESS ||
+        reference["subject"].get(subject) != simdjson::SUCCESS ||
         reference["version"].get(version) != simdjson::SUCCESS) {
       return BadAnswer(json);
     }
     MR_ASSIGN_OR_RETURN(std::string found, Ask("GET", fmt::format("/subjects/{}/versions/{}",
                                                                   Escaped(subject), version)));
     MR_ASSIGN_OR_RETURN(format::RegisteredSchema used, Read(found, depth + 1));
-    used.references.push_back(used.text);
-    for (std::string& needed : used.references) {
+    used.references.push_back({std::string(name), used.text});
+    for (format::NamedSchema& needed : used.references) {
       auto& known = schema.references;
       if (std::find(known.begin(), known.end(), needed) == known.end()) {
         known.push_back(std::move(needed));

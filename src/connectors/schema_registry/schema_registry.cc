@@ -1,13 +1,14 @@
 #include "connectors/schema_registry/schema_registry.h"
 
 #include "connectors/schema_registry/http_registry.h"
+#include "format/confluent.h"
 
 namespace millrace::connectors::schema_registry {
 
 namespace {
 
-std::string Option(const std::map<std::string, std::string>& options, const std::string& name) {
-  auto found = options.find("avro-confluent." + name);
+std::string Find(const std::map<std::string, std::string>& options, const std::string& name) {
+  auto found = options.find(name);
   return found == options.end() ? "" : found->second;
 }
 
@@ -16,10 +17,10 @@ std::string Option(const std::map<std::string, std::string>& options, const std:
 Result<std::shared_ptr<format::SchemaRegistry>> RegistryFor(
     const std::string& format, const std::map<std::string, std::string>& options,
     const Services& services) {
-  if (format != "avro-confluent") return std::shared_ptr<format::SchemaRegistry>();
-  if (const std::string url = Option(options, "url"); !url.empty()) {
-    return HttpRegistry::New(url, Option(options, "basic-auth.user-info"),
-                             Option(options, "bearer-auth.token"));
+  if (!format::NamesItsSchema(format)) return std::shared_ptr<format::SchemaRegistry>();
+  if (const std::string url = Find(options, format + ".url"); !url.empty()) {
+    return HttpRegistry::New(url, Find(options, format + ".basic-auth.user-info"),
+                             Find(options, format + ".bearer-auth.token"));
   }
   // Owned by the process, not by the table.
   return std::shared_ptr<format::SchemaRegistry>(std::shared_ptr<void>(), services.registry);

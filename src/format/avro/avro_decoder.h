@@ -13,22 +13,20 @@
 #include <vector>
 
 #include "format/avro/avro_row_reader.h"
-#include "format/decoder.h"
 #include "format/format_options.h"
-#include "format/schema_registry.h"
 
 namespace millrace::format {
 
-class AvroDecoder : public Decoder {
+class AvroDecoder : public RecordDecoder {
  public:
   // Errors: kUnsupported for a column type or name; kBadOption for a schema that does not parse;
   // kFailedPrecondition when 'avro-confluent' has no registry.
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options,
                                                  const FormatOptions& parsed);
 
-  Status Prepare(std::span<const model::Record> records) override;
-  void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
-              std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
+ protected:
+  void Learn(int32_t id, const Result<RegisteredSchema>& schema) override;
+  bool DecodeRecord(int32_t id, std::string_view bytes, duckdb::idx_t row) override;
 
  private:
   // How to read the records of one writer, or why that is not possible.
@@ -38,21 +36,11 @@ class AvroDecoder : public Decoder {
   };
 
   AvroDecoder() = default;
-  Status AddColumns(const DecoderOptions& options);
   Known Plan(const Result<std::shared_ptr<const AvroSchema>>& writer) const;
-  // Null: fault_ says why.
-  const AvroPlan* PlanOf(std::string_view& bytes);
-  bool DecodeRecord(const model::Record& record, duckdb::idx_t row);
-  bool Malformed(std::string message);
 
-  std::vector<ColumnType> types_;  // of all columns
-  std::vector<ColumnWriter> writers_;
-  std::vector<AvroColumn> columns_;  // projected or NOT NULL
   std::shared_ptr<const AvroSchema> reader_;
-  std::shared_ptr<SchemaRegistry> registry_;  // null: 'avro'
-  std::map<int32_t, Known> known_;            // by number; 'avro': only 0
+  std::map<int32_t, Known> known_;  // by number; 'avro': only 0
   AvroRowReader row_reader_;
-  model::RowError fault_;
 };
 
 }  // namespace millrace::format

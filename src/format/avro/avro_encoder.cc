@@ -10,6 +10,7 @@
 #include "format/avro/avro_decimal.h"
 #include "format/avro/avro_options.h"
 #include "format/avro/avro_table_schema.h"
+#include "format/confluent.h"
 
 namespace millrace::format {
 
@@ -131,14 +132,11 @@ Result<std::unique_ptr<Encoder>> AvroEncoder::Create(std::string_view format,
   MR_ASSIGN_OR_RETURN(encoder->steps_, PlanFields(encoder->schema_->root(), schema.Names(),
                                                   encoder->types(), nullable));
   if (format == kAvroConfluent) {
-    if (registry == nullptr) return NoSchemaRegistry();
-    if (!options.Has("avro-confluent.subject")) {
-      return Status(Code::kBadOption, "format \"avro-confluent\" needs a subject to write under")
-          .WithHint("'avro-confluent.subject' = 'orders-value'");
-    }
+    if (registry == nullptr) return NoSchemaRegistry(format);
+    if (!options.Has("avro-confluent.subject")) return NoSubject(format);
     MR_ASSIGN_OR_RETURN(int32_t id, registry->Register(options.GetString("avro-confluent.subject"),
                                                        {"AVRO", text, {}}));
-    AppendAvroConfluentHeader(id, encoder->header_);
+    AppendConfluentHeader(id, encoder->header_);
   }
   return std::unique_ptr<Encoder>(std::move(encoder));
 }

@@ -1,5 +1,7 @@
 #include "format/avro/avro_options.h"
 
+#include "format/confluent.h"
+
 namespace millrace::format {
 
 using model::OptionType;
@@ -39,35 +41,12 @@ FormatSpec AvroConfluentSpec() {
       "to columns by name";
   spec.example = "'format' = 'avro-confluent', 'avro-confluent.url' = 'http://registry:8081'";
   spec.binary = true;
-  spec.options = {
-      {.name = "avro-confluent.url",
-       .doc = "the registry's address; none: the one in this process",
-       .example = "http://registry:8081"},
-      {.name = "avro-confluent.subject",
-       .doc = "the subject under which the schema of what is written is registered; otherwise the "
-              "topic's name and \"-value\" or \"-key\"",
-       .example = "orders-value"},
+  spec.options = RegistryOptions(spec.name);
+  spec.options.push_back(
       {.name = "avro-confluent.schema",
        .doc = "the Avro schema to write with, whose aliases and defaults also count when reading; "
               "otherwise it is derived from the table, as Flink does",
-       .example = R"({"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]})"},
-      {.name = "avro-confluent.basic-auth.credentials-source",
-       .type = OptionType::kEnum,
-       .doc = "where the name and password for the registry come from",
-       .choices = {"USER_INFO"}},
-      {.name = "avro-confluent.basic-auth.user-info",
-       .doc = "the registry's user and password",
-       .secret = true,
-       .example = "${env:REGISTRY_USER_AND_PASSWORD}"},
-      {.name = "avro-confluent.bearer-auth.credentials-source",
-       .type = OptionType::kEnum,
-       .doc = "where the token for the registry comes from",
-       .choices = {"STATIC_TOKEN"}},
-      {.name = "avro-confluent.bearer-auth.token",
-       .doc = "the token for the registry",
-       .secret = true,
-       .example = "${env:REGISTRY_TOKEN}"},
-  };
+       .example = R"({"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]})"});
   return spec;
 }
 
@@ -91,28 +70,6 @@ Result<std::shared_ptr<const AvroSchema>> OwnAvroSchema(std::string_view format,
 bool HasLocalTimes(const FormatOptions& options) {
   return options.Has("avro.timestamp_mapping.legacy") &&
          !options.GetBool("avro.timestamp_mapping.legacy");
-}
-
-std::optional<int32_t> AvroConfluentId(std::string_view record) {
-  if (record.size() < kAvroConfluentHeader || record[0] != '\0') return std::nullopt;
-  uint32_t id = 0;
-  for (size_t i = 1; i < kAvroConfluentHeader; i++) {
-    id = (id << 8) | static_cast<uint8_t>(record[i]);
-  }
-  return static_cast<int32_t>(id);
-}
-
-void AppendAvroConfluentHeader(int32_t id, std::string& out) {
-  out += '\0';
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    out += static_cast<char>(static_cast<uint32_t>(id) >> shift);
-  }
-}
-
-Status NoSchemaRegistry() {
-  return Status(Code::kFailedPrecondition,
-                "there is no schema registry for format \"avro-confluent\"")
-      .WithHint("'avro-confluent.url' = 'http://registry:8081'");
 }
 
 }  // namespace millrace::format

@@ -1,10 +1,7 @@
-// What the Avro formats have in common beside the encoding: their options, and the header of
-// 'avro-confluent'.
+// What the Avro formats have in common beside the encoding: their options.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,14 +20,5 @@ FormatSpec AvroConfluentSpec();
 Result<std::shared_ptr<const AvroSchema>> OwnAvroSchema(std::string_view format,
                                                         const FormatOptions& options);
 bool HasLocalTimes(const FormatOptions& options);
-
-// A zero byte and the schema's number, 4 bytes, big endian.
-// Source: Confluent's documentation, "Wire format".
-constexpr size_t kAvroConfluentHeader = 5;
-std::optional<int32_t> AvroConfluentId(std::string_view record);
-void AppendAvroConfluentHeader(int32_t id, std::string& out);
-
-// For 'avro-confluent' where nothing says which registry.
-Status NoSchemaRegistry();
 
 }  // namespace millrace::format

@@ -117,7 +117,7 @@ AvroStep::Missing PlanMissing(int place, const AvroField* reader, ColumnWriter* 
 }
 
 AvroStep PlanRecord(const AvroType& writer, const AvroType* reader,
-                    std::span<const AvroColumn> columns) {
+                    std::span<const TargetColumn> columns) {
   AvroStep step;
   step.kind = Kind::kRecord;
   step.writer = &writer;
@@ -125,7 +125,7 @@ AvroStep PlanRecord(const AvroType& writer, const AvroType* reader,
   step.places.assign(writer.fields.size(), -1);
   for (size_t i = 0; i < writer.fields.size(); i++) step.steps[i].writer = writer.fields[i].type;
   for (size_t c = 0; c < columns.size(); c++) {
-    const AvroColumn& column = columns[c];
+    const TargetColumn& column = columns[c];
     const AvroField* own = reader ? FindAvroField(*reader, column.name) : nullptr;
     const AvroField* field = FindAvroField(writer, column.name);
     if (own != nullptr) {
@@ -157,7 +157,7 @@ AvroStep PlanUnion(const AvroType& writer, const AvroType* reader, ColumnWriter*
 }
 
 AvroStep PlanStruct(const AvroType& writer, const AvroType* reader, ColumnWriter& column) {
-  std::vector<AvroColumn> fields;
+  std::vector<TargetColumn> fields;
   for (size_t i = 0; i < column.type().field_names.size(); i++) {
     if (column.child(i).skipped()) continue;
     fields.push_back({column.type().field_names[i], &column.child(i), false});
@@ -248,7 +248,7 @@ bool AvroPlan::Lacks(size_t column) const {
 
 Result<std::shared_ptr<const AvroPlan>> AvroPlan::Make(std::shared_ptr<const AvroSchema> writer,
                                                        const AvroType* reader,
-                                                       std::span<const AvroColumn> columns) {
+                                                       std::span<const TargetColumn> columns) {
   if (writer->root().kind != AvroKind::kRecord) {
     return Status(Code::kInvalidArgument,
                   fmt::format("the schema is of type {}, not a record", writer->root().Describe()));

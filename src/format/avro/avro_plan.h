@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "format/avro/avro_schema.h"
-#include "format/column_writer.h"
+#include "format/record_decoder.h"
 #include "model/row_error.h"
 
 namespace millrace::format {
@@ -54,20 +54,13 @@ struct AvroStep {
   std::string fault = {};
 };
 
-// A column of the table that records have to give.
-struct AvroColumn {
-  std::string name;
-  ColumnWriter* writer = nullptr;  // null: it only must not be NULL
-  bool required = false;           // NOT NULL
-};
-
 class AvroPlan {
  public:
   // `reader`: the table's own schema, a record; may be null. It and the writers outlive the plan.
   // Errors: kInvalidArgument when the writer's schema is no record.
   static Result<std::shared_ptr<const AvroPlan>> Make(std::shared_ptr<const AvroSchema> writer,
                                                       const AvroType* reader,
-                                                      std::span<const AvroColumn> columns);
+                                                      std::span<const TargetColumn> columns);
 
   // kRecord; places are indexes into the columns.
   const AvroStep& root() const { return root_; }

@@ -28,14 +28,14 @@ std::string UuidText(std::string_view bytes) {
 }  // namespace
 
 bool AvroRowReader::Read(const AvroPlan& plan, std::string_view bytes,
-                         std::span<const AvroColumn> columns, idx_t row) {
+                         std::span<const TargetColumn> columns, idx_t row) {
   cursor_ = AvroCursor(bytes);
   elements_left_ = bytes.size();
   path_.clear();
   fault_ = {};
   const AvroStep& root = plan.root();
   for (size_t i = 0; i < root.steps.size(); i++) {
-    const AvroColumn* column =
+    const TargetColumn* column =
         root.places[i] < 0 ? nullptr : &columns[static_cast<size_t>(root.places[i])];
     if (ReadValue(root.steps[i], column ? column->writer : nullptr, row)) continue;
     fault_.column = (column ? column->name : root.writer->fields[i].name) + path_;
@@ -47,7 +47,7 @@ bool AvroRowReader::Read(const AvroPlan& plan, std::string_view bytes,
         fmt::format("not a record of this Avro schema: {} bytes are left over", cursor_.left()));
   }
   for (const AvroStep::Missing& missing : root.missing) {
-    const AvroColumn& column = columns[static_cast<size_t>(missing.place)];
+    const TargetColumn& column = columns[static_cast<size_t>(missing.place)];
     if (ReadMissing(missing, column.writer, row)) continue;
     fault_.column = column.name + path_;
     return false;

@@ -16,7 +16,7 @@ namespace millrace::format {
 class AvroRowReader {
  public:
   // `columns` as given to AvroPlan::Make. False: fault() says why; record_index is not set.
-  bool Read(const AvroPlan& plan, std::string_view bytes, std::span<const AvroColumn> columns,
+  bool Read(const AvroPlan& plan, std::string_view bytes, std::span<const TargetColumn> columns,
             duckdb::idx_t row);
   const model::RowError& fault() const { return fault_; }
 

@@ -35,11 +35,14 @@ std::string AvroType::Describe() const {
 }
 
 Result<std::shared_ptr<const AvroSchema>> AvroSchema::Parse(
-    std::string_view text, const std::vector<std::string>& references) {
+    std::string_view text, const std::vector<NamedSchema>& references) {
   std::shared_ptr<AvroSchema> schema(new AvroSchema());
   AvroSchemaParser parser(*schema);
-  for (const std::string& reference : references) {
-    MR_RETURN_IF_ERROR(parser.Parse(reference));
+  for (size_t i = 0; i < references.size(); i++) {
+    // Two types of one schema may be referred to, each by its name.
+    const auto known = std::find_if(references.begin(), references.begin() + i,
+                                    [&](const auto& r) { return r.text == references[i].text; });
+    if (known == references.begin() + i) MR_RETURN_IF_ERROR(parser.Parse(references[i].text));
   }
   MR_RETURN_IF_ERROR(parser.Parse(text));
   return std::shared_ptr<const AvroSchema>(std::move(schema));

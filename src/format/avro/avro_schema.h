@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "format/schema_registry.h"
 
 namespace millrace::format {
 
@@ -88,7 +89,7 @@ class AvroSchema {
   // `references`: schemas whose named types `text` may use, each after those that it uses itself.
   // Errors: kInvalidArgument, saying what is wrong and where ("at fields/2/type").
   static Result<std::shared_ptr<const AvroSchema>> Parse(
-      std::string_view text, const std::vector<std::string>& references = {});
+      std::string_view text, const std::vector<NamedSchema>& references = {});
 
   const AvroType& root() const { return *root_; }
 

@@ -13,6 +13,8 @@
 #include "format/avro/avro_resolver.h"
 #include "format/avro/avro_schema.h"
 #include "format/avro/avro_table_schema.h"
+#include "format/confluent.h"
+#include "format/memory_registry.h"
 #include "format/python_oracle.h"
 #include "format/row_fixture.h"
 
@@ -20,82 +22,16 @@ namespace millrace::format {
 namespace {
 
 using duckdb::LogicalType;
-using duckdb::Value;
 using Json = simdjson::dom::element;
-
-// Knows the schemas it is given; their numbers count from 1.
-class MemoryRegistry : public SchemaRegistry {
- public:
-  Result<RegisteredSchema> Find(int32_t id) override {
-    if (!reachable) return Status(Code::kUnavailable, "nobody answers").WithRetry(Retry::kBackoff);
-    if (id < 1 || static_cast<size_t>(id) > schemas.size()) {
-      return Status(Code::kNotFound, "no such schema");
-    }
-    return schemas[static_cast<size_t>(id) - 1];
-  }
-  Result<int32_t> Register(const std::string& subject, const RegisteredSchema& schema) override {
-    subjects.push_back(subject);
-    schemas.push_back(schema);
-    return static_cast<int32_t>(schemas.size());
-  }
-
-  std::vector<RegisteredSchema> schemas;
-  std::vector<std::string> subjects;
-  bool reachable = true;
-};
-
-std::string FromHex(std::string_view hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
-
-std::string ToHex(std::string_view bytes) {
-  std::string hex;
-  for (char byte : bytes) hex += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  return hex;
-}
 
 std::string WithHeader(int32_t id, std::string_view record) {
   std::string bytes;
-  AppendAvroConfluentHeader(id, bytes);
+  AppendConfluentHeader(id, bytes);
   return bytes + std::string(record);
 }
 
 std::vector<std::string> AskOracle(const std::string& arguments) {
   return LinesOfPython(SCHEMA_CLIENTS_DIR, "avro_oracle.py " + arguments);
-}
-
-model::Schema ColumnsOf(Json json, duckdb::Connection& connection) {
-  model::Schema schema;
-  for (Json column : json["columns"].get_array()) {
-    const std::string type(column["type"].get_string().value());
-    schema.columns.push_back({std::string(column["name"].get_string().value()),
-                              connection.Query("SELECT NULL::" + type)->types[0],
-                              column["nullable"].get_bool().value()});
-  }
-  return schema;
-}
-
-void ExpectSame(RowFixture& expected, RowFixture& actual, const std::string& about) {
-  for (RowFixture* rows : {&expected, &actual}) {
-    for (const auto& error : rows->errors) {
-      FAIL() << error.column << ": " << error.message << "\n" << about;
-    }
-  }
-  ASSERT_EQ(expected.size(), actual.size()) << about;
-  for (size_t row = 0; row < expected.size(); row++) {
-    for (size_t i = 0; i < expected.chunk().ColumnCount(); i++) {
-      const Value want = expected.Value(i, row);
-      const Value got = actual.Value(i, row);
-      ASSERT_TRUE(Value::NotDistinctFrom(want, got))
-          << "row " << row << " column " << i << ": " << want.ToString() << " became "
-          << got.ToString() << "\n"
-          << about;
-    }
-  }
 }
 
 TEST(Avro, ReadsAndResolvesAsFastavroDoes) {
@@ -198,19 +134,6 @@ model::Schema EveryType() {
            {"must", LogicalType::INTEGER, false}}};
 }
 
-std::vector<std::string> Encode(Encoder& encoder, duckdb::DataChunk& chunk) {
-  std::string bytes;
-  std::vector<size_t> ends;
-  encoder.EncodeChunk(chunk, "", bytes, ends);
-  std::vector<std::string> records;
-  size_t start = 0;
-  for (size_t end : ends) {
-    records.push_back(bytes.substr(start, end - start));
-    start = end;
-  }
-  return records;
-}
-
 TEST(Avro, WritesWhatFastavroAndWeReadAsTheSame) {
   for (const OptionMap& options :
        {OptionMap{}, OptionMap{{"avro.timestamp_mapping.legacy", "false"}}}) {
@@ -218,7 +141,7 @@ TEST(Avro, WritesWhatFastavroAndWeReadAsTheSame) {
     original.Decode(Documents());
     ASSERT_EQ(original.size(), 3u) << original.errors[0].message;
     auto encoder = *NewEncoder("avro", EveryType(), options);
-    const auto records = Encode(*encoder, original.chunk());
+    const auto records = EncodeAll(*encoder, original.chunk());
 
     RowFixture ours("avro", EveryType(), options);
     ours.Decode(records);
@@ -260,7 +183,7 @@ TEST(Avro, WritesToASchemaOfTheTablesOwn) {
   EXPECT_EQ(registry->subjects, std::vector<std::string>{"orders-value"});
   RowFixture rows("json", schema);
   rows.Decode({R"({"at":"2024-01-01 00:00:00.000001","note":null,"id":7})"});
-  const auto records = Encode(*encoder, rows.chunk());
+  const auto records = EncodeAll(*encoder, rows.chunk());
   model::Schema wider = schema;
   wider.columns.push_back({"source", LogicalType::VARCHAR});
   RowFixture read("avro-confluent", wider, {}, {}, true, {}, registry);

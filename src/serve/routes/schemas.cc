@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/strings.h"
+#include "format/protobuf/proto_schema.h"
 #include "registry/registry.h"
 #include "registry/registry_error.h"
 #include "serve/routes/routes.h"
@@ -143,6 +144,15 @@ std::string VersionJson(const SubjectVersion& version) {
                      version.version, version.id, SchemaFields(version.schema));
 }
 
+// What a client asks for with format=serialized: a Protobuf schema as a file descriptor in base64.
+Status PutIntoFormat(Registry& schemas, const Request& request, Schema& schema) {
+  if (schema.type != "PROTOBUF" || request.Query("format") != "serialized") return {};
+  MR_ASSIGN_OR_RETURN(registry::WholeSchema whole, schemas.Resolve(schema));
+  MR_ASSIGN_OR_RETURN(auto parsed, format::ProtoSchema::Parse(whole.schema.text, whole.references));
+  schema.text = parsed->Serialized();
+  return {};
+}
+
 // ---- subjects -----------------------------------------------------------------------------------
 
 Result<std::string> GetSubjects(Registry& schemas, const Request& request) {
@@ -163,6 +173,7 @@ Result<SubjectVersion> FindVersion(Registry& schemas, const Request& request) {
 
 Result<std::string> GetVersion(Registry& schemas, const Request& request) {
   MR_ASSIGN_OR_RETURN(SubjectVersion version, FindVersion(schemas, request));
+  MR_RETURN_IF_ERROR(PutIntoFormat(schemas, request, version.schema));
   return VersionJson(version);
 }
 
@@ -224,6 +235,7 @@ Result<std::string> GetSchemas(Registry& schemas, const Request& request) {
 Result<std::string> GetSchema(Registry& schemas, const Request& request) {
   MR_ASSIGN_OR_RETURN(int32_t id, IdOf(request));
   MR_ASSIGN_OR_RETURN(Schema schema, schemas.SchemaById(id));
+  MR_RETURN_IF_ERROR(PutIntoFormat(schemas, request, schema));
   return "{" + SchemaFields(schema) + "}";
 }
 

@@ -1,0 +1,92 @@
+#include "format/record_decoder.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "format/confluent.h"
+
+namespace millrace::format {
+
+Status RecordDecoder::Open(const DecoderOptions& options) {
+  format_ = options.format;
+  for (const model::Column& column : options.schema.columns) {
+    auto type = MakeColumnType(column.type);
+    if (!type.ok()) {
+      return std::move(type).status().Annotate(fmt::format("column \"{}\"", column.name));
+    }
+    types_.push_back(*std::move(type));
+  }
+  writers_.reserve(options.projection.size());
+  std::vector<ColumnWriter*> by_column(types_.size(), nullptr);
+  for (size_t i = 0; i < options.projection.size(); i++) {
+    const size_t column = options.projection[i];
+    writers_.emplace_back(types_[column],
+                          i < options.wanted.size() ? options.wanted[i] : model::WantedFields());
+    by_column[column] = &writers_.back();
+  }
+  for (size_t c = 0; c < types_.size(); c++) {
+    const model::Column& column = options.schema.columns[c];
+    if (by_column[c] != nullptr || !column.nullable) {
+      columns_.push_back({column.name, by_column[c], !column.nullable});
+    }
+  }
+  if (!NamesItsSchema(format_)) return {};
+  if (options.registry == nullptr) return NoSchemaRegistry(format_);
+  registry_ = options.registry;
+  return {};
+}
+
+Status RecordDecoder::Prepare(std::span<const model::Record> records) {
+  if (registry_ == nullptr) return {};
+  for (const model::Record& record : records) {
+    const auto id = ConfluentId(record.value);
+    if (!id || known_.count(*id) > 0) continue;
+    auto found = registry_->Find(*id);
+    if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
+    Learn(*id, found);
+    known_.insert(*id);
+  }
+  return {};
+}
+
+void RecordDecoder::Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
+                           std::vector<uint32_t>& row_record,
+                           std::vector<model::RowError>& errors) {
+  MR_CHECK(records.size() <= STANDARD_VECTOR_SIZE, "too many records for one chunk");
+  MR_CHECK(out.ColumnCount() == writers_.size(), "the chunk has not the projected columns");
+  for (size_t i = 0; i < writers_.size(); i++) writers_[i].Bind(out.data[i]);
+  row_record.clear();
+  for (uint32_t i = 0; i < records.size(); i++) {
+    if (DecodeOne(records[i], row_record.size())) {
+      row_record.push_back(i);
+    } else {
+      fault_.record_index = i;
+      errors.push_back(std::move(fault_));
+      fault_ = {};
+    }
+  }
+  for (ColumnWriter& writer : writers_) writer.Finish();
+  out.SetCardinality(row_record.size());
+}
+
+bool RecordDecoder::DecodeOne(const model::Record& record, duckdb::idx_t row) {
+  if (!record.has_value) return Malformed("tombstone: the record has no value");
+  if (registry_ == nullptr) return DecodeRecord(0, record.value, row);
+  const auto id = ConfluentId(record.value);
+  if (!id) {
+    return Malformed(
+        fmt::format("not a record of {}: it does not begin with a zero byte and the number of a "
+                    "schema",
+                    format_));
+  }
+  MR_CHECK(known_.count(*id) > 0, "Prepare comes before Decode");
+  return DecodeRecord(*id, record.value.substr(kConfluentHeader), row);
+}
+
+bool RecordDecoder::Malformed(std::string message) {
+  fault_.kind = model::RowErrorKind::kMalformed;
+  fault_.message = std::move(message);
+  return false;
+}
+
+}  // namespace millrace::format
