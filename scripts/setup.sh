@@ -97,12 +97,24 @@ duckdb_extensions() { # S3, DuckLake, Iceberg, Delta, PostgreSQL, SQLite; signed
   rm -rf "$tmp"
 }
 
+# Prints a Go of at least 1.25: the installed one (1.21 and later fetch a newer one themselves), or one fetched as a module.
+newer_go() {
+  local minor dir
+  have go || apt_install golang-go >&2
+  minor=$(go version | sed -n 's/.* go1\.\([0-9]*\).*/\1/p')
+  [ "${minor:-0}" -lt 21 ] || { command -v go; return 0; }
+  dir=$(cd "$(mktemp -d)" && go mod download -json golang.org/toolchain@v0.0.1-go1.25.5.linux-amd64 |
+    sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+  chmod -R u+x "$dir/bin" "$dir/pkg/tool"
+  echo "$dir/bin/go"
+}
+
 s3_server() { # versitygw: an S3 server that checks signatures, for tests/e2e/batch_test.sh and bench/batch
-  local out=$deps/versitygw
+  local out=$deps/versitygw go
   [ -x "$out/versitygw" ] && return 0
-  have go || apt_install golang-go
   say "building an S3 server (Go module versitygw)"
-  GOBIN=$out go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+  go=$(newer_go)
+  GOBIN=$out "$go" install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
 jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
