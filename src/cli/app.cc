@@ -192,9 +192,14 @@ void CommandLine::AddStart() {
           "        tables: {page_view_counts: [{url: /a, views: 1}]}\n\n"
           "Runs the project's own jobs over a log of their own; touches no data of the project.\n"
           "Exit code 1 when a test fails. docs/testing-your-sql.md tells more.\n"
-          "A directory with dbt_project.yml: runs that project's tests.",
+          "A directory with dbt_project.yml: runs that project's tests, too; with --select only\n"
+          "those.",
           [this] {
-            if (!IsDbtProject(options_.test.directory)) return RunTest(options_.test);
+            const std::string& directory = options_.test.directory;
+            if (!IsDbtProject(directory)) return RunTest(options_.test);
+            if (HasSqlTests(directory) && options_.dbt.select.empty()) {
+              if (const int code = RunTest(options_.test); code != kExitOk) return code;
+            }
             options_.dbt.command = "test";
             options_.dbt.directory = options_.test.directory;
             return RunDbt(options_.dbt);

@@ -108,6 +108,16 @@ bool IsDbtProject(const std::string& directory) {
   return std::filesystem::exists((directory.empty() ? "." : directory) + "/dbt_project.yml");
 }
 
+bool HasSqlTests(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (!fs::exists(directory + "/sql", none)) return false;
+  for (const auto& entry : fs::directory_iterator(directory + "/tests", none)) {
+    if (entry.path().extension() == ".yml") return true;
+  }
+  return false;
+}
+
 int RunDbt(const DbtOptions& options) {
   dbt::ProjectOptions project_options;
   project_options.directory = CleanPath(options.directory);

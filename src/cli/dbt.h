@@ -25,5 +25,7 @@ int RunDbt(const DbtOptions& options);
 
 // Whether the directory has a dbt_project.yml.
 bool IsDbtProject(const std::string& directory);
+// Whether there are unit tests of a pipeline's SQL beside it: sql/ and tests/*.yml.
+bool HasSqlTests(const std::string& directory);
 
 }  // namespace millrace::cli

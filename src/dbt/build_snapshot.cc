@@ -57,7 +57,7 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
       "SELECT *, md5({}) AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
       "CAST({} AS TIMESTAMP) AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
       Concatenated(scd), version, version, until,
-      HardDeletes(node) == "new_record" ? ", CAST('False' AS varchar) AS dbt_is_deleted" : "", sql);
+      HardDeletes(node) == "new_record" ? ", 'False' AS dbt_is_deleted" : "", sql);
   Status status = InTransaction(node, [&](Session& session) -> Status {
     MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
@@ -89,7 +89,7 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
       std::string value = QuoteIdentifier(column.name);
       if (column.name == "dbt_valid_from" || column.name == "dbt_updated_at") value = now;
       if (column.name == "dbt_scd_id") value = "md5(" + Concatenated({"dbt_scd_id", now}) + ")";
-      if (column.name == "dbt_is_deleted") value = "CAST('True' AS varchar)";
+      if (column.name == "dbt_is_deleted") value = "'True'";
       values.push_back(value + " AS " + QuoteIdentifier(column.name));
     }
     MR_RETURN_IF_ERROR(adapter_
