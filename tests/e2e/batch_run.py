@@ -34,7 +34,7 @@ from servers import POSTGRES_BIN, Postgres  # noqa: E402
 import duckdb  # noqa: E402
 
 DAY = "2025-07-24"
-KILLS = 12
+KILLS = 8
 COUNTRIES = 20
 ROWS = {"old": 500, "new": 700}  # of each country
 
