@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo demo-orders test test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders lint clang-tidy clean
+.PHONY: help setup build demo demo-orders test test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders bench-batch lint clang-tidy clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench-kafka: ## the Kafka port beside Apache Kafka: throughput, latency, CPU, me
 bench-orders: build ## orders checked, converted, enriched from Redis and written to a topic (ARGS="--orders 200000")
 	@scripts/setup.sh
 	@python3 bench/orders/run.py $(ARGS)
+
+bench-batch: build ## the daily orders beside DuckDB's Python client and PySpark (ARGS="--orders 5000000")
+	@scripts/bench_batch.sh $(ARGS)
 
 lint: ## layers, sizes, self-contained headers, formatting rules
 	@python3 tools/tidy

@@ -117,6 +117,27 @@ s3_server() { # versitygw: an S3 server that checks signatures, for tests/e2e/ba
   GOBIN=$out "$go" install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
+iceberg_catalog() { # Iceberg's own REST catalog, for tests/e2e/iceberg_test.sh
+  local from=tests/support/iceberg out=$deps/iceberg stamp
+  stamp=$(cat $from/pom.xml $from/IcebergCatalog.java | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have javac && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching Iceberg's REST catalog (Maven)"
+  rm -rf "$out" && mkdir -p "$out/jars" "$out/classes"
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  javac -proc:none -cp "$out/jars/*" -d "$out/classes" $from/IcebergCatalog.java
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
+lake_clients() { # Iceberg's Python client, for tests/e2e/iceberg_test.sh
+  local out=$deps/lake-clients
+  [ -f "$out/.ready" ] && return 0
+  say "fetching Iceberg's Python client (PyPI pyiceberg)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check 'pyiceberg[pyarrow]==0.12.0'
+  touch "$out/.ready"
+}
+
 jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
   local out=$deps/jinja stamp
   stamp=$(cat src/dbt/jinja/Cargo.toml src/dbt/jinja/Cargo.lock src/dbt/jinja/src/*.rs | sha256sum)
@@ -224,5 +245,7 @@ if [ "${1:-}" != --build ]; then
   openlineage
   monitoring_tools
   s3_server
+  iceberg_catalog
+  lake_clients
 fi
 say "ready"

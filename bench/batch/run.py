@@ -6,7 +6,7 @@
 All three read the same Parquet files, compute the same sales and write them partitioned by country;
 the sums of their results are compared. DuckDB's COPY replaces nothing atomically, ours does. The time
 is that of the whole process, the best of the repeats; Spark's work without the start of its session
-is shown beside it. scripts/setup.sh --bench-batch fetches PySpark; Java 17 must be there.
+is shown beside it. scripts/bench_batch.sh fetches PySpark and runs this; Java 17 must be there.
 """
 
 import argparse

@@ -22,15 +22,22 @@ Result<std::string> TypeOf(duckdb::Connection& connection, const std::string& da
   return found.row_count() == 0 ? std::string() : found.Get(0, 0).ToString();
 }
 
-Status CreateTable(duckdb::Connection& connection, const std::string& database,
-                   const std::string& table) {
+// The table that keeps account, made where it is missing; its quoted name.
+Result<std::string> RunsTable(duckdb::Connection& connection, const std::string& database) {
   MR_ASSIGN_OR_RETURN(const std::string type, TypeOf(connection, database));
+  std::string table = QuoteIdentifier(database) + ".millrace_batch_runs";
+  if (type == "iceberg") {  // knows no default schema
+    const std::string schema = QuoteIdentifier(database) + ".millrace";
+    MR_RETURN_IF_ERROR(Warehouse::Execute(connection, "CREATE SCHEMA IF NOT EXISTS " + schema));
+    table = schema + ".batch_runs";
+  }
   const bool has_keys = type == "postgres" || type == "sqlite" || type == "duckdb";
-  return Warehouse::Execute(
+  MR_RETURN_IF_ERROR(Warehouse::Execute(
       connection, "CREATE TABLE IF NOT EXISTS " + table +
                       " (run VARCHAR NOT NULL, statement INTEGER NOT NULL, text VARCHAR NOT NULL, "
                       "done_at TIMESTAMP WITH TIME ZONE NOT NULL" +
-                      (has_keys ? ", PRIMARY KEY (run, statement))" : ")"));
+                      (has_keys ? ", PRIMARY KEY (run, statement))" : ")")));
+  return table;
 }
 
 // Within a transaction.
@@ -90,9 +97,12 @@ Result<std::string> ChangedDatabase(duckdb::Connection& connection,
 
 Result<Applied> ApplyOnce(duckdb::Connection& connection, const std::string& database,
                           const std::string& run, int number, const std::string& text) {
-  const std::string table = QuoteIdentifier(database) + ".millrace_batch_runs";
-  MR_RETURN_IF_ERROR(CreateTable(connection, database, table)
-                         .Annotate("cannot keep account of runs in \"" + database + "\""));
+  auto found = RunsTable(connection, database);
+  if (!found.ok()) {
+    return std::move(found).status().Annotate("cannot keep account of runs in \"" + database +
+                                              "\"");
+  }
+  const std::string& table = *found;
   // A transaction of the batch's own takes both in.
   if (connection.HasActiveTransaction()) return Apply(connection, table, run, number, text);
   return AtTheDoor([&]() -> Result<Applied> {

@@ -4,7 +4,8 @@
 // transaction of that database. A run that is repeated, because it failed halfway or because
 // somebody started it again, finds the row and leaves the statement out.
 //
-// Contract: one thread. The table is made in the database's default schema. In PostgreSQL, SQLite
+// Contract: one thread. The table is made in the database's default schema; in Iceberg, which knows
+// none, it is millrace.batch_runs, and the catalog commits it together with the others. In PostgreSQL, SQLite
 // and DuckDB it has a primary key, so that of two processes with the same run one fails.
 #pragma once
 

@@ -42,6 +42,20 @@ std::string OptionList(const std::map<std::string, std::string>& options) {
   return Join(list, ", ");
 }
 
+// What people know a statement by: its first words, without comments and line ends.
+std::string Beginning(const std::string& text) {
+  constexpr size_t kLength = 90;
+  std::string words;
+  for (const std::string& line : Split(text, '\n')) {
+    const std::string_view part = Trim(line);
+    if (part.empty() || part.starts_with("--")) continue;
+    if (!words.empty()) words += ' ';
+    words += part;
+    if (words.size() > kLength) return words.substr(0, kLength) + "…";
+  }
+  return words;
+}
+
 // DuckDB's errors may quote a URL with its password.
 Status WithoutSecrets(Status status, const std::vector<std::string>& secrets) {
   if (status.ok()) return status;
@@ -112,7 +126,7 @@ class Batch {
       const int64_t started_us = env::Clock::System()->MonotonicMicros();
       auto step = RunOne(std::move(statement), text);
       if (!step.ok()) return At(std::move(step).status(), begin);
-      step->statement = Split(text, '\n')[0];
+      step->statement = Beginning(text);
       step->elapsed_ms =
           static_cast<double>(env::Clock::System()->MonotonicMicros() - started_us) / 1000.0;
       report(*step);
@@ -128,12 +142,14 @@ class Batch {
   using Statements = duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>;
 
   Result<Statements> Parse() const {
-    try {
-      return connection_->ExtractStatements(sql_);
-    } catch (const std::exception& e) {
-      const duckdb::ErrorData error(e);
-      return At(duck::FromDuckError(error), duck::ErrorPosition(error).value_or(0));
-    }
+    Statements statements;
+    Status parsed = AtTheDoor([&] {
+      statements = connection_->ExtractStatements(sql_);
+      return Status::Ok();
+    });
+    if (parsed.ok()) return statements;
+    // The same once more, for the place; what does not parse is not run.
+    return At(Warehouse::QueryOn(*connection_, sql_).status(), 0);
   }
 
   Result<Step> RunOne(duckdb::unique_ptr<duckdb::SQLStatement> statement, const std::string& text) {

@@ -29,7 +29,7 @@ struct Options {
 
 // What became of one statement.
 struct Step {
-  std::string statement;  // its first line
+  std::string statement;  // its beginning
   std::string outcome;    // "24 partitions, 1200 rows", "done before by this run"; "" of a query
   std::optional<duck::QueryResult> answer;  // of a query
   double elapsed_ms = 0;

@@ -7,6 +7,7 @@
                  reader sees that asks all the time; the last run makes all of them new
   leftovers      partitions that the result no longer has go; files of others are refused
   append         of these killed runs PostgreSQL holds each exactly once
+  word count     examples/word_count counts as Python does
   faults         a wrong secret and a missing extension are errors that name them; no secret is shown
 
     batch_run.py BINARY
@@ -16,6 +17,7 @@ import collections
 import decimal
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -32,7 +34,7 @@ from servers import POSTGRES_BIN, Postgres  # noqa: E402
 import duckdb  # noqa: E402
 
 DAY = "2025-07-24"
-KILLS = 12
+KILLS = 8
 COUNTRIES = 20
 ROWS = {"old": 500, "new": 700}  # of each country
 
@@ -218,6 +220,26 @@ def leftovers(runner):
     print("leftovers: none of ours, those of others are refused")
 
 
+def word_count(runner):
+    """examples/word_count against Python's own count, with lines that no CSV reader would like."""
+    examples = os.path.join(ROOT, "examples", "word_count")
+    logs, counts = os.path.join(runner.work, "logs"), os.path.join(runner.work, "counts.parquet")
+    os.mkdir(logs)
+    files = ["--set", "logs=" + os.path.join(logs, "*.log"), "--set", "counts=" + counts]
+    runner.run(os.path.join(examples, "generate.sql"), "--set", "lines=20000", "--set",
+               "logs=" + os.path.join(logs, "a.log"))
+    with open(os.path.join(logs, "b.log"), "w") as file:
+        file.write('"open quote, comma\n\n  \'\\ tab\there "" \n# comment\nüml word_1 WORD_1\n')
+    runner.run(os.path.join(examples, "word_count.sql"), *files)
+    wanted = collections.Counter()
+    for name in os.listdir(logs):
+        with open(os.path.join(logs, name)) as file:
+            for line in file:
+                wanted.update(re.findall("[a-z0-9_]+", line.lower()))
+    equal(dict(runner.rows("SELECT word, occurrences FROM '%s'" % counts)), dict(wanted), "words")
+    print("word count: %d words" % len(wanted))
+
+
 def faults(runner):
     secret, runner.environment["S3_SECRET"] = runner.environment["S3_SECRET"], "wrong"
     refused = runner.run("generate.sql", "--set", "date=" + DAY, "--set", "orders=1", "--set",
@@ -249,6 +271,7 @@ def main():
         once(runner, daily_orders(runner))
         overwrite(runner, store)
         leftovers(runner)
+        word_count(runner)
         faults(runner)
         print("passed")
     finally:

@@ -58,7 +58,7 @@ ConnectorSpec Spec() {
       {.name = "cleanup.delay",
        .type = OptionType::kDuration,
        .doc = "Files that no snapshot has are deleted after this long, for readers that are at "
-              "them.",
+              "them; of a SQLite catalog up to a day later.",
        .default_value = "1 h"},
       {.name = "orphan.delay",
        .type = OptionType::kDuration,

@@ -233,15 +233,22 @@ Result<Maintenance> LakeTable::Maintain() {
     MR_RETURN_IF_ERROR(Execute("CALL ducklake_expire_snapshots('lake', versions => [" +
                                Join(expired, ", ") + "])"));
   }
-  for (const auto& [function, delay_us] :
-       {std::pair{"ducklake_cleanup_old_files", settings_.cleanup_delay_us},
-        {"ducklake_delete_orphaned_files", settings_.orphans_after_us}}) {
-    MR_ASSIGN_OR_RETURN(
-        auto deleted, Query(fmt::format("SELECT count(*) FROM {}('lake', older_than => now() - {})",
-                                        function, Interval(delay_us))));
+  for (const std::string& call : {"ducklake_cleanup_old_files('lake', " + UnusedFor() + ")",
+                                  "ducklake_delete_orphaned_files('lake', older_than => now() - " +
+                                      Interval(settings_.orphans_after_us) + ")"}) {
+    MR_ASSIGN_OR_RETURN(auto deleted, Query("SELECT count(*) FROM " + call));
     done.files_deleted += deleted.Get(0, 0).GetValue<int64_t>();
   }
   return done;
+}
+
+// Which files go that no snapshot has. In a SQLite catalog the extension compares times as texts,
+// and those of one day as if they were all earlier; so a day more keeps it from deleting too soon.
+std::string LakeTable::UnusedFor() const {
+  if (settings_.cleanup_delay_us == 0) return "cleanup_all => true";
+  const bool by_day = settings_.catalog.starts_with("sqlite:");
+  return "older_than => now() - " +
+         Interval(settings_.cleanup_delay_us + (by_day ? 86'400'000'000 : 0));
 }
 
 std::unique_ptr<duckdb::ColumnDataCollection> LakeTable::NewRows() const {

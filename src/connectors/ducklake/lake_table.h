@@ -73,6 +73,7 @@ class LakeTable {
   Status CreateTable();
   Status EvolveTable();
   Status Flush();
+  std::string UnusedFor() const;
   std::unique_ptr<duckdb::ColumnDataCollection> NewRows() const;
   Status Execute(const std::string& sql);
   Result<duck::QueryResult> Query(const std::string& sql);
