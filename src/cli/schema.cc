@@ -163,7 +163,6 @@ Result<bool> Check(const SchemaOptions& options) {
   if (checked["is_compatible"].get(compatible) != simdjson::SUCCESS) compatible = false;
   fmt::print("{}\n", compatible ? "compatible" : "not compatible:");
   PrintMessages(checked);
-  if (TypeOf(options) != "AVRO") return !compatible;
   body.insert(1, fmt::format("\"records\":{},", options.records));
   MR_ASSIGN_OR_RETURN(
       std::string tried,

@@ -23,7 +23,7 @@ void AppendConfluentHeader(int32_t id, std::string& out) {
 }
 
 bool NamesItsSchema(std::string_view format) {
-  return format == "avro-confluent" || format == "protobuf-confluent";
+  return format == "avro-confluent" || format == "protobuf-confluent" || format == "json-schema";
 }
 
 std::vector<model::OptionSpec> RegistryOptions(const std::string& format) {

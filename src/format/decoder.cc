@@ -6,6 +6,8 @@
 #include "format/csv_decoder.h"
 #include "format/format_options.h"
 #include "format/json_decoder.h"
+#include "format/json_schema/json_schema_decoder.h"
+#include "format/json_schema/json_schema_options.h"
 #include "format/protobuf/proto_decoder.h"
 #include "format/raw_decoder.h"
 #include "format/upsert_decoder.h"
@@ -47,6 +49,7 @@ Result<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) {
     return ChangelogDecoder::Create(options, *spec, parsed);
   }
   if (spec->name.starts_with("avro")) return AvroDecoder::Create(options, parsed);
+  if (spec->name == kJsonSchema) return JsonSchemaDecoder::Create(options);
   if (spec->name.starts_with("protobuf")) return ProtoDecoder::Create(options, parsed);
   if (spec->name == "csv") return CsvDecoder::Create(options, parsed);
   if (spec->name == "raw") return RawDecoder::Create(options);

@@ -6,6 +6,8 @@
 #include "format/csv_encoder.h"
 #include "format/format_options.h"
 #include "format/json_encoder.h"
+#include "format/json_schema/json_schema_encoder.h"
+#include "format/json_schema/json_schema_options.h"
 #include "format/protobuf/proto_encoder.h"
 #include "format/raw_encoder.h"
 
@@ -40,6 +42,7 @@ Result<std::unique_ptr<Encoder>> NewEncoder(const std::string& format, const mod
     return ChangelogEncoder::Create(schema, *spec, options);
   }
   if (format.starts_with("avro")) return AvroEncoder::Create(format, schema, parsed, registry);
+  if (format == kJsonSchema) return JsonSchemaEncoder::Create(schema, parsed, options, registry);
   if (format.starts_with("protobuf")) {
     return ProtoEncoder::Create(format, schema, parsed, registry);
   }

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "format/avro/avro_options.h"
+#include "format/json_schema/json_schema_options.h"
 #include "format/protobuf/proto_options.h"
 
 namespace millrace::format {
@@ -167,7 +168,8 @@ const std::vector<FormatSpec>& AllFormats() {
                                                    AvroSpec(),
                                                    AvroConfluentSpec(),
                                                    ProtobufSpec(),
-                                                   ProtobufConfluentSpec()};
+                                                   ProtobufConfluentSpec(),
+                                                   JsonSchemaSpec(Json())};
   return kFormats;
 }
 

@@ -12,10 +12,8 @@
 #include "base/strings.h"
 #include "format/avro/avro_options.h"
 #include "format/avro/avro_plan.h"
-#include "format/avro/avro_resolver.h"
-#include "format/confluent.h"
 #include "job/job.h"
-#include "registry/registry_error.h"
+#include "project/schema_trial.h"
 
 namespace millrace::project {
 
@@ -26,45 +24,15 @@ namespace {
 constexpr int64_t kReadBytes = 1 << 20;
 constexpr size_t kExamplesMax = 20;
 
-// Reads records with the candidate.
-class RecordTrial {
- public:
-  RecordTrial(registry::Registry& registry, const AvroSchema& candidate, SchemaDryRun& run)
-      : registry_(registry), candidate_(candidate), run_(run) {}
-
-  void Try(std::string_view bytes, const std::string& what) {
-    const auto id = format::ConfluentId(bytes);
-    const AvroSchema* writer = id ? WriterOf(*id) : nullptr;
-    if (writer == nullptr) {
-      run_.skipped++;
-      return;
-    }
-    bytes.remove_prefix(format::kConfluentHeader);
-    auto fault = resolver_.Fault(candidate_.root(), writer->root(), bytes);
-    if (!fault) return;
-    run_.broken++;
-    if (run_.examples.size() < kExamplesMax) {
-      run_.examples.push_back({what, fmt::format("{} (written with schema {})", *fault, *id)});
-    }
-  }
-
- private:
-  const AvroSchema* WriterOf(int32_t id) {
-    auto [known, is_new] = writers_.try_emplace(id);
-    if (!is_new) return known->second.get();
-    auto found = registry_.Find(id);
-    if (!found.ok() || found->type != "AVRO") return nullptr;
-    auto parsed = AvroSchema::Parse(found->text, found->references);
-    if (parsed.ok()) known->second = *parsed;
-    return known->second.get();
-  }
-
-  registry::Registry& registry_;
-  const AvroSchema& candidate_;
-  SchemaDryRun& run_;
-  format::AvroResolver resolver_;
-  std::map<int32_t, std::shared_ptr<const AvroSchema>> writers_;  // null: none to be had
-};
+// Tries a record or dead letter, and notes what came of it.
+void Note(SchemaTrial& trial, std::string_view bytes, const std::string& what, SchemaDryRun& run) {
+  std::string reason;
+  const SchemaTrial::Answer answer = trial.Try(bytes, reason);
+  if (answer == SchemaTrial::Answer::kSkipped) run.skipped++;
+  if (answer != SchemaTrial::Answer::kBroken) return;
+  run.broken++;
+  if (run.examples.size() < kExamplesMax) run.examples.push_back({what, std::move(reason)});
+}
 
 // The newest records of a topic, partition by partition.
 Status ReadNewest(log::Log& log, const std::string& topic, int64_t records_max,
@@ -193,28 +161,25 @@ Status TryTable(const Project& project, const sql::Table& table,
 Result<SchemaDryRun> DryRunSchema(Runtime& runtime, const std::string& subject,
                                   const registry::Schema& candidate, int64_t records_max) {
   MR_ASSIGN_OR_RETURN(registry::WholeSchema whole, runtime.schemas().Resolve(candidate));
-  if (whole.schema.type != "AVRO") {
-    return registry::Fault(registry::RegistryError::kNotPermitted,
-                           "only schemas of type AVRO are tried on what is stored");
-  }
-  MR_ASSIGN_OR_RETURN(auto schema, AvroSchema::Parse(whole.schema.text, whole.references));
   SchemaDryRun run;
   run.topic = subject.ends_with("-value") ? subject.substr(0, subject.size() - 6) : subject;
-  RecordTrial trial(runtime.schemas(), *schema, run);
+  MR_ASSIGN_OR_RETURN(auto trial, SchemaTrial::New(runtime.schemas(), whole));
   MR_RETURN_IF_ERROR(ReadNewest(
       runtime.log(), run.topic, records_max, [&](int partition, const model::Record& record) {
         if (!record.has_value) return;
         run.records++;
-        trial.Try(record.value, fmt::format("record {}/{}", partition, record.offset));
+        Note(*trial, record.value, fmt::format("record {}/{}", partition, record.offset), run);
       }));
-  MR_RETURN_IF_ERROR(
-      ReadNewest(runtime.log(), job::kDeadLetterTopic, records_max,
-                 [&](int partition, const model::Record& letter) {
-                   auto bytes = LetterBytes(letter, run.topic);
-                   if (!bytes) return;
-                   run.letters++;
-                   trial.Try(*bytes, fmt::format("dead letter {}/{}", partition, letter.offset));
-                 }));
+  MR_RETURN_IF_ERROR(ReadNewest(
+      runtime.log(), job::kDeadLetterTopic, records_max,
+      [&](int partition, const model::Record& letter) {
+        auto bytes = LetterBytes(letter, run.topic);
+        if (!bytes) return;
+        run.letters++;
+        Note(*trial, *bytes, fmt::format("dead letter {}/{}", partition, letter.offset), run);
+      }));
+  if (whole.schema.type != "AVRO") return run;
+  MR_ASSIGN_OR_RETURN(auto schema, AvroSchema::Parse(whole.schema.text, whole.references));
   std::shared_ptr<const AvroSchema> latest;
   if (auto version = runtime.schemas().Version(subject, registry::kLatest); version.ok()) {
     MR_ASSIGN_OR_RETURN(format::RegisteredSchema found, runtime.schemas().Find(version->id));

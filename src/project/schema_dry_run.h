@@ -3,8 +3,8 @@
 // topic are resolved with records written by it.
 //
 // Contract: reads only; jobs go on. The subject's topic is its name without "-value"; tables are
-// those of format avro-confluent with that topic, or with the subject as their option. Only of
-// Avro.
+// those of format avro-confluent with that topic, or with the subject as their option; only with
+// candidates of Avro. How records are read: project/schema_trial.h.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct SchemaDryRun {
   int64_t records = 0;                // that were read
   int64_t letters = 0;                // of the topic
   int64_t broken = 0;                 // of both
-  int64_t skipped = 0;                // of both: without a schema of the registry, or not of Avro
+  int64_t skipped = 0;                // of both: without a schema of the candidate's type
   std::vector<Broken> examples = {};  // the first
   std::vector<Column> columns = {};
 
@@ -43,7 +43,7 @@ struct SchemaDryRun {
 };
 
 // `records_max`: the newest of the topic, and of the dead letters. Errors: 42201 when the candidate
-// is no schema, 42205 when it is not of Avro.
+// is no schema.
 Result<SchemaDryRun> DryRunSchema(Runtime& runtime, const std::string& subject,
                                   const registry::Schema& candidate, int64_t records_max);
 

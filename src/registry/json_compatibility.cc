@@ -12,8 +12,8 @@
 
 namespace millrace::registry {
 
-using Kind = JsonSchemaNode::Kind;
-using Node = JsonSchemaNode;
+using Kind = format::JsonSchemaNode::Kind;
+using Node = format::JsonSchemaNode;
 using Found = std::vector<Incompatibility>;
 
 namespace {
@@ -482,7 +482,8 @@ class Checker {
 
 }  // namespace
 
-std::vector<Incompatibility> CheckJson(const JsonSchemaNode& reader, const JsonSchemaNode& writer,
+std::vector<Incompatibility> CheckJson(const format::JsonSchemaNode& reader,
+                                       const format::JsonSchemaNode& writer,
                                        const std::string& reader_name,
                                        const std::string& writer_name) {
   return Checker(reader_name, writer_name).Check(&reader, &writer);

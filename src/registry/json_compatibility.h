@@ -14,14 +14,15 @@
 #include <string>
 #include <vector>
 
+#include "format/json_schema/json_schema.h"
 #include "registry/incompatibility.h"
-#include "registry/json_schema.h"
 
 namespace millrace::registry {
 
 // Empty: whatever is valid in `writer` is valid in `reader`. The names are what messages call the
 // schemas. Paths are JSON pointers into the reader's schema: "/properties/price/maximum".
-std::vector<Incompatibility> CheckJson(const JsonSchemaNode& reader, const JsonSchemaNode& writer,
+std::vector<Incompatibility> CheckJson(const format::JsonSchemaNode& reader,
+                                       const format::JsonSchemaNode& writer,
                                        const std::string& reader_name,
                                        const std::string& writer_name);
 

@@ -11,6 +11,7 @@
 namespace millrace::registry {
 namespace {
 
+using format::JsonSchema;
 using format::NamedSchema;
 
 std::shared_ptr<const JsonSchema> Parsed(const std::string& text,

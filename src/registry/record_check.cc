@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "format/avro/avro_row_reader.h"
 #include "format/confluent.h"
 
 namespace millrace::registry {
@@ -31,33 +30,24 @@ std::optional<std::string> RecordCheck::BytesFault(const std::string& subject,
   if (!registry_.Has(subject, *id)) {
     return fmt::format("schema {} is not one of subject \"{}\"", *id, subject);
   }
-  auto plan = PlanOf(*id);
-  if (!plan.ok()) return plan.status().message();
-  if (*plan == nullptr) return std::nullopt;
-  format::AvroRowReader reader;
+  auto check = CheckOf(*id);
+  if (!check.ok()) return check.status().message();
   bytes.remove_prefix(format::kConfluentHeader);
-  if (reader.Read(**plan, bytes, {}, 0)) return std::nullopt;
-  const model::RowError& fault = reader.fault();
-  const std::string where = fault.column.empty() ? "" : fmt::format("field \"{}\": ", fault.column);
-  return fmt::format("it is not of schema {}: {}{}", *id, where, fault.message);
+  auto fault = (*check)->Fault(bytes);
+  if (fault) return fmt::format("it is not of schema {}: {}", *id, *fault);
+  return std::nullopt;
 }
 
-Result<std::shared_ptr<const format::AvroPlan>> RecordCheck::PlanOf(int32_t id) {
+Result<std::shared_ptr<const PayloadCheck>> RecordCheck::CheckOf(int32_t id) {
   {
     std::lock_guard lock(mutex_);
-    if (auto known = plans_.find(id); known != plans_.end()) return known->second;
+    if (auto known = checks_.find(id); known != checks_.end()) return known->second;
   }
   MR_ASSIGN_OR_RETURN(format::RegisteredSchema found, registry_.Find(id));
-  std::shared_ptr<const format::AvroPlan> plan;
-  if (found.type == "AVRO") {
-    MR_ASSIGN_OR_RETURN(auto schema, format::AvroSchema::Parse(found.text, found.references));
-    if (schema->root().kind == format::AvroKind::kRecord) {
-      MR_ASSIGN_OR_RETURN(plan, format::AvroPlan::Make(std::move(schema), nullptr, {}));
-    }
-  }
+  MR_ASSIGN_OR_RETURN(std::shared_ptr<const PayloadCheck> check, PayloadCheck::New(found));
   std::lock_guard lock(mutex_);
-  plans_[id] = plan;
-  return plan;
+  checks_[id] = check;
+  return check;
 }
 
 }  // namespace millrace::registry

@@ -1,9 +1,9 @@
 // RecordCheck: whether a strict topic takes a record: one that carries the number of a schema of
 // its subject, and is of that schema.
 //
-// Values belong to the subject "<topic>-value"; keys to "<topic>-key", where there is one. A record
-// of an Avro schema is read to its end; of one of another type only the number is looked at. A
-// record without a value (a tombstone) is taken.
+// Values belong to the subject "<topic>-value"; keys to "<topic>-key", where there is one. What
+// "of that schema" means: registry/payload_check.h. A record without a value (a tombstone) is
+// taken.
 //
 // Contract: any thread.
 #pragma once
@@ -15,8 +15,8 @@
 #include <set>
 #include <string>
 
-#include "format/avro/avro_plan.h"
 #include "model/record.h"
+#include "registry/payload_check.h"
 #include "registry/registry.h"
 
 namespace millrace::registry {
@@ -33,13 +33,12 @@ class RecordCheck {
 
  private:
   std::optional<std::string> BytesFault(const std::string& subject, std::string_view bytes);
-  // Null for a schema that is not Avro's, or no record's.
-  Result<std::shared_ptr<const format::AvroPlan>> PlanOf(int32_t id);
+  Result<std::shared_ptr<const PayloadCheck>> CheckOf(int32_t id);
 
   Registry& registry_;
   const std::set<std::string> topics_;
   std::mutex mutex_;
-  std::map<int32_t, std::shared_ptr<const format::AvroPlan>> plans_;
+  std::map<int32_t, std::shared_ptr<const PayloadCheck>> checks_;
 };
 
 }  // namespace millrace::registry

@@ -271,6 +271,37 @@ TEST_F(RegistryTest, AStrictTopicTakesOnlyRecordsOfItsSubject) {
   EXPECT_EQ(fault(header + "\x02"), "value: schema 1 is not one of subject \"t-value\"");
 }
 
+TEST_F(RegistryTest, AStrictTopicKnowsProtobufAndJson) {
+  const std::string line =
+      "syntax = \"proto3\"; message Line { int32 n = 1; Line next = 2; string s = 3; }";
+  ASSERT_TRUE(registry_->Register("p-value", Registration{{"PROTOBUF", line, {}}}).ok());
+  const std::string price =
+      R"({"type":"object","properties":{"price":{"type":"number","minimum":0}}})";
+  ASSERT_TRUE(registry_->Register("j-value", Registration{{"JSON", price, {}}}).ok());
+  RecordCheck check(*registry_, {"p", "j"});
+  auto fault = [&](const std::string& topic, const std::string& payload) {
+    const std::string header("\0\0\0\0", 4);
+    const std::string bytes = header + (topic == "p" ? '\1' : '\2') + payload;
+    model::Record record;
+    record.value = bytes;
+    return check.Fault(topic, record).value_or("taken");
+  };
+  const std::string first(1, '\0');
+  EXPECT_EQ(fault("p", first), "taken");
+  EXPECT_EQ(fault("p", first + "\x08\x05\x12\x02\x08\x06"), "taken");
+  EXPECT_EQ(fault("p", first + "\x48\x05"), "taken") << "a field that the schema does not have";
+  EXPECT_EQ(fault("p", first + "\x08"),
+            "value: it is not of schema 1: the bytes are no message \"Line\"");
+  EXPECT_EQ(fault("p", first + "\x12\x03\x0a\x01x"),
+            "value: it is not of schema 1: field \"n\" is not written as int32, in \"next\"");
+  EXPECT_EQ(fault("p", "\x02\x02"),
+            "value: it is not of schema 1: it names no message of the schema");
+  EXPECT_EQ(fault("j", R"({"price": 1, "note": "x"})"), "taken");
+  EXPECT_EQ(fault("j", R"({"price": -1})"),
+            "value: it is not of schema 2: /price: -1 against \"minimum\" of 0");
+  EXPECT_EQ(fault("j", "{").substr(0, 42), "value: it is not of schema 2: not JSON: th");
+}
+
 // Whatever is done, and whenever it is restarted: what is kept in the log says the same as what was
 // answered.
 TEST_F(RegistryTest, ARestartChangesNothing) {

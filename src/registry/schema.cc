@@ -14,6 +14,7 @@
 namespace millrace::registry {
 
 using format::AvroSchema;
+using format::JsonSchema;
 using format::ProtoSchema;
 
 namespace {

@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import descriptor_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 BROKERS, REGISTRY, PHASE = sys.argv[1:4]
 DEADLINE_S = 60
@@ -136,6 +136,12 @@ def subjects():
     refused(42206, registry.delete_subject, "city")
 
 
+def serialized(subject):
+    """The descriptor of a Protobuf schema; a client that has asked for its source gives that again."""
+    fresh = SchemaRegistryClient({"url": REGISTRY})
+    return base64.b64decode(fresh.get_latest_version(subject, "serialized").schema.schema_str)
+
+
 def other_types():
     json_schema = '{"title":"Person","type":"object","properties":{"name":{"type":"string"}},"required":["name"]}'
     written = JSONSerializer(json_schema, registry)({"name": "Ada"}, context("people"))
@@ -150,13 +156,57 @@ def other_types():
     check("TYPE_CHANGED at /properties/name" in str(error), f"the refusal of a JSON Schema does not say where: {error}")
     check(registry.get_latest_version("times-value").schema.schema_type == "PROTOBUF", "the type of a Protobuf schema")
     check("message Timestamp {" in registry.get_latest_version("times-value").schema.schema_str, "its source")
-    serialized = registry.get_latest_version("times-value", "serialized").schema.schema_str
-    file = descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(serialized))
+    file = descriptor_pb2.FileDescriptorProto.FromString(serialized("times-value"))
     check(file.message_type[0].name == "Timestamp", "its descriptor")
     file.message_type[0].field[0].type = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
     other = Schema(base64.b64encode(file.SerializeToString()).decode(), "PROTOBUF")
     error = refused(409, registry.register_schema, "times-value", other)
     check("FIELD_SCALAR_KIND_CHANGED at /Timestamp/1" in str(error), f"the refusal of a Protobuf schema: {error}")
+
+
+def jobs_of_other_types():
+    """Protobuf in, JSON out, and the other way round; what is not of its schema is a dead letter."""
+    options = {"use.deprecated.format": False}
+    times = [timestamp_pb2.Timestamp(seconds=n, nanos=n * 1000) for n in range(10)]
+    produce("times", ProtobufSerializer(timestamp_pb2.Timestamp, registry, options), times)
+    produce("times", None, [b"\0\0\0\0", b"\0\0\0\x7f\0\0"])
+    schema = registry.get_latest_version
+    reader = None
+    rows = {}
+    for record in consume("late-times", 5):
+        reader = reader or JSONDeserializer(schema("late-times-value").schema.schema_str)
+        row = reader(record.value(), context("late-times"))
+        rows[row["seconds"]] = row["nanos"]
+    check(rows == {n: n * 1000 for n in range(5, 10)}, f"late times: {rows}")
+
+    people = '{"title":"Person","type":"object","properties":{"name":{"type":"string"}},"required":["name"]}'
+    to_json = JSONSerializer(people, registry)
+    produce("people", to_json, [{"name": "Ada", "age": 36}, {"name": "Bob", "age": 9}, {"name": "Cyd"}])
+    header = to_json({"name": "x"}, context("people"))[:5]
+    produce("people", None, [header + b'{"name": 5, "age": 40}', header + b"{"])
+    produce("people", to_json, [{"name": "Dan", "age": 50}])
+    records = consume("adults", 3)
+    pool = descriptor_pool.DescriptorPool()
+    file = pool.AddSerializedFile(serialized("adults-value"))
+    record_class = message_factory.GetMessageClass(file.message_types_by_name["Record"])
+    reader = ProtobufDeserializer(record_class, options)
+    adults = [reader(record.value(), context("adults")) for record in records]
+    shown = sorted((a.name, a.age if a.HasField("age") else None, list(a.tags)) for a in adults)
+    check(shown == [("Ada", 36, ["a", "Ada"]), ("Cyd", None, ["a", "Cyd"]), ("Dan", 50, ["a", "Dan"])], f"adults: {shown}")
+
+
+def strict_of_other_types():
+    """As strict, of JSON Schema."""
+    schema = '{"type":"object","properties":{"price":{"type":"number"}},"required":["price"]}'
+    good = JSONSerializer(schema, registry)({"price": 1.5}, context("strict-prices"))
+    produce("strict-prices", None, [good])
+    outcome = []
+    producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS})
+    producer.produce("strict-prices", good[:5] + b'{"price": "1"}', on_delivery=lambda error, _: outcome.append(error))
+    producer.flush(DEADLINE_S)
+    check(len(outcome) == 1 and outcome[0] is not None and outcome[0].code() == confluent_kafka.KafkaError.INVALID_RECORD,
+          f"strict, JSON: {outcome}")
+    check(records_of("strict-prices") == 1, "only the valid document is in the strict topic")
 
 
 def by_id(records, deserializer, topic):
@@ -218,7 +268,9 @@ def strict():
 if PHASE == "before":
     subjects()
     other_types()
+    jobs_of_other_types()
     strict()
+    strict_of_other_types()
     jobs(0, 2000, second=False)
 else:
     check(registry.get_versions("orders-value") == [1], "the subject is as it was before the restart")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Confluent's clients against the schema registry and the Kafka port of `millrace dev`: serializers
 # of Avro, JSON Schema and Protobuf, evolution of a subject under way, jobs that read and write
-# avro-confluent, kill -9 and restart, and `millrace schema`.
+# each of them, kill -9 and restart, and `millrace schema`.
 #
 #   tests/e2e/schema_registry_test.sh [BINARY]     default: build/release/millrace
 #
@@ -18,6 +18,7 @@ name: shop
 topics:
   orders: {partitions: 3}
   strict-orders: {strict: true}
+  strict-prices: {strict: true}
 YAML
 # The same registry twice: the one in this process, and by its URL.
 cat > "$work/shop/sql/orders.sql" <<SQL
@@ -38,6 +39,22 @@ CREATE TABLE customers (customer STRING, orders BIGINT, PRIMARY KEY (customer) N
   'connector' = 'upsert-kafka', 'topic' = 'customers', 'properties.bootstrap.servers' = 'ignored:9092',
   'key.format' = 'avro-confluent', 'value.format' = 'avro-confluent');
 INSERT INTO customers SELECT customer, COUNT(*) FROM orders WHERE customer IS NOT NULL GROUP BY customer;
+SQL
+
+# Protobuf in, JSON Schema out; and the other way round
+cat >> "$work/shop/sql/other_types.sql" <<SQL
+CREATE TABLE times (seconds BIGINT, nanos INT) WITH (
+  'connector' = 'kafka', 'topic' = 'times', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'protobuf-confluent', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE late_times (seconds BIGINT NOT NULL, nanos INT) WITH (
+  'connector' = 'kafka', 'topic' = 'late-times', 'properties.bootstrap.servers' = 'ignored:9092', 'format' = 'json-schema');
+INSERT INTO late_times SELECT seconds, nanos FROM times WHERE seconds >= 5;
+CREATE TABLE people (name STRING, age INT) WITH (
+  'connector' = 'kafka', 'topic' = 'people', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json-schema', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE adults (name STRING, age INT, tags ARRAY<STRING>) WITH (
+  'connector' = 'kafka', 'topic' = 'adults', 'properties.bootstrap.servers' = 'ignored:9092', 'format' = 'protobuf-confluent');
+INSERT INTO adults SELECT name, age, ARRAY['a', name] FROM people WHERE age >= 18 OR age IS NULL;
 SQL
 
 is_up() { curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 && port_opens "$port"; }
@@ -68,6 +85,14 @@ grep -q 'record [0-2]/0: id: a value of type long cannot be read as string (writ
   fail "schema check names no record: $(cat "$work/check")"
 grep -q 'breaks column "id" of table "orders": an Avro string cannot be read as a BIGINT; jobs: .*big_orders' "$work/check" ||
   fail "schema check names no column: $(cat "$work/check")"
+sed 's/"name":{"type":"string"}/"name":{"enum":["Ada","Bob"]}/' <<< "$(schema show people-value)" > "$work/people.json"
+! schema check people-value "$work/people.json" --type JSON > "$work/check" || fail "schema check takes any JSON Schema"
+grep -q 'record [0-9]*/[0-9]*: /name: "Cyd" is none of "Ada", "Bob" (written with schema' "$work/check" ||
+  fail "schema check of JSON Schema says: $(cat "$work/check")"
+schema show times-value | sed 's/int32 nanos/string nanos/' > "$work/times.proto"
+! schema check times-value "$work/times.proto" --type PROTOBUF > "$work/check" || fail "schema check takes any Protobuf"
+grep -q 'record [0-9]*/[0-9]*: field "nanos" is not written as string (written with schema' "$work/check" ||
+  fail "schema check of Protobuf says: $(cat "$work/check")"
 ! schema register orders-value "$work/bad.avsc" 2> "$work/refused" || fail "schema register takes anything"
 grep -q 'incompatible' "$work/refused" || fail "schema register says: $(cat "$work/refused")"
 schema register fresh-value "$work/order.avsc" | grep -q 'fresh-value: version 1' || fail "schema register"

@@ -4,7 +4,9 @@
   json_compatibility_oracle.py SEED COUNT
       Prints COUNT lines of JSON: {"reader", "writer": schemas, "document": valid in the writer but not in the
       reader; null when none of those tried is}.
-For src/registry/json_compatibility_test.cc.
+  json_compatibility_oracle.py SEED COUNT documents
+      Prints COUNT lines of JSON: {"schema", "documents": [{"value", "valid": true or false}]}.
+For src/registry/json_compatibility_test.cc and src/format/json_schema/json_schema_test.cc.
 """
 import copy
 import json
@@ -122,8 +124,19 @@ class Generator:
         return self.document(2)
 
 
+def documents(generator, count):
+    for _ in range(count):
+        schema = generator.schema()
+        valid = Draft7Validator(schema)
+        values = [generator.document_of(schema) for _ in range(8)]
+        print(json.dumps({"schema": schema, "documents": [{"value": v, "valid": valid.is_valid(v)} for v in values]}))
+
+
 def main():
     generator = Generator(int(sys.argv[1]))
+    if sys.argv[3:] == ["documents"]:
+        documents(generator, int(sys.argv[2]))
+        return
     for _ in range(int(sys.argv[2])):
         writer = generator.schema()
         reader = generator.changed(writer)

@@ -1,4 +1,6 @@
-// JsonSchema: a JSON Schema taken apart into the kinds of values that it allows, for comparing.
+// JsonSchema: a JSON Schema taken apart into the kinds of values that it allows, to compare it
+// (registry/json_compatibility.h) and to check documents with it
+// (format/json_schema/json_validator.h).
 //
 // A schema that says several things (a type and an enum, `properties` and `allOf`) is the product
 // (allOf) of them; a list of types their sum (anyOf). So every node says one thing.
@@ -22,7 +24,7 @@
 #include "base/status.h"
 #include "format/schema_registry.h"
 
-namespace millrace::registry {
+namespace millrace::format {
 
 struct JsonSchemaNode {
   enum class Kind {
@@ -46,6 +48,7 @@ struct JsonSchemaNode {
   Kind kind = Kind::kAny;
   std::string text = {};  // the schema, without white space
   bool has_default = false;
+  bool typed = true;  // false: only its keywords say the type, so it allows values of any other
 
   // Of any kind: "maxLength", "minimum", "minItems", "maxContains" … and their values.
   std::map<std::string, double> limits = {};
@@ -78,7 +81,7 @@ class JsonSchema {
   // Errors: kInvalidArgument for what is no JSON Schema and for a `$ref` that leads nowhere, saying
   // where ("at /properties/price").
   static Result<std::shared_ptr<const JsonSchema>> Parse(
-      std::string_view text, const std::vector<format::NamedSchema>& references = {});
+      std::string_view text, const std::vector<NamedSchema>& references = {});
 
   const JsonSchemaNode& root() const { return *root_; }
 
@@ -93,4 +96,4 @@ class JsonSchema {
 // Where a reference leads in the end; a reference that leads to itself allows anything.
 const JsonSchemaNode& Resolved(const JsonSchemaNode& node);
 
-}  // namespace millrace::registry
+}  // namespace millrace::format

@@ -1,4 +1,4 @@
-#include "registry/json_schema.h"
+#include "format/json_schema/json_schema.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -7,7 +7,7 @@
 
 #include "base/strings.h"
 
-namespace millrace::registry {
+namespace millrace::format {
 
 using Json = simdjson::dom::element;
 using Object = simdjson::dom::object;
@@ -85,7 +85,7 @@ class JsonSchemaLoader {
  public:
   explicit JsonSchemaLoader(JsonSchema& schema) : schema_(schema) {}
 
-  Status Load(std::string_view text, const std::vector<format::NamedSchema>& references) {
+  Status Load(std::string_view text, const std::vector<NamedSchema>& references) {
     documents_.resize(references.size() + 1);
     MR_RETURN_IF_ERROR(Open(documents_[0], "", text));
     for (size_t i = 0; i < references.size(); i++) {
@@ -260,10 +260,10 @@ class JsonSchemaLoader {
     if (object["type"].get(json) == simdjson::SUCCESS) {
       AddTypes(at, object, json, said);
     } else {
-      if (HasAny(object, kStringKeywords)) said.push_back(Typed(at, object, Kind::kString));
-      if (HasAny(object, kNumberKeywords)) said.push_back(Typed(at, object, Kind::kNumber));
-      if (HasAny(object, kArrayKeywords)) said.push_back(Typed(at, object, Kind::kArray));
-      if (HasAny(object, kObjectKeywords)) said.push_back(Typed(at, object, Kind::kObject));
+      if (HasAny(object, kStringKeywords)) said.push_back(Untyped(at, object, Kind::kString));
+      if (HasAny(object, kNumberKeywords)) said.push_back(Untyped(at, object, Kind::kNumber));
+      if (HasAny(object, kArrayKeywords)) said.push_back(Untyped(at, object, Kind::kArray));
+      if (HasAny(object, kObjectKeywords)) said.push_back(Untyped(at, object, Kind::kObject));
     }
     AddCombined(at, object, "allOf", Kind::kAllOf, said);
     AddCombined(at, object, "anyOf", Kind::kAnyOf, said);
@@ -320,6 +320,12 @@ class JsonSchemaLoader {
           NodeAt(at.Below(fmt::format("{}/{}", keyword, node->parts.size())), part));
     }
     said.push_back(node);
+  }
+
+  JsonSchemaNode* Untyped(const Place& at, const Object& object, Kind kind) {
+    JsonSchemaNode* node = Typed(at, object, kind);
+    node->typed = false;
+    return node;
   }
 
   JsonSchemaNode* Typed(const Place& at, const Object& object, Kind kind) {
@@ -434,7 +440,7 @@ bool JsonSchemaNode::combined() const {
 }
 
 Result<std::shared_ptr<const JsonSchema>> JsonSchema::Parse(
-    std::string_view text, const std::vector<format::NamedSchema>& references) {
+    std::string_view text, const std::vector<NamedSchema>& references) {
   std::shared_ptr<JsonSchema> schema(new JsonSchema());
   MR_RETURN_IF_ERROR(JsonSchemaLoader(*schema).Load(text, references));
   return std::shared_ptr<const JsonSchema>(std::move(schema));
@@ -449,4 +455,4 @@ const JsonSchemaNode& Resolved(const JsonSchemaNode& node) {
   return *at;
 }
 
-}  // namespace millrace::registry
+}  // namespace millrace::format
