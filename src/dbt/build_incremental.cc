@@ -122,10 +122,11 @@ Status Builder::UpsertFrom(duckdb::Connection& connection, const Node& node,
     MR_RETURN_IF_ERROR(
         Run(connection, fmt::format("DELETE FROM {} AS target USING {} AS staged WHERE {}", target,
                                     staged, OnKeys(keys))));
-  } else if (strategy != "append" && strategy != "delete+insert" && strategy != "merge") {
+  } else if (strategy != "microbatch" && strategy != "append" && strategy != "delete+insert" &&
+             strategy != "merge") {
     return Status(Code::kUnsupported,
                   fmt::format("incremental_strategy \"{}\" is not known here", strategy))
-        .WithHint("there is: append, delete+insert, merge");
+        .WithHint("there is: append, delete+insert, merge, microbatch");
   }
   return Run(connection,
              fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));

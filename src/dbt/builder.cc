@@ -13,35 +13,17 @@ namespace millrace::dbt {
 namespace {
 
 Value FromDuck(const duckdb::Value& value) {
+  // A float is what it is as a double, as in Python: not its shortest text.
+  if (value.type().id() == duckdb::LogicalTypeId::FLOAT && !value.IsNull()) {
+    return static_cast<double>(value.GetValue<float>());
+  }
   std::string json;
   duck::AppendJson(value, json);
   auto parsed = Value::FromJson(json);
   return parsed.ok() ? *parsed : Value(value.ToString());
 }
 
-std::string Statement(std::string sql) {
-  while (!sql.empty() &&
-         (std::isspace(static_cast<unsigned char>(sql.back())) || sql.back() == ';')) {
-    sql.pop_back();
-  }
-  return sql;
-}
-
-}  // namespace
-
-std::string QualifiedName(const Node& node) {
-  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
-         QuoteIdentifier(node.alias);
-}
-
-Builder::Builder(Project& project, Templates& templates, duck::Warehouse& warehouse)
-    : project_(project), templates_(templates), warehouse_(warehouse) {
-  templates_.set_query([this](const std::string& sql) { return Query(sql); });
-  templates_.set_is_incremental([this](const Node& node) { return IsIncremental(node); });
-}
-
-Result<Value> Builder::Query(const std::string& sql) {
-  MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
+Value TableOf(const duck::QueryResult& result) {
   Value columns = Value::List{};
   for (const auto& column : result.columns) columns.Append(column.name);
   Value rows = Value::List{};
@@ -57,6 +39,33 @@ Result<Value> Builder::Query(const std::string& sql) {
     }
   }
   return Value::Object({{"$table", Value::Object({{"columns", columns}, {"rows", rows}})}});
+}
+
+}  // namespace
+
+std::string Statement(std::string sql) {
+  while (!sql.empty() &&
+         (std::isspace(static_cast<unsigned char>(sql.back())) || sql.back() == ';')) {
+    sql.pop_back();
+  }
+  return sql;
+}
+
+std::string QualifiedName(const Node& node) {
+  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
+         QuoteIdentifier(node.alias);
+}
+
+Builder::Builder(Project& project, Templates& templates, duck::Warehouse& warehouse,
+                 RunJournal* journal)
+    : project_(project), templates_(templates), warehouse_(warehouse), journal_(journal) {
+  templates_.set_query([this](const std::string& sql) { return Query(sql); });
+  templates_.set_is_incremental([this](const Node& node) { return IsIncremental(node); });
+}
+
+Result<Value> Builder::Query(const std::string& sql) {
+  MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
+  return TableOf(result);
 }
 
 bool Builder::IsIncremental(const Node& node) {
@@ -107,7 +116,15 @@ Status Builder::InTransaction(Node& node, const Body& body) {
       }
       for (const Value& hook : node.config[when].list()) {
         const std::string text = hook.is_map() ? hook["sql"].text() : hook.text();
-        MR_ASSIGN_OR_RETURN(std::string sql, templates_.Render(node, text));
+        // What a hook asks for while it is rendered belongs to the transaction, too.
+        templates_.set_query([&](const std::string& query) -> Result<Value> {
+          MR_ASSIGN_OR_RETURN(duck::QueryResult result,
+                              duck::Warehouse::QueryOn(connection, query));
+          return TableOf(result);
+        });
+        auto rendered = templates_.Render(node, text);
+        templates_.set_query([this](const std::string& query) { return Query(query); });
+        MR_ASSIGN_OR_RETURN(std::string sql, std::move(rendered));
         if (Trim(sql).empty()) continue;
         Status status = Run(connection, sql);
         if (!status.ok()) return std::move(status).Annotate(std::string(when));
@@ -204,6 +221,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
 Result<Outcome> Builder::Build(Node& node) {
   if (node.kind == "seed") return Seed(node);
   if (node.kind == "unit_test") return UnitTest(node);
+  if (IsMicrobatch(node)) return Microbatch(node);
   MR_ASSIGN_OR_RETURN(std::string compiled, templates_.Compile(node));
   const std::string sql = Statement(compiled);
   const std::string kind = node.materialized();
@@ -220,13 +238,17 @@ Result<Outcome> Builder::Build(Node& node) {
     return Status(Code::kUnsupported, fmt::format("materialization \"{}\" is not known", kind))
         .WithHint("there is: view, table, incremental, ephemeral");
   }();
-  if (outcome.ok() || !outcome.status().span().file.empty()) return outcome;
-  Status status = outcome.status();
+  if (outcome.ok()) return outcome;
+  return Placed(project_, node, outcome.status());
+}
+
+Status Placed(const Project& project, const Node& node, Status status) {
+  if (!status.span().file.empty()) return status;
   SourceSpan place = PlaceInTemplate(node, status.span().line);
   if (status.span().line > 0) {
     status = std::move(status).WithDetail(
         fmt::format("line {} of {}/compiled/{}/{}", std::max(1, status.span().line - 1),
-                    project_.target_directory, node.package, node.path));
+                    project.target_directory, node.package, node.path));
   }
   return std::move(status).At(place);
 }

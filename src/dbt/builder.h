@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dbt/project.h"
+#include "dbt/run_journal.h"
 #include "dbt/templates.h"
 #include "duck/warehouse.h"
 
@@ -17,11 +18,15 @@ struct Outcome {
   std::string message;    // one line: "INSERT 99", "Got 2 results, configured to fail if != 0"
   int64_t failures = -1;  // tests: rows that fail; -1: no test
   int64_t rows = -1;      // written; -1: unknown
+  Value batches = {};     // of a microbatch model: {"successful": [[from, to]], "failed": …}
+  std::string note = {};  // what is well done but should be looked at
+  Status error = {};      // of status "error" and "partial success"
 };
 
 class Builder {
  public:
-  Builder(Project& project, Templates& templates, duck::Warehouse& warehouse);
+  // `journal`: of this run, begun.
+  Builder(Project& project, Templates& templates, duck::Warehouse& warehouse, RunJournal* journal);
 
   // Errors point into the node's template where the database names a line.
   Result<Outcome> Build(Node& node);
@@ -73,6 +78,12 @@ class Builder {
   Result<int64_t> CreateContracted(duckdb::Connection& connection, const Node& node,
                                    const std::string& sql);
 
+  // microbatch.cc
+  Result<Outcome> Microbatch(Node& node);
+  Result<std::vector<Batch>> BatchesOf(const Node& node, bool into_existing);
+  Result<int64_t> BuildBatch(Node& node, const Batch& batch, bool into_existing);
+  Result<std::string> MissingBatches(Node& node);
+
   // unit_tests.cc
   Result<Outcome> UnitTest(Node& node);
   Result<Node*> InputOf(const Node& test, const std::string& input);
@@ -88,9 +99,15 @@ class Builder {
   Project& project_;
   Templates& templates_;
   duck::Warehouse& warehouse_;
+  RunJournal* journal_;
 };
 
 // "db"."schema"."name"
 std::string QualifiedName(const Node& node);
+bool IsMicrobatch(const Node& node);
+// `sql` without blanks and semicolons at its end.
+std::string Statement(std::string sql);
+// `status` of the node's SQL, with its place in the template.
+Status Placed(const Project& project, const Node& node, Status status);
 
 }  // namespace millrace::dbt

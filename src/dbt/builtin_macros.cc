@@ -15,7 +15,10 @@ const std::string& BuiltinMacros() {
 {% macro get_where_subquery(relation) -%}
   {%- set where = config.get('where') -%}
   {%- if where -%} (select * from {{ relation }} where {{ where }}) dbt_subquery
-  {%- else -%} {{ relation }} {%- endif -%}
+  {%- else -%} {{ return(relation) }} {%- endif -%}
+{%- endmacro %}
+{% macro load_relation(relation) -%}
+  {{ return(adapter.get_relation(relation.database, relation.schema, relation.identifier)) }}
 {%- endmacro %}
 
 {% macro should_store_failures() -%}
@@ -51,14 +54,15 @@ where parent.to_field is null
 {% macro type_string() %}varchar{% endmacro %}
 {% macro type_int() %}integer{% endmacro %}
 {% macro type_bigint() %}bigint{% endmacro %}
-{% macro type_float() %}double{% endmacro %}
+{% macro type_float() %}float{% endmacro %}
 {% macro type_numeric() %}numeric(28,6){% endmacro %}
 {% macro type_boolean() %}boolean{% endmacro %}
 {% macro type_timestamp() %}timestamp{% endmacro %}
 {% macro current_timestamp() %}now(){% endmacro %}
 {% macro date_trunc(datepart, date) -%} date_trunc('{{ datepart }}', {{ date }}) {%- endmacro %}
 {% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
-  date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+  {%- set unit = {'quarter': '3 month', 'week': '7 day'}.get(datepart | lower, '1 ' ~ datepart) -%}
+  ({{ from_date_or_timestamp }} + cast({{ interval }} as bigint) * interval {{ unit }})
 {%- endmacro %}
 {% macro datediff(first_date, second_date, datepart) -%}
   date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp)

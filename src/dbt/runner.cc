@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "dbt/artifacts.h"
+#include "dbt/docs.h"
 #include "env/clock.h"
 
 namespace millrace::dbt {
@@ -54,7 +55,10 @@ std::vector<std::string> WithTestsEarly(Project& project, const std::vector<std:
 }  // namespace
 
 Runner::Runner(Project& project, RunnerOptions options)
-    : project_(project), options_(std::move(options)), templates_(project) {}
+    : project_(project),
+      options_(std::move(options)),
+      templates_(project),
+      journal_(project.Absolute(project.target_directory)) {}
 
 Runner::~Runner() = default;
 
@@ -91,7 +95,7 @@ Status Runner::OpenWarehouse() {
     if (entry["read_only"].truth()) sql += " (READ_ONLY)";
     MR_RETURN_IF_ERROR(warehouse_->Query(sql).status());
   }
-  builder_ = std::make_unique<Builder>(project_, templates_, *warehouse_);
+  builder_ = std::make_unique<Builder>(project_, templates_, *warehouse_, &journal_);
   return Status::Ok();
 }
 
@@ -147,6 +151,7 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       result.finished_us = env::Clock::System()->WallMicros();
       if (outcome.ok()) {
         result.outcome = *outcome;
+        result.error = outcome->error;
       } else {
         result.error = outcome.status();
         result.outcome.status = "error";
@@ -155,7 +160,7 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       if (!node.compiled.empty()) MR_RETURN_IF_ERROR(WriteCompiled(project_, node));
     }
     const std::string& status = result.outcome.status;
-    if (status == "error" || status == "fail") {
+    if (status == "error" || status == "fail" || status == "partial success") {
       stop = stop || options_.fail_fast;
       broken.insert(node.id);
       if (unit_test) refused[node.depends_on.front()] = node.id;
@@ -165,8 +170,44 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       }
     }
     results_.push_back(result);
+    MR_RETURN_IF_ERROR(journal_.Note(node.id, status, result.outcome.batches["failed"]));
     progress(results_.back(), i + 1, plan.size());
   }
+  return Status::Ok();
+}
+
+Result<ColumnGraph> Runner::Lineage() {
+  MR_RETURN_IF_ERROR(OpenWarehouse());
+  return ColumnGraph::Trace(project_, templates_, *warehouse_);
+}
+
+Status Runner::Docs() {
+  MR_ASSIGN_OR_RETURN(ColumnGraph graph, Lineage());
+  return WriteDocs(project_, graph, *warehouse_);
+}
+
+Status Runner::Defer(const std::vector<Node*>& plan) {
+  if (project_.past == nullptr) {
+    return Status(Code::kBadOption, "--defer needs an earlier run's artifacts")
+        .WithHint("name their directory with --state");
+  }
+  MR_ASSIGN_OR_RETURN(duck::QueryResult tables,
+                      warehouse_->Query("SELECT lower(table_catalog || '.' || table_schema || '.' "
+                                        "|| table_name) FROM information_schema.tables"));
+  std::set<std::string> there;
+  for (size_t row = 0; row < tables.row_count(); row++) {
+    there.insert(tables.Get(row, 0).ToString());
+  }
+  const std::set<const Node*> built_now(plan.begin(), plan.end());
+  std::map<std::string, Value> deferred;
+  for (const auto& [id, node] : project_.nodes) {
+    const bool here = there.contains(ToLower(node.database + "." + node.schema + "." + node.alias));
+    if (built_now.contains(&node) || (here && !project_.options.favor_state)) continue;
+    if (node.kind != "model" && node.kind != "seed" && node.kind != "snapshot") continue;
+    Value relation = project_.past->RelationOf(id);
+    if (!relation.is_null()) deferred[id] = relation;
+  }
+  templates_.set_deferred(std::move(deferred));
   return Status::Ok();
 }
 
@@ -180,11 +221,18 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
     if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
   }
   MR_RETURN_IF_ERROR(OpenWarehouse());
+  if (project_.options.defer) MR_RETURN_IF_ERROR(Defer(plan));
+  std::vector<std::string> ids;
+  for (const Node* node : plan) ids.push_back(node->id);
+  const Value arguments = RunArguments(project_, options_.command);
+  MR_RETURN_IF_ERROR(journal_.Begin(options_.command, arguments, ids));
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
   Status status = Carry(plan, progress);
   if (status.ok()) status = Hooks("on-run-end");
   const int64_t elapsed_us = env::Clock::System()->WallMicros() - started_us;
   MR_RETURN_IF_ERROR(WriteArtifacts(project_, options_.command, results_, elapsed_us));
+  // A run that ended early stays in the journal, with what was not reached.
+  if (results_.size() == plan.size()) MR_RETURN_IF_ERROR(journal_.End());
   return status;
 }
 
