@@ -125,6 +125,7 @@ class CommandLine {
   }
 
   CLI::App* AddDbt(const char* name, const char* summary, const char* footer);
+  void AddDbtOptions(CLI::App* sub);
   void AddDbtSelection(CLI::App* sub);
 
   static void AddTarget(CLI::App* sub, std::string& target) {
@@ -305,6 +306,17 @@ void CommandLine::AddDbtSelection(CLI::App* sub) {
   sub->add_flag("--full-refresh", options_.dbt.full_refresh,
                 "Make incremental models anew from nothing");
   sub->add_flag("--fail-fast", options_.dbt.fail_fast, "Stop at the first node that fails");
+  sub->add_option("--state", options_.dbt.state,
+                  "Artifacts of an earlier run, for state:modified, result:error, --defer")
+      ->type_name("DIR");
+  sub->add_flag("--defer", options_.dbt.defer,
+                "Read what is not built now, and not there, where --state has it");
+  sub->add_flag("--favor-state", options_.dbt.favor_state, "With --defer: even if it is there");
+  sub->add_option("--event-time-start", options_.dbt.event_time_start,
+                  "Microbatch models: build their batches from here on")
+      ->type_name("TIME");
+  sub->add_option("--event-time-end", options_.dbt.event_time_end, "… up to here")
+      ->type_name("TIME");
   sub->add_flag("--store-failures", options_.dbt.store_failures,
                 "Keep the rows that fail a test in a table of its name");
 }
@@ -314,12 +326,16 @@ CLI::App* CommandLine::AddDbt(const char* name, const char* summary, const char*
     options_.dbt.command = name;
     return RunDbt(options_.dbt);
   });
+  AddDbtOptions(sub);
+  return sub;
+}
+
+void CommandLine::AddDbtOptions(CLI::App* sub) {
   sub->add_option("dir,--project-dir", options_.dbt.directory, "A directory with dbt_project.yml")
       ->type_name("DIR")
       ->capture_default_str();
   sub->add_option("-t,--target", options_.dbt.target, "Target of profiles.yml")->type_name("NAME");
   AddDbtSelection(sub);
-  return sub;
 }
 
 void CommandLine::AddDbtCommands() {
@@ -333,8 +349,25 @@ void CommandLine::AddDbtCommands() {
          "Example:\n  millrace snapshot shop");
   AddDbt("compile", "Write the SQL of a dbt project to target/compiled, and run nothing",
          "Example:\n  millrace compile shop -s orders");
+  AddDbt("retry",
+         "Run what the last run of a dbt project left undone: failed, skipped, not reached",
+         "Example:\n  millrace retry shop\n\nAlso after the process was killed.");
+  CLI::App* docs = app_.add_subcommand("docs", "A page about a dbt project")->group(kModels);
+  docs->require_subcommand(1);
+  AddDbtOptions(
+      AddTopic(docs, "generate", "Write target/index.html, with the lineage of all columns",
+               "Example:\n  millrace docs generate shop\n\n"
+               "Also writes manifest.json, catalog.json and column_lineage.json. The page "
+               "needs no server.",
+               [this] {
+                 options_.dbt.command = "docs";
+                 return RunDbt(options_.dbt);
+               }));
   CLI::App* ls = AddDbt("ls", "List the nodes of a dbt project",
                         "Example:\n  millrace ls shop -s +orders --output name");
+  ls->add_option("--downstream-of", options_.dbt.downstream_of,
+                 "The columns that depend on this one, by the models' queries")
+      ->type_name("MODEL.COLUMN");
   ls->add_option("--output", options_.dbt.format, "selector, name, path or json")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"selector", "name", "path", "json"}))

@@ -16,6 +16,7 @@
 #include "cli/text_table.h"
 #include "dbt/runner.h"
 #include "dbt/yaml.h"
+#include "env/files.h"
 
 namespace millrace::cli {
 
@@ -24,7 +25,7 @@ namespace {
 const char* Color(const std::string& status) {
   if (!UsesColor(STDOUT_FILENO)) return "";
   if (status == "fail" || status == "error") return "\033[1;31m";
-  if (status == "warn" || status == "skipped") return "\033[33m";
+  if (status == "warn" || status == "skipped" || status == "partial success") return "\033[33m";
   return "\033[32m";
 }
 
@@ -41,8 +42,8 @@ void PrintResult(const dbt::NodeResult& result, size_t index, size_t count) {
   const dbt::Outcome& outcome = result.outcome;
   if (outcome.status.empty()) return;
   static const std::map<std::string, std::string> kWords = {
-      {"success", "OK"}, {"pass", "PASS"},   {"warn", "WARN"},
-      {"fail", "FAIL"},  {"error", "ERROR"}, {"skipped", "SKIP"}};
+      {"success", "OK"},  {"pass", "PASS"},    {"warn", "WARN"},           {"fail", "FAIL"},
+      {"error", "ERROR"}, {"skipped", "SKIP"}, {"partial success", "PART"}};
   const std::string word = kWords.at(outcome.status);
   const std::string number =
       fmt::format("{:>{}} of {}", index, std::to_string(count).size(), count);
@@ -50,7 +51,8 @@ void PrintResult(const dbt::NodeResult& result, size_t index, size_t count) {
   const size_t width = std::max<size_t>(DisplayWidth(title) + 4, 70);
   std::string notes;
   if (outcome.failures > 0) notes = fmt::format("{} ", outcome.failures);
-  if (outcome.rows >= 0) notes = fmt::format("{} rows ", outcome.rows);
+  if (!outcome.batches.is_null()) notes = outcome.message + " ";
+  if (outcome.rows >= 0) notes += fmt::format("{} rows ", outcome.rows);
   if (outcome.status == "skipped") notes = outcome.message + " ";
   const char* color = Color(outcome.status);
   fmt::print("{}  {}{:<5}{} {} {} [{}in {:.2f}s]\n", number, color, word, *color ? "\033[0m" : "",
@@ -64,7 +66,8 @@ int PrintSummary(const std::vector<dbt::NodeResult>& results) {
   for (const dbt::NodeResult& result : results) {
     const dbt::Outcome& outcome = result.outcome;
     counts[outcome.status]++;
-    if (outcome.status == "error") {
+    if (!outcome.note.empty()) fmt::print("\nnote: {}: {}\n", result.node->name, outcome.note);
+    if (!result.error.ok()) {
       std::fflush(stdout);
       fmt::print(stderr, "\n{} {}\n", result.node->kind, result.node->name);
       PrintError(result.error);
@@ -74,10 +77,11 @@ int PrintSummary(const std::vector<dbt::NodeResult>& results) {
                  outcome.message);
     }
   }
+  const int faults = counts["error"] + counts["fail"] + counts["partial success"];
   const int good = counts["success"] + counts["pass"];
-  fmt::print("\nDone. PASS={} WARN={} ERROR={} SKIP={} TOTAL={}\n", good, counts["warn"],
-             counts["error"] + counts["fail"], counts["skipped"], results.size());
-  return counts["error"] + counts["fail"] > 0 ? kExitFault : kExitOk;
+  fmt::print("\nDone. PASS={} WARN={} ERROR={} SKIP={} TOTAL={}\n", good, counts["warn"], faults,
+             counts["skipped"], results.size());
+  return faults > 0 ? kExitFault : kExitOk;
 }
 
 void List(const std::vector<dbt::Node*>& plan, const std::string& format) {
@@ -102,6 +106,78 @@ void List(const std::vector<dbt::Node*>& plan, const std::string& format) {
   }
 }
 
+// What a change of a column reaches: a line per column, or per node whose rows change.
+int ListDownstream(const dbt::Project& project, dbt::Runner& runner, const std::string& wanted,
+                   const std::string& format) {
+  const size_t dot = wanted.rfind('.');
+  if (dot == std::string::npos) {
+    return Fail(Status(Code::kBadOption, "--downstream-of takes model.column"));
+  }
+  auto graph = runner.Lineage();
+  if (!graph.ok()) return Fail(graph.status());
+  auto impacts = graph->Downstream(project, wanted.substr(0, dot), wanted.substr(dot + 1));
+  if (!impacts.ok()) return Fail(impacts.status());
+  for (const dbt::Impact& impact : *impacts) {
+    const std::string& name = project.nodes.at(impact.place.node).name;
+    const char* how = duck::InfluenceName(impact.how);
+    if (format == "json") {
+      fmt::print("{}\n", dbt::Value::Object({{"unique_id", impact.place.node},
+                                             {"column", impact.place.column},
+                                             {"influence", how}})
+                             .ToJson());
+    } else if (impact.place.column.empty()) {
+      fmt::print("{} (its rows)  {}\n", name, how);
+    } else {
+      fmt::print("{}.{}  {}\n", name, impact.place.column, how);
+    }
+  }
+  for (const auto& [id, status] : graph->unknown()) {
+    fmt::print(stderr, "note: {} is not looked into: {}\n", id, status.message());
+  }
+  return kExitOk;
+}
+
+Result<dbt::ProjectOptions> ProjectOptionsOf(const DbtOptions& options) {
+  dbt::ProjectOptions out;
+  out.directory = CleanPath(options.directory);
+  out.profiles_directory = options.profiles_directory;
+  out.target = options.target;
+  out.full_refresh = options.full_refresh;
+  out.store_failures = options.store_failures;
+  out.state_directory = options.state;
+  out.defer = options.defer;
+  out.favor_state = options.favor_state;
+  out.event_time_start = options.event_time_start;
+  out.event_time_end = options.event_time_end;
+  if (options.vars.empty()) return out;
+  MR_ASSIGN_OR_RETURN(out.vars, dbt::ParseYaml(options.vars, "--vars"));
+  if (out.vars.is_map()) return out;
+  return Status(Code::kBadOption, "--vars must be a map, such as '{days: 7}'");
+}
+
+// The options of the project's last run, where none are given; gives what is left of it.
+Result<dbt::LastRun> TakeLastRun(DbtOptions& options) {
+  const std::string file = CleanPath(options.directory) + "/dbt_project.yml";
+  MR_ASSIGN_OR_RETURN(std::string text, env::ReadWholeFile(*env::FileSystem::Real(), file));
+  MR_ASSIGN_OR_RETURN(dbt::Value project, dbt::ParseYaml(text, file));
+  const std::string target = project["target-path"].text_or("target");
+  MR_ASSIGN_OR_RETURN(dbt::LastRun last,
+                      dbt::RunJournal::ReadLast(CleanPath(options.directory) + "/" + target));
+  const dbt::Value& args = last.args;
+  options.command = last.command;
+  for (const auto& [option, name] : {std::pair(&options.target, "target"),
+                                     std::pair(&options.profiles_directory, "profiles_dir"),
+                                     std::pair(&options.state, "state")}) {
+    if (option->empty()) *option = args[name].text();
+  }
+  if (options.vars.empty() && args["vars"].truth()) options.vars = args["vars"].ToJson();
+  options.full_refresh |= args["full_refresh"].truth();
+  options.store_failures |= args["store_failures"].truth();
+  options.defer |= args["defer"].truth();
+  options.favor_state |= args["favor_state"].truth();
+  return last;
+}
+
 }  // namespace
 
 bool IsDbtProject(const std::string& directory) {
@@ -118,29 +194,47 @@ bool HasSqlTests(const std::string& directory) {
   return false;
 }
 
-int RunDbt(const DbtOptions& options) {
-  dbt::ProjectOptions project_options;
-  project_options.directory = CleanPath(options.directory);
-  project_options.profiles_directory = options.profiles_directory;
-  project_options.target = options.target;
-  project_options.full_refresh = options.full_refresh;
-  project_options.store_failures = options.store_failures;
-  if (!options.vars.empty()) {
-    auto vars = dbt::ParseYaml(options.vars, "--vars");
-    if (!vars.ok()) return Fail(vars.status());
-    if (!vars->is_map()) {
-      return Fail(Status(Code::kBadOption, "--vars must be a map, such as '{days: 7}'"));
+int RunDbt(const DbtOptions& given) {
+  DbtOptions options = given;
+  dbt::RunnerOptions runner_options;
+  dbt::Value retry_batches = dbt::Value::Object();
+  if (options.command == "retry") {
+    auto last = TakeLastRun(options);
+    if (!last.ok()) return Fail(last.status());
+    if (last->unfinished.empty()) {
+      fmt::print("nothing to retry: the last run ended without errors\n");
+      return kExitOk;
     }
-    project_options.vars = *vars;
+    for (const auto& [id, batches] : last->batches) {
+      if (batches.truth()) retry_batches.Set(id, batches);
+    }
+    runner_options.selection.only = {last->unfinished.begin(), last->unfinished.end()};
   }
-  auto loaded = PipelineModels::Load(project_options);
+  auto project_options = ProjectOptionsOf(options);
+  if (!project_options.ok()) return Fail(project_options.status());
+  project_options->retry_batches = retry_batches;
+  auto loaded = PipelineModels::Load(*project_options);
   if (!loaded.ok()) return Fail(loaded.status());
   dbt::Project& project = loaded->models();
-  dbt::RunnerOptions runner_options;
   runner_options.command = options.command;
-  runner_options.selection = {options.select, options.exclude};
+  runner_options.selection.select = options.select;
+  runner_options.selection.exclude = options.exclude;
   runner_options.fail_fast = options.fail_fast;
   dbt::Runner runner(project, runner_options);
+  if (!options.downstream_of.empty() || options.command == "docs") {
+    Status started = loaded->Start({}, runner.options());
+    if (!started.ok()) return Fail(started);
+  }
+  if (!options.downstream_of.empty()) {
+    return ListDownstream(project, runner, options.downstream_of, options.format);
+  }
+  if (options.command == "docs") {
+    Status status = runner.Docs();
+    if (!status.ok()) return Fail(status);
+    const std::string page = project.Absolute(project.target_directory + "/index.html");
+    fmt::print("{}\n", std::filesystem::path(page).lexically_normal().string());
+    return kExitOk;
+  }
   auto plan = runner.Plan();
   if (!plan.ok()) return Fail(plan.status());
   if (options.command == "ls") {
@@ -149,7 +243,7 @@ int RunDbt(const DbtOptions& options) {
   }
   if (const auto url = loaded->running_at()) {
     std::deque<dbt::Node> nodes;
-    auto results = RunModelsAt(*url, project_options, runner_options, PrintResult, nodes);
+    auto results = RunModelsAt(*url, *project_options, runner_options, PrintResult, nodes);
     return results.ok() ? PrintSummary(*results) : Fail(results.status());
   }
   Status status = loaded->Start(*plan, runner.options());

@@ -9,7 +9,7 @@
 namespace millrace::cli {
 
 struct DbtOptions {
-  std::string command;  // build, run, test, seed, snapshot, compile, ls
+  std::string command;  // build, run, test, seed, snapshot, compile, ls, retry, docs
   std::string directory = ".";
   std::string target;
   std::string profiles_directory;
@@ -19,7 +19,12 @@ struct DbtOptions {
   bool full_refresh = false;
   bool fail_fast = false;
   bool store_failures = false;
+  std::string state;
+  bool defer = false;
+  bool favor_state = false;
+  std::string event_time_start, event_time_end;
   std::string format = "selector";  // of ls
+  std::string downstream_of;        // of ls: model.column
 };
 int RunDbt(const DbtOptions& options);
 

@@ -69,6 +69,10 @@ std::optional<std::string> PipelineModels::running_at() const {
 
 Status PipelineModels::Start(const std::vector<dbt::Node*>& plan, dbt::RunnerOptions& options) {
   if (!pipeline_) return Status::Ok();
+  if (const auto url = running_at()) {
+    return Status(Code::kFailedPrecondition, "the pipeline runs already, at " + *url)
+        .WithHint("stop it first: one process owns the warehouse");
+  }
   std::set<std::string> streams;
   for (const dbt::Node* node : plan) {
     if (node->kind == "model" && node->materialized() == "stream") streams.insert(node->alias);
@@ -86,14 +90,23 @@ Result<std::vector<dbt::NodeResult>> RunModelsAt(const std::string& url,
                                                  const dbt::Progress& progress,
                                                  std::deque<dbt::Node>& nodes) {
   MR_ASSIGN_OR_RETURN(HttpClient client, HttpClient::ForUrl(url));
-  const std::string request = dbt::Value::Object({{"command", options.command},
-                                                  {"select", options.selection.select},
-                                                  {"exclude", options.selection.exclude},
-                                                  {"vars", project.vars},
-                                                  {"full_refresh", project.full_refresh},
-                                                  {"fail_fast", options.fail_fast}})
-                                  .ToJson();
-  MR_ASSIGN_OR_RETURN(std::string started, client.Post("/api/models/runs", request));
+  dbt::Value request = dbt::Value::Object({{"command", options.command},
+                                           {"select", options.selection.select},
+                                           {"exclude", options.selection.exclude},
+                                           {"vars", project.vars},
+                                           {"full_refresh", project.full_refresh},
+                                           {"fail_fast", options.fail_fast},
+                                           {"store_failures", project.store_failures},
+                                           {"state", project.state_directory},
+                                           {"defer", project.defer},
+                                           {"favor_state", project.favor_state},
+                                           {"event_time_start", project.event_time_start},
+                                           {"event_time_end", project.event_time_end},
+                                           {"retry_batches", project.retry_batches}});
+  if (const auto& only = options.selection.only) {
+    request.Set("only", std::vector<std::string>(only->begin(), only->end()));
+  }
+  MR_ASSIGN_OR_RETURN(std::string started, client.Post("/api/models/runs", request.ToJson()));
   MR_ASSIGN_OR_RETURN(dbt::Value run, dbt::Value::FromJson(started));
   std::vector<dbt::NodeResult> results;
   for (size_t seen = 0;;) {

@@ -24,7 +24,8 @@ class PipelineModels {
   dbt::Project& models() { return *models_; }
   // Where the pipeline runs already: the run belongs there (RunModelsAt).
   std::optional<std::string> running_at() const;
-  // Starts what `plan` needs of the pipeline and makes the run use it.
+  // Starts what `plan` needs of the pipeline and makes the run use it. kFailedPrecondition where it
+  // runs already.
   Status Start(const std::vector<dbt::Node*>& plan, dbt::RunnerOptions& options);
 
  private:

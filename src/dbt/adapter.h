@@ -75,6 +75,8 @@ class Adapter {
                                   const std::string& existing, const std::string& definition) = 0;
   // A literal of a TIMESTAMP, microseconds since 1970 in UTC.
   virtual std::string TimestampLiteral(int64_t micros) const = 0;
+  // Microseconds since 1970 of a date or timestamp, as a whole number.
+  virtual std::string MicrosOf(const std::string& expression) const = 0;
   // The database's name of a seed's column type: INTEGER, BIGINT, DOUBLE, DATE, TIMESTAMP, BOOLEAN,
   // VARCHAR.
   virtual std::string SeedType(const std::string& type) const = 0;

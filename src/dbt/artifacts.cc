@@ -23,18 +23,6 @@ std::string Timestamp(int64_t micros) {
                      fmt::gmtime(static_cast<std::time_t>(micros / 1'000'000)), micros % 1'000'000);
 }
 
-// What tools that read artifacts know by this version is dbt's schema, which ours follows.
-Value Metadata(const Project& project, const char* schema) {
-  return Value::Object(
-      {{"dbt_schema_version", fmt::format("https://schemas.getdbt.com/dbt/{}.json", schema)},
-       {"dbt_version", "1.11.0"},
-       {"generated_at", Timestamp(env::Clock::System()->WallMicros())},
-       {"invocation_id", project.invocation_id},
-       {"env", Value::Object({{"MILLRACE_VERSION", kVersion}})},
-       {"adapter_type", "duckdb"},
-       {"project_name", project.name()}});
-}
-
 Value FullPath(const Node& node) {
   return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
          QuoteIdentifier(node.alias);
@@ -72,7 +60,8 @@ Value NodeEntry(const Node& node) {
        {"unique_id", node.id},
        {"fqn", node.fqn},
        {"alias", node.alias},
-       {"checksum", Value::Object({{"name", "none"}, {"checksum", ""}})},
+       {"checksum", Value::Object({{"name", node.checksum.empty() ? "none" : "sha256"},
+                                   {"checksum", node.checksum}})},
        {"config", config},
        {"tags", node.tags},
        {"description", node.properties["description"].text()},
@@ -83,7 +72,7 @@ Value NodeEntry(const Node& node) {
        {"refs", refs},
        {"sources", node.source_refs},
        {"metrics", Value::List{}},
-       {"depends_on", Value::Object({{"macros", Value::List{}}, {"nodes", node.depends_on}})},
+       {"depends_on", Value::Object({{"macros", node.macros}, {"nodes", node.depends_on}})},
        {"relation_name", test || node.materialized() == "ephemeral" ? Value() : FullPath(node)}});
   if (!node.compiled.empty()) {
     entry.Set("compiled", true);
@@ -107,18 +96,7 @@ Value SourceEntry(const Node& node) {
 }
 
 Value UnitTestEntry(const Node& node) {
-  Value given = Value::List{};
-  auto rows = [](const Value& fixture) {
-    const bool sql = fixture.has("sql");
-    return Value::Object({{"rows", sql ? fixture["sql"] : fixture["rows"]},
-                          {"format", sql ? "sql" : "dict"},
-                          {"fixture", Value()}});
-  };
-  for (const Value& input : node.properties["given"].list()) {
-    Value entry = rows(input);
-    entry.Set("input", input["input"]);
-    given.Append(entry);
-  }
+  const Value rows = UnitTestRows(node);
   return Value::Object(
       {{"name", node.name},
        {"model", node.tested},
@@ -128,8 +106,8 @@ Value UnitTestEntry(const Node& node) {
        {"original_file_path", node.path},
        {"unique_id", node.id},
        {"fqn", node.fqn},
-       {"given", given},
-       {"expect", rows(node.properties["expect"])},
+       {"given", rows["given"]},
+       {"expect", rows["expect"]},
        {"overrides", node.properties["overrides"]},
        {"description", node.properties["description"].text()},
        {"config", node.config},
@@ -159,15 +137,27 @@ Value Manifest(const Project& project) {
       if (at != all.end() && at->first == parent) at->second.Append(id);
     }
   }
+  Value macros = Value::Object();
+  for (const auto& [id, text] : project.macros) {
+    const std::vector<std::string> parts = Split(id, '.');
+    macros.map().emplace_back(id, Value::Object({{"unique_id", id},
+                                                 {"resource_type", "macro"},
+                                                 {"package_name", parts[1]},
+                                                 {"name", parts.back()},
+                                                 {"macro_sql", text}}));
+  }
   Value docs = Value::Object();
   for (const auto& [name, text] : project.docs) {
     docs.Set("doc." + project.name() + "." + name,
              Value::Object({{"name", name}, {"block_contents", text}}));
   }
-  Value out = Value::Object({{"metadata", Metadata(project, "manifest/v12")},
+  Value metadata = ArtifactMetadata(project, "manifest/v12");
+  metadata.Set("adapter_type", "duckdb");
+  metadata.Set("project_name", project.name());
+  Value out = Value::Object({{"metadata", metadata},
                              {"nodes", nodes},
                              {"sources", sources},
-                             {"macros", Value::Object()},
+                             {"macros", macros},
                              {"docs", docs},
                              {"parent_map", parents},
                              {"child_map", children}});
@@ -194,7 +184,7 @@ Value ResultEntry(const NodeResult& result) {
                                {"completed_at", Timestamp(result.finished_us)}}));
   const Outcome& outcome = result.outcome;
   const std::string message = result.error.ok() ? outcome.message : result.error.ToString();
-  return Value::Object(
+  Value entry = Value::Object(
       {{"status", outcome.status},
        {"timing", outcome.status == "skipped" ? Value(Value::List{}) : timing},
        {"thread_id", "Thread-1"},
@@ -206,29 +196,72 @@ Value ResultEntry(const NodeResult& result) {
        {"compiled", !node.compiled.empty()},
        {"compiled_code", node.compiled.empty() ? Value() : Value(node.compiled)},
        {"relation_name", node.kind == "test" ? Value() : FullPath(node)}});
+  if (!outcome.batches.is_null()) entry.Set("batch_results", outcome.batches);
+  return entry;
 }
 
-Status Write(const Project& project, const std::string& name, const std::string& text) {
+}  // namespace
+
+// What tools that read artifacts know by this version is dbt's schema, which ours follows.
+Value ArtifactMetadata(const Project& project, const char* schema) {
+  return Value::Object(
+      {{"dbt_schema_version", fmt::format("https://schemas.getdbt.com/dbt/{}.json", schema)},
+       {"dbt_version", "1.11.0"},
+       {"generated_at", Timestamp(env::Clock::System()->WallMicros())},
+       {"invocation_id", project.invocation_id},
+       {"env", Value::Object({{"MILLRACE_VERSION", kVersion}})}});
+}
+
+Status WriteArtifact(const Project& project, const std::string& name, const std::string& text) {
   env::FileSystem& files = *env::FileSystem::Real();
   const std::string path = project.Absolute(project.target_directory + "/" + name);
   MR_RETURN_IF_ERROR(files.CreateDirectories(env::ParentDirectory(path)));
   return env::ReplaceFile(files, path, text);
 }
 
-}  // namespace
+Status WriteManifest(const Project& project) {
+  return WriteArtifact(project, "manifest.json", Manifest(project).ToJson());
+}
+
+Value UnitTestRows(const Node& unit_test) {
+  auto rows = [](const Value& fixture) {
+    const bool sql = fixture.has("sql");
+    return Value::Object({{"rows", sql ? fixture["sql"] : fixture["rows"]},
+                          {"format", sql ? "sql" : "dict"},
+                          {"fixture", Value()}});
+  };
+  Value given = Value::List{};
+  for (const Value& input : unit_test.properties["given"].list()) {
+    Value entry = rows(input);
+    entry.Set("input", input["input"]);
+    given.Append(entry);
+  }
+  return Value::Object({{"given", given}, {"expect", rows(unit_test.properties["expect"])}});
+}
+
+Value RunArguments(const Project& project, const std::string& command) {
+  const ProjectOptions& options = project.options;
+  return Value::Object({{"which", command},
+                        {"vars", options.vars},
+                        {"target", options.target},
+                        {"profiles_dir", options.profiles_directory},
+                        {"full_refresh", options.full_refresh},
+                        {"store_failures", options.store_failures},
+                        {"state", options.state_directory},
+                        {"defer", options.defer},
+                        {"favor_state", options.favor_state}});
+}
 
 Status WriteArtifacts(const Project& project, const std::string& command,
                       const std::vector<NodeResult>& results, int64_t elapsed_us) {
   Value entries = Value::List{};
   for (const NodeResult& result : results) entries.Append(ResultEntry(result));
-  Value run = Value::Object({{"metadata", Metadata(project, "run-results/v6")},
+  Value run = Value::Object({{"metadata", ArtifactMetadata(project, "run-results/v6")},
                              {"results", entries},
                              {"elapsed_time", static_cast<double>(elapsed_us) / 1e6},
-                             {"args", Value::Object({{"which", command},
-                                                     {"full_refresh", project.options.full_refresh},
-                                                     {"vars", project.options.vars}})}});
-  MR_RETURN_IF_ERROR(Write(project, "manifest.json", Manifest(project).ToJson()));
-  return Write(project, "run_results.json", run.ToJson());
+                             {"args", RunArguments(project, command)}});
+  MR_RETURN_IF_ERROR(WriteManifest(project));
+  return WriteArtifact(project, "run_results.json", run.ToJson());
 }
 
 Status WriteCompiled(const Project& project, const Node& node) {

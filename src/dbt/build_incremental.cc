@@ -105,10 +105,11 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
   if (strategy == "delete+insert" && !keys.empty()) {
     MR_RETURN_IF_ERROR(session.Run(fmt::format(
         "DELETE FROM {} AS target USING {} AS staged WHERE {}", target, staged, OnKeys(keys))));
-  } else if (strategy != "append" && strategy != "delete+insert" && strategy != "merge") {
+  } else if (strategy != "microbatch" && strategy != "append" && strategy != "delete+insert" &&
+             strategy != "merge") {
     return Status(Code::kUnsupported,
                   fmt::format("incremental_strategy \"{}\" is not known here", strategy))
-        .WithHint("there is: append, delete+insert, merge");
+        .WithHint("there is: append, delete+insert, merge, microbatch");
   }
   return session.Run(
       fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));

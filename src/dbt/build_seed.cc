@@ -41,7 +41,8 @@ Result<std::vector<Column>> GuessColumns(duck::Warehouse& warehouse, const std::
     std::string choose = "CASE";
     for (const Guess& guess : kGuesses) {
       choose += fmt::format(
-          " WHEN coalesce(bool_and(coalesce((SELECT {} FROM (SELECT {} AS v)), true)), true) "
+          " WHEN coalesce(bool_and(coalesce((SELECT v IS NULL OR {} FROM (SELECT {} AS v)), "
+          "true)), true) "
           "THEN '{}'",
           guess.condition, name, guess.type);
     }

@@ -9,7 +9,7 @@
 
 namespace millrace::dbt {
 
-namespace {
+namespace {}  // namespace
 
 std::string Statement(std::string sql) {
   while (!sql.empty() &&
@@ -19,10 +19,8 @@ std::string Statement(std::string sql) {
   return sql;
 }
 
-}  // namespace
-
-Builder::Builder(Project& project, Templates& templates, Adapter& adapter)
-    : project_(project), templates_(templates), adapter_(adapter) {
+Builder::Builder(Project& project, Templates& templates, Adapter& adapter, RunJournal* journal)
+    : project_(project), templates_(templates), adapter_(adapter), journal_(journal) {
   templates_.set_adapter(&adapter);
   templates_.set_is_incremental([this](const Node& node) { return IsIncremental(node); });
 }
@@ -30,6 +28,10 @@ Builder::Builder(Project& project, Templates& templates, Adapter& adapter)
 bool Builder::IsIncremental(const Node& node) {
   if (node.materialized() != "incremental") return false;
   if (node.config["full_refresh"].truth_or(project_.options.full_refresh)) return false;
+  return IsTable(node);
+}
+
+bool Builder::IsTable(const Node& node) {
   std::string existing;
   Status status = adapter_.InTransaction([&](Session& session) -> Status {
     MR_ASSIGN_OR_RETURN(existing, adapter_.Existing(session, node));
@@ -48,7 +50,11 @@ Status Builder::InTransaction(Node& node, const Body& body) {
       }
       for (const Value& hook : node.config[when].list()) {
         const std::string text = hook.is_map() ? hook["sql"].text() : hook.text();
-        MR_ASSIGN_OR_RETURN(std::string sql, templates_.Render(node, text));
+        // What a hook asks for while it is rendered belongs to the transaction, too.
+        templates_.set_session(&session);
+        auto rendered = templates_.Render(node, text);
+        templates_.set_session(nullptr);
+        MR_ASSIGN_OR_RETURN(std::string sql, std::move(rendered));
         if (Trim(sql).empty()) continue;
         Status status = session.Run(sql);
         if (!status.ok()) return std::move(status).Annotate(std::string(when));
@@ -142,6 +148,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
 Result<Outcome> Builder::Build(Node& node) {
   if (node.kind == "seed") return Seed(node);
   if (node.kind == "unit_test") return UnitTest(node);
+  if (IsMicrobatch(node)) return Microbatch(node);
   MR_ASSIGN_OR_RETURN(std::string compiled, templates_.Compile(node));
   const std::string sql = Statement(compiled);
   const std::string kind = node.materialized();
@@ -163,13 +170,17 @@ Result<Outcome> Builder::Build(Node& node) {
     return Status(Code::kUnsupported, fmt::format("materialization \"{}\" is not known", kind))
         .WithHint("there is: view, table, incremental, ephemeral, stream");
   }();
-  if (outcome.ok() || !outcome.status().span().file.empty()) return outcome;
-  Status status = outcome.status();
+  if (outcome.ok()) return outcome;
+  return Placed(project_, node, outcome.status());
+}
+
+Status Placed(const Project& project, const Node& node, Status status) {
+  if (!status.span().file.empty()) return status;
   SourceSpan place = PlaceInTemplate(node, status.span().line);
   if (status.span().line > 0) {
     status = std::move(status).WithDetail(
         fmt::format("line {} of {}/compiled/{}/{}", std::max(1, status.span().line - 1),
-                    project_.target_directory, node.package, node.path));
+                    project.target_directory, node.package, node.path));
   }
   return std::move(status).At(place);
 }

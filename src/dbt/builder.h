@@ -8,6 +8,7 @@
 
 #include "dbt/adapter.h"
 #include "dbt/project.h"
+#include "dbt/run_journal.h"
 #include "dbt/templates.h"
 
 namespace millrace::dbt {
@@ -17,11 +18,15 @@ struct Outcome {
   std::string message;    // one line: "INSERT 99", "Got 2 results, configured to fail if != 0"
   int64_t failures = -1;  // tests: rows that fail; -1: no test
   int64_t rows = -1;      // written; -1: unknown
+  Value batches = {};     // of a microbatch model: {"successful": [[from, to]], "failed": …}
+  std::string note = {};  // what is well done but should be looked at
+  Status error = {};      // of status "error" and "partial success"
 };
 
 class Builder {
  public:
-  Builder(Project& project, Templates& templates, Adapter& adapter);
+  // `journal`: of this run, begun.
+  Builder(Project& project, Templates& templates, Adapter& adapter, RunJournal* journal);
 
   // How a stream model is brought up to date; without it they are refused.
   void set_refresh_stream(std::function<Result<Outcome>(Node&)> f) {
@@ -33,6 +38,8 @@ class Builder {
   Status RunHooks(const Value& hooks, Node& owner);
   // Whether is_incremental() holds: the table is there, and it is not to be made anew.
   bool IsIncremental(const Node& node);
+  // Whether a table, and no view, is there now.
+  bool IsTable(const Node& node);
 
  private:
   using Body = std::function<Status(Session&)>;
@@ -63,6 +70,12 @@ class Builder {
   // As CreateTable, with the declared types and constraints.
   Result<int64_t> CreateContracted(Session& session, const Node& node, const std::string& sql);
 
+  // microbatch.cc
+  Result<Outcome> Microbatch(Node& node);
+  Result<std::vector<Batch>> BatchesOf(const Node& node, bool into_existing);
+  Result<int64_t> BuildBatch(Node& node, const Batch& batch, bool into_existing);
+  Result<std::string> MissingBatches(Node& node);
+
   // unit_tests.cc
   Result<Outcome> UnitTest(Node& node);
   Result<Node*> InputOf(const Node& test, const std::string& input);
@@ -77,6 +90,13 @@ class Builder {
   Templates& templates_;
   Adapter& adapter_;
   std::function<Result<Outcome>(Node&)> refresh_stream_;
+  RunJournal* journal_;
 };
+
+bool IsMicrobatch(const Node& node);
+// `sql` without blanks and semicolons at its end.
+std::string Statement(std::string sql);
+// `status` of the node's SQL, with its place in the template.
+Status Placed(const Project& project, const Node& node, Status status);
 
 }  // namespace millrace::dbt

@@ -16,7 +16,10 @@ constexpr const char* kCommon = R"jinja(
 {% macro get_where_subquery(relation) -%}
   {%- set where = config.get('where') -%}
   {%- if where -%} (select * from {{ relation }} where {{ where }}) dbt_subquery
-  {%- else -%} {{ relation }} {%- endif -%}
+  {%- else -%} {{ return(relation) }} {%- endif -%}
+{%- endmacro %}
+{% macro load_relation(relation) -%}
+  {{ return(adapter.get_relation(relation.database, relation.schema, relation.identifier)) }}
 {%- endmacro %}
 
 {% macro should_store_failures() -%}
@@ -84,9 +87,10 @@ where parent.to_field is null
 
 constexpr const char* kDuckDb = R"jinja(
 {% macro type_string() %}varchar{% endmacro %}
-{% macro type_float() %}double{% endmacro %}
+{% macro type_float() %}float{% endmacro %}
 {% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
-  date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+  {%- set unit = {'quarter': '3 month', 'week': '7 day'}.get(datepart | lower, '1 ' ~ datepart) -%}
+  ({{ from_date_or_timestamp }} + cast({{ interval }} as bigint) * interval {{ unit }})
 {%- endmacro %}
 {% macro datediff(first_date, second_date, datepart) -%}
   date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp)

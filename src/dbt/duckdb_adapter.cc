@@ -11,6 +11,10 @@ namespace millrace::dbt {
 namespace {
 
 Value FromDuck(const duckdb::Value& value) {
+  // A float is what it is as a double, as in Python: not its shortest text.
+  if (value.type().id() == duckdb::LogicalTypeId::FLOAT && !value.IsNull()) {
+    return static_cast<double>(value.GetValue<float>());
+  }
   std::string json;
   duck::AppendJson(value, json);
   auto parsed = Value::FromJson(json);
@@ -134,6 +138,10 @@ class DuckDbAdapter : public Adapter {
 
   std::string TimestampLiteral(int64_t micros) const override {
     return fmt::format("make_timestamp({})", micros);
+  }
+
+  std::string MicrosOf(const std::string& expression) const override {
+    return "epoch_us(CAST(" + expression + " AS TIMESTAMP))";
   }
 
   std::string SeedType(const std::string& type) const override { return type; }

@@ -61,7 +61,7 @@ Result<Value> JinjaEngine::Ask(const Value& request) {
   millrace_jinja_free_text(text, length);
   if (!answer.ok()) return answer.status();
   const Value& error = (*answer)["error"];
-  if (error.is_null()) return (*answer)["ok"];
+  if (error.is_null()) return answer;
   SourceSpan span{error["file"].text(), std::atoi(error["line"].text().c_str()), 0, 0};
   if (native_->failure.message() == error["message"].text() && !native_->failure.ok()) {
     Status status = native_->failure;
@@ -75,33 +75,36 @@ Result<std::vector<TemplateBlock>> JinjaEngine::Add(const std::string& package,
                                                     const std::string& path,
                                                     const std::string& source, bool root) {
   MR_ASSIGN_OR_RETURN(
-      Value blocks,
+      Value answer,
       Ask(Value::Object(
           {{"package", package}, {"path", path}, {"source", source}, {"root", root}})));
   std::vector<TemplateBlock> out;
-  for (const Value& block : blocks.list()) {
+  for (const Value& block : answer["ok"].list()) {
     out.push_back({block["kind"].text(), block["name"].text(),
                    std::atoi(block["line"].text().c_str()), block["body"].text()});
   }
   return out;
 }
 
-Result<std::string> JinjaEngine::Render(const Template& source, const Value& context) {
-  MR_ASSIGN_OR_RETURN(Value text, Ask(Value::Object({{"package", source.package},
-                                                     {"path", source.path},
-                                                     {"line", source.line},
-                                                     {"source", source.source},
-                                                     {"context", context}})));
-  return text.text();
+Result<std::string> JinjaEngine::Render(const Template& source, const Value& context,
+                                        std::vector<std::string>* called) {
+  MR_ASSIGN_OR_RETURN(Value answer, Ask(Value::Object({{"package", source.package},
+                                                       {"path", source.path},
+                                                       {"line", source.line},
+                                                       {"source", source.source},
+                                                       {"context", context}})));
+  if (called != nullptr) *called = answer["macros"].texts();
+  return answer["ok"].text();
 }
 
 Result<Value> JinjaEngine::Call(const std::string& package, const std::string& macro,
                                 const Value& args, const Value& context) {
-  return Ask(Value::Object({{"package", package},
-                            {"path", macro},
-                            {"macro", macro},
-                            {"args", args},
-                            {"context", context}}));
+  MR_ASSIGN_OR_RETURN(Value answer, Ask(Value::Object({{"package", package},
+                                                       {"path", macro},
+                                                       {"macro", macro},
+                                                       {"args", args},
+                                                       {"context", context}})));
+  return answer["ok"];
 }
 
 }  // namespace millrace::dbt

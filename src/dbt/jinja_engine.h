@@ -24,7 +24,7 @@ struct TemplateBlock {
   std::string kind;
   std::string name;
   int line = 1;
-  std::string body;
+  std::string body;  // of a macro or test with its tags
 };
 
 struct Template {
@@ -46,8 +46,10 @@ class JinjaEngine {
   // Takes the file's macros in and lists its blocks. `root`: the package is the project itself.
   Result<std::vector<TemplateBlock>> Add(const std::string& package, const std::string& path,
                                          const std::string& source, bool root);
-  // `context`: a map of the variables.
-  Result<std::string> Render(const Template& source, const Value& context);
+  // `context`: a map of the variables. `called`: gets the macros of projects that were called, as
+  // "package.name"; may be null.
+  Result<std::string> Render(const Template& source, const Value& context,
+                             std::vector<std::string>* called = nullptr);
   // Calls a macro; null when there is none of that name.
   Result<Value> Call(const std::string& package, const std::string& macro, const Value& args,
                      const Value& context);

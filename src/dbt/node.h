@@ -16,7 +16,8 @@ struct Node {
   std::string path;  // from the project's directory: "models/marts/orders.sql"
   int line = 1;      // where `code` starts in that file
   std::vector<std::string> fqn;
-  std::string code;  // the template
+  std::string code;      // the template
+  std::string checksum;  // of the file's text: Sha256Hex (past_state.h)
   Value config = Value::Object();
   Value properties;  // the entry of a .yml file: description, columns, meta …
   std::vector<std::string> tags;
@@ -26,6 +27,7 @@ struct Node {
   std::vector<std::string> depends_on;  // ids, in the order of their first mention
   Value refs = Value::List{};           // [["orders"], ["package", "orders"]]
   Value source_refs = Value::List{};    // [["shop", "orders"]]
+  std::vector<std::string> macros;      // ids of the project's macros that it calls
 
   // tests only
   std::string test_name;  // "unique"; "" for a singular test

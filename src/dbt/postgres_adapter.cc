@@ -189,6 +189,10 @@ class PostgresAdapter : public Adapter {
     return fmt::format("(TIMESTAMP 'epoch' + {} * INTERVAL '1 microsecond')", micros);
   }
 
+  std::string MicrosOf(const std::string& expression) const override {
+    return "CAST(extract(epoch FROM CAST(" + expression + " AS timestamp)) * 1000000 AS bigint)";
+  }
+
   std::string SeedType(const std::string& type) const override {
     if (type == "DOUBLE") return "float8";
     if (type == "VARCHAR") return "text";

@@ -17,6 +17,7 @@
 
 #include "dbt/jinja_engine.h"
 #include "dbt/node.h"
+#include "dbt/past_state.h"
 
 namespace millrace::dbt {
 
@@ -30,6 +31,12 @@ struct ProjectOptions {
   // names is that table.
   std::set<std::string> streams = {};
   bool store_failures = false;  // of tests that do not say
+  std::string state_directory;  // artifacts of an earlier run, from the project's directory
+  bool defer = false;           // what is not built now may be read where the state has it
+  bool favor_state = false;     // and is, even if it is here, too
+  // Of microbatch models: "2024-01-01", "" for what the model says.
+  std::string event_time_start, event_time_end;
+  Value retry_batches = Value::Object();  // by id: [[from, to]] to build instead of any others
 };
 
 // One entry of profiles.yml.
@@ -72,6 +79,8 @@ class Project {
   Profile profile;
   std::map<std::string, Node> nodes;  // by id
   std::map<std::string, std::string> docs;
+  std::map<std::string, std::string> macros;  // of projects: "macro.shop.cents" -> its text
+  std::shared_ptr<const PastState> past;      // of --state; null without
   Value exposures = Value::List{};
   std::string invocation_id;
   std::string target_directory;

@@ -34,6 +34,8 @@ class ProjectReader {
                   const std::string& path);
   Status AddNode(Node node, const std::string& section);
   Status Place(Node& node);
+  // Whether the node's package or the project brings the macro.
+  bool HasMacro(const Node& node, const std::string& name) const;
   Status Resolve();
   Result<std::string> ReadText(const std::string& path);
 

@@ -66,7 +66,19 @@ std::string JinjaLiteral(const Value& value) {
   const std::string text = value.text();
   if (IsCall(text)) return text;
   const std::string expression = Expression(text);
-  return expression.empty() ? JsonQuote(text) : "(" + expression + ")";
+  if (!expression.empty()) return "(" + expression + ")";
+  // "a {{ b }} c" is "a " ~ (b) ~ " c".
+  std::vector<std::string> parts;
+  size_t at = 0;
+  for (size_t open = text.find("{{"); open != std::string::npos; open = text.find("{{", at)) {
+    const size_t close = text.find("}}", open);
+    if (close == std::string::npos) break;
+    parts.push_back(JsonQuote(text.substr(at, open - at)));
+    parts.push_back("(" + text.substr(open + 2, close - open - 2) + ")");
+    at = close + 2;
+  }
+  parts.push_back(JsonQuote(text.substr(at)));
+  return Join(parts, " ~ ");
 }
 
 std::string GenericTestName(const std::string& test, const std::string& tested,

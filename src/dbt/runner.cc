@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "dbt/artifacts.h"
+#include "dbt/docs.h"
 #include "env/clock.h"
 
 namespace millrace::dbt {
@@ -54,7 +55,10 @@ std::vector<std::string> WithTestsEarly(Project& project, const std::vector<std:
 }  // namespace
 
 Runner::Runner(Project& project, RunnerOptions options)
-    : project_(project), options_(std::move(options)), templates_(project) {}
+    : project_(project),
+      options_(std::move(options)),
+      templates_(project),
+      journal_(project.Absolute(project.target_directory)) {}
 
 Runner::~Runner() = default;
 
@@ -122,6 +126,7 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       result.finished_us = env::Clock::System()->WallMicros();
       if (outcome.ok()) {
         result.outcome = *outcome;
+        result.error = outcome->error;
       } else {
         result.error = outcome.status();
         result.outcome.status = "error";
@@ -130,7 +135,7 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       if (!node.compiled.empty()) MR_RETURN_IF_ERROR(WriteCompiled(project_, node));
     }
     const std::string& status = result.outcome.status;
-    if (status == "error" || status == "fail") {
+    if (status == "error" || status == "fail" || status == "partial success") {
       stop = stop || options_.fail_fast;
       broken.insert(node.id);
       if (unit_test) refused[node.depends_on.front()] = node.id;
@@ -140,8 +145,57 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       }
     }
     results_.push_back(result);
+    MR_RETURN_IF_ERROR(journal_.Note(node.id, status, result.outcome.batches["failed"]));
     progress(results_.back(), i + 1, plan.size());
   }
+  return Status::Ok();
+}
+
+Status Runner::OpenDatabase() {
+  MR_ASSIGN_OR_RETURN(adapter_, options_.open(project_));
+  builder_ = std::make_unique<Builder>(project_, templates_, *adapter_, &journal_);
+  builder_->set_refresh_stream(options_.refresh_stream);
+  return Status::Ok();
+}
+
+Result<duck::Warehouse*> Runner::OpenForPlans() {
+  MR_RETURN_IF_ERROR(OpenDatabase());
+  if (adapter_->type() == "duckdb") return adapter_->FileReader();
+  return Status(Code::kUnsupported, "columns are traced through DuckDB's plans only")
+      .WithHint("choose a target with `type: duckdb`");
+}
+
+Result<ColumnGraph> Runner::Lineage() {
+  MR_ASSIGN_OR_RETURN(duck::Warehouse * warehouse, OpenForPlans());
+  return ColumnGraph::Trace(project_, templates_, *warehouse);
+}
+
+Status Runner::Docs() {
+  MR_ASSIGN_OR_RETURN(duck::Warehouse * warehouse, OpenForPlans());
+  MR_ASSIGN_OR_RETURN(ColumnGraph graph, ColumnGraph::Trace(project_, templates_, *warehouse));
+  return WriteDocs(project_, graph, *warehouse);
+}
+
+Status Runner::Defer(const std::vector<Node*>& plan) {
+  if (project_.past == nullptr) {
+    return Status(Code::kBadOption, "--defer needs an earlier run's artifacts")
+        .WithHint("name their directory with --state");
+  }
+  MR_ASSIGN_OR_RETURN(Rows tables,
+                      adapter_->Query("SELECT lower(table_catalog || '.' || table_schema || '.' "
+                                      "|| table_name) FROM information_schema.tables"));
+  std::set<std::string> there;
+  for (const Value& row : tables.rows) there.insert(row[size_t{0}].text());
+  const std::set<const Node*> built_now(plan.begin(), plan.end());
+  std::map<std::string, Value> deferred;
+  for (const auto& [id, node] : project_.nodes) {
+    const bool here = there.contains(ToLower(node.database + "." + node.schema + "." + node.alias));
+    if (built_now.contains(&node) || (here && !project_.options.favor_state)) continue;
+    if (node.kind != "model" && node.kind != "seed" && node.kind != "snapshot") continue;
+    Value relation = project_.past->RelationOf(id);
+    if (!relation.is_null()) deferred[id] = relation;
+  }
+  templates_.set_deferred(std::move(deferred));
   return Status::Ok();
 }
 
@@ -154,14 +208,19 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
     const auto count = std::count_if(plan.begin(), plan.end(), uses);
     if (count > 0) log(fmt::format("note: {} has no effect here ({} nodes)", config, count));
   }
-  MR_ASSIGN_OR_RETURN(adapter_, options_.open(project_));
-  builder_ = std::make_unique<Builder>(project_, templates_, *adapter_);
-  builder_->set_refresh_stream(options_.refresh_stream);
+  MR_RETURN_IF_ERROR(OpenDatabase());
+  if (project_.options.defer) MR_RETURN_IF_ERROR(Defer(plan));
+  std::vector<std::string> ids;
+  for (const Node* node : plan) ids.push_back(node->id);
+  const Value arguments = RunArguments(project_, options_.command);
+  MR_RETURN_IF_ERROR(journal_.Begin(options_.command, arguments, ids));
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
   Status status = Carry(plan, progress);
   if (status.ok()) status = Hooks("on-run-end");
   const int64_t elapsed_us = env::Clock::System()->WallMicros() - started_us;
   MR_RETURN_IF_ERROR(WriteArtifacts(project_, options_.command, results_, elapsed_us));
+  // A run that ended early stays in the journal, with what was not reached.
+  if (results_.size() == plan.size()) MR_RETURN_IF_ERROR(journal_.End());
   return status;
 }
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "dbt/builder.h"
+#include "dbt/column_graph.h"
 #include "dbt/project.h"
+#include "dbt/run_journal.h"
 #include "dbt/selector.h"
 
 namespace millrace::dbt {
@@ -48,11 +50,21 @@ class Runner {
   Status Run(const std::vector<Node*>& plan, const Progress& progress,
              const std::function<void(const std::string&)>& log);
 
+  // target/manifest.json, catalog.json, column_lineage.json and index.html (docs.h).
+  Status Docs();
+  // Where the columns of all models come from.
+  Result<ColumnGraph> Lineage();
+
   const std::vector<NodeResult>& results() const { return results_; }
 
  private:
   Status Carry(const std::vector<Node*>& plan, const Progress& progress);
   Status Hooks(const std::string& when);
+  Status OpenDatabase();
+  // Opens it, and gives what binds the models' queries; kUnsupported where that is not DuckDB.
+  Result<duck::Warehouse*> OpenForPlans();
+  // --defer: what is not built now, and not there, is read where the state has it.
+  Status Defer(const std::vector<Node*>& plan);
 
   Project& project_;
   RunnerOptions options_;
@@ -60,6 +72,7 @@ class Runner {
   std::unique_ptr<Adapter> adapter_;
   std::unique_ptr<Builder> builder_;
   std::vector<NodeResult> results_;
+  RunJournal journal_;
 };
 
 }  // namespace millrace::dbt

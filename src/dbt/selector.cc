@@ -69,7 +69,18 @@ bool MatchesFqn(const Node& node, const std::string& value) {
   return false;
 }
 
-Result<bool> MatchesTerm(const Node& node, const Term& term) {
+// What --state can be asked about a node.
+Result<bool> MatchesPast(const Project& project, const Node& node, const Term& term) {
+  if (project.past == nullptr) {
+    return Status(Code::kBadOption, fmt::format("\"{}:{}\" needs an earlier run to compare with",
+                                                term.method, term.value))
+        .WithHint("name the directory of its manifest.json with --state");
+  }
+  if (term.method == "result") return project.past->ResultOf(node.id) == term.value;
+  return project.past->Matches(term.value, node, project.macros);
+}
+
+Result<bool> MatchesTerm(const Project& project, const Node& node, const Term& term) {
   const std::string& method = term.method;
   const std::string& value = term.value;
   if (method.empty() || method == "fqn") return node.kind != "source" && MatchesFqn(node, value);
@@ -94,6 +105,7 @@ Result<bool> MatchesTerm(const Node& node, const Term& term) {
     return node.kind == "test" && node.test_name.empty() == (value == "singular");
   }
   if (method == "test_name") return node.kind == "test" && Matches(value, node.test_name);
+  if (method == "state" || method == "result") return MatchesPast(project, node, term);
   if (method.starts_with("config.")) {
     const std::string key = method.substr(7);
     if (key == "materialized") return node.materialized() == value;
@@ -103,7 +115,7 @@ Result<bool> MatchesTerm(const Node& node, const Term& term) {
   return Status(Code::kUnsupported, fmt::format("selection by \"{}:\" is not known here", method))
       .WithHint(
           "there is: tag, path, file, source, package, resource_type, test_type, test_name, "
-          "unit_test, config.<name>, fqn, or a name");
+          "unit_test, config.<name>, fqn, state, result, or a name");
 }
 
 void Walk(const Edges& edges, const std::string& id, int steps, Ids& out) {
@@ -161,7 +173,7 @@ class Evaluator {
     const Term term = ParseTerm(spec);
     Ids matched;
     for (const auto& [id, node] : project_.nodes) {
-      MR_ASSIGN_OR_RETURN(bool in, MatchesTerm(node, term));
+      MR_ASSIGN_OR_RETURN(bool in, MatchesTerm(project_, node, term));
       if (in) matched.insert(id);
     }
     Ids out = matched;
@@ -190,7 +202,9 @@ Result<Ids> Select(Project& project, const Selection& selection) {
     MR_ASSIGN_OR_RETURN(out, evaluator.Union(selection.select));
   }
   MR_ASSIGN_OR_RETURN(Ids excluded, evaluator.Union(selection.exclude));
-  std::erase_if(out, [&](const std::string& id) { return excluded.contains(id); });
+  std::erase_if(out, [&](const std::string& id) {
+    return excluded.contains(id) || (selection.only && !selection.only->contains(id));
+  });
   return out;
 }
 

@@ -73,6 +73,12 @@ Value Templates::Context() {
     context.Set("this", replaced ? *Replaced(*node_) : RelationOf(*node_));
     context.Set("database", node_->database);
     context.Set("schema", node_->schema);
+    Value batch;
+    if (window_ != nullptr) {
+      batch =
+          Value::Object({{"event_time_start", Value::Object({{"$moment", window_->batch.from_us}})},
+                         {"event_time_end", Value::Object({{"$moment", window_->batch.to_us}})}});
+    }
     context.Set("model", Value::Object({{"name", node_->name},
                                         {"unique_id", node_->id},
                                         {"alias", node_->alias},
@@ -86,22 +92,25 @@ Value Templates::Context() {
                                         {"tags", node_->tags},
                                         {"columns", node_->properties["columns"]},
                                         {"description", node_->properties["description"]},
-                                        {"config", node_->config}}));
+                                        {"config", node_->config},
+                                        {"batch", batch}}));
   }
   return context;
 }
 
-Result<std::string> Templates::RenderFor(Node* node, const Template& source) {
+Result<std::string> Templates::RenderFor(Node* node, const Template& source,
+                                         std::vector<std::string>* called) {
   // A macro called while another node is rendered comes here again.
   Node* outer = std::exchange(node_, node);
-  auto text = project_.engine->Render(source, Context());
+  auto text = project_.engine->Render(source, Context(), called);
   node_ = outer;
   return text;
 }
 
 Status Templates::Note(Node& node) {
   execute_ = false;
-  auto text = RenderFor(&node, {node.package, node.path, node.line, node.code});
+  auto text = RenderFor(&node, {node.package, node.path, node.line, node.code}, &node.macros);
+  for (std::string& name : node.macros) name = "macro." + name;
   return text.status();
 }
 
@@ -132,6 +141,15 @@ Result<std::string> Templates::Compile(Node& node) {
   }
   node.compiled = WithCommonTables(sql, tables);
   return node.compiled;
+}
+
+Result<std::string> Templates::CompileAlone(Node& node) {
+  execute_ = true;
+  first_run_ = true;
+  auto sql = RenderFor(&node, {node.package, node.path, node.line, node.code});
+  first_run_ = false;
+  ephemeral_.clear();
+  return sql;
 }
 
 Result<std::string> Templates::Render(Node& node, const std::string& source) {
@@ -190,9 +208,12 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
   }
   if (name == "env_var") return EnvVar(args, kwargs);
   if (name == "is_incremental") {
+    if (window_ != nullptr) return Value(window_->incremental);
+    if (first_run_) return Value(false);
     return Value(execute_ && node_ != nullptr && is_incremental_ && is_incremental_(*node_));
   }
   if (name == "should_full_refresh") {
+    if (window_ != nullptr && window_->incremental) return Value(false);
     const Value& own = node_ ? node_->config["full_refresh"] : Value();
     return Value(own.truth_or(project_.options.full_refresh));
   }
@@ -290,7 +311,18 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
                                                        {"identifier", EphemeralName(node->name)},
                                                        {"type", "cte"}})}});
   }
-  return RelationOf(*node);
+  auto deferred = deferred_.find(node->id);
+  return Cut(*node, deferred == deferred_.end() ? RelationOf(*node) : deferred->second);
+}
+
+Value Templates::Cut(const Node& node, Value relation) const {
+  const std::string column = node.config["event_time"].text();
+  if (window_ == nullptr || column.empty()) return relation;
+  Value parts = relation["$relation"];
+  parts.Set("filter",
+            fmt::format("{0} >= '{1}' and {0} < '{2}'", column, TimeText(window_->batch.from_us),
+                        TimeText(window_->batch.to_us)));
+  return Value::Object({{"$relation", parts}});
 }
 
 Result<Value> Templates::Replaced(const Node& node) const {
@@ -318,7 +350,7 @@ Result<Value> Templates::Source(const Value& args) {
     return Value::Object({{"$relation", Value::Object({{"text", QuoteIdentifier(node->alias)},
                                                        {"identifier", node->alias}})}});
   }
-  if (node != nullptr) return RelationOf(*node);
+  if (node != nullptr) return Cut(*node, RelationOf(*node));
   if (!execute_) return Value::Object({{"$relation", Value::Object({{"identifier", args[1]}})}});
   return Status(Code::kUnknownTable, fmt::format("there is no source \"{}\" with a table \"{}\"",
                                                  args[0].text(), args[1].text()));
@@ -351,18 +383,16 @@ Result<Value> Templates::Columns(const Value& relation) {
   }));
   Value out = Value::List{};
   for (const Column& column : columns) {
-    out.Append(Value::Object({{"name", column.name},
-                              {"column", column.name},
-                              {"dtype", column.type},
-                              {"data_type", column.type},
-                              {"quoted", QuoteIdentifier(column.name)}}));
+    out.Append(Value::Object(
+        {{"$column", Value::Object({{"name", column.name}, {"dtype", column.type}})}}));
   }
   return out;
 }
 
 Result<Value> Templates::Query(const std::string& sql) {
   if (adapter_ == nullptr) return Value();
-  MR_ASSIGN_OR_RETURN(Rows answer, adapter_->Query(sql));
+  auto asked = session_ != nullptr ? session_->Query(sql) : adapter_->Query(sql);
+  MR_ASSIGN_OR_RETURN(Rows answer, std::move(asked));
   return Value::Object(
       {{"$table", Value::Object({{"columns", answer.columns}, {"rows", std::move(answer.rows)}})}});
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dbt/adapter.h"
+#include "dbt/batches.h"
 #include "dbt/ephemeral.h"
 #include "dbt/project.h"
 
@@ -22,6 +23,12 @@ struct Replacements {
   Value vars, env_vars;
   Value macros;                               // {"is_incremental": true, "package.macro": value}
   std::map<std::string, CommonTable> inputs;  // by the node's id; no others can be read
+};
+
+// The piece of time that a microbatch model is compiled for: what it reads is cut down to it.
+struct EventWindow {
+  Batch batch;
+  bool incremental = false;  // the table is there
 };
 
 class Templates {
@@ -36,6 +43,9 @@ class Templates {
   // Its SQL, with the ephemeral models it reads put before it, and, of a stream model, the stream
   // models.
   Result<std::string> Compile(Node& node);
+  // As Compile for a first run, without the ephemeral models: the text reads them by their
+  // EphemeralName().
+  Result<std::string> CompileAlone(Node& node);
   // Any other text for this node: hooks, expressions.
   Result<std::string> Render(Node& node, const std::string& source);
   // A text of a .yml file; only if it has Jinja in it.
@@ -47,8 +57,14 @@ class Templates {
 
   // Holds for what is compiled from now on; null: nothing is replaced. Not owned.
   void set_replacements(const Replacements* replaced) { replaced_ = replaced; }
+  // As above, for a microbatch model.
+  void set_window(const EventWindow* window) { window_ = window; }
+  // Tables of another place that ref() gives for these ids.
+  void set_deferred(std::map<std::string, Value> relations) { deferred_ = std::move(relations); }
   // Without one (while reading) queries answer nothing.
   void set_adapter(Adapter* adapter) { adapter_ = adapter; }
+  // While one is set, run_query and its like see what its transaction has done.
+  void set_session(Session* session) { session_ = session; }
   // Whether is_incremental() holds for the node.
   void set_is_incremental(std::function<bool(const Node&)> f) { is_incremental_ = std::move(f); }
   // Prints what log(…, info=true) and print() say.
@@ -69,15 +85,22 @@ class Templates {
   Value Context();
   // A unit test's rows in the place of the node.
   Result<Value> Replaced(const Node& node) const;
-  Result<std::string> RenderFor(Node* node, const Template& source);
+  // Of `node`, cut down to the window if there is one.
+  Value Cut(const Node& node, Value relation) const;
+  Result<std::string> RenderFor(Node* node, const Template& source,
+                                std::vector<std::string>* called = nullptr);
 
   Project& project_;
   Node* node_ = nullptr;  // whose template is being rendered
   bool execute_ = false;
   bool for_stream_ = false;  // a stream model is being compiled: other ones are read as they run
+  bool first_run_ = false;   // is_incremental() does not hold, whatever is there
   std::vector<std::string> ephemeral_;  // ids that the current text reads
   const Replacements* replaced_ = nullptr;
+  const EventWindow* window_ = nullptr;
+  std::map<std::string, Value> deferred_;
   Adapter* adapter_ = nullptr;
+  Session* session_ = nullptr;
   std::function<bool(const Node&)> is_incremental_;
   std::function<void(const std::string&)> log_;
 };

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/strings.h"
 #include "dbt/runner.h"
 #include "project/model_runs.h"
@@ -65,6 +68,13 @@ Result<std::shared_ptr<ModelDesk::Work>> ModelDesk::Prepare(std::string_view req
   dbt::ProjectOptions options;
   options.directory = directory;
   options.full_refresh = asked["full_refresh"].truth();
+  options.store_failures = asked["store_failures"].truth();
+  options.state_directory = asked["state"].text();
+  options.defer = asked["defer"].truth();
+  options.favor_state = asked["favor_state"].truth();
+  options.event_time_start = asked["event_time_start"].text();
+  options.event_time_end = asked["event_time_end"].text();
+  if (asked["retry_batches"].is_map()) options.retry_batches = asked["retry_batches"];
   if (asked["vars"].is_map()) options.vars = asked["vars"];
   auto work = std::make_shared<Work>();
   MR_ASSIGN_OR_RETURN(work->models, LoadModels(options, runtime_.project().catalog()));
@@ -76,7 +86,12 @@ Result<std::shared_ptr<ModelDesk::Work>> ModelDesk::Prepare(std::string_view req
     return Status(Code::kInvalidArgument, fmt::format("\"{}\" is no command", runner.command))
         .WithHint(DidYouMean(runner.command, kCommands));
   }
-  runner.selection = {asked["select"].texts(), asked["exclude"].texts()};
+  runner.selection.select = asked["select"].texts();
+  runner.selection.exclude = asked["exclude"].texts();
+  if (asked.has("only")) {
+    const std::vector<std::string> only = asked["only"].texts();
+    runner.selection.only = std::set<std::string>(only.begin(), only.end());
+  }
   runner.fail_fast = asked["fail_fast"].truth();
   if (RunInWarehouse(*work->models)) UseRuntime(runtime_, runner);
   work->runner = std::make_unique<dbt::Runner>(*work->models, runner);

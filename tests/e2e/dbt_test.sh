@@ -49,7 +49,7 @@ fi
 
 copies "$root/tests/dbt/shop"
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=18" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=19" "$work/ours.log"
 compare "shop, first run" shop.duckdb "$changed_times"
 
 for side in ours theirs; do
@@ -61,7 +61,7 @@ for side in ours theirs; do
   cp "$root/tests/dbt/shop_unit_tests.yml" "$work/$side/models/marts/unit_tests.yml"
 done
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=22" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=23" "$work/ours.log"
 compare "shop, delete+insert and a snapshot's new version" shop.duckdb "$changed_times"
 [ "$("$venv/python" -c "import duckdb; print(duckdb.connect('$work/ours/shop.duckdb').sql(
   'SELECT count(*), count(dbt_valid_to) FROM history.products_history').fetchone())")" = "(4, 1)" ] ||
@@ -107,6 +107,84 @@ expect "models/marts/broken.sql:2" "$work/ours.log"
 rm "$work/ours/models/marts/broken.sql"
 ok "errors point into the template"
 
+# What changed since a run, what to read where it was built, and the rest of a run that failed.
+cp -r "$work/ours/target" "$work/state"
+expect_ls() { # selection, the names expected
+  (cd "$work/ours" && "$binary" ls --state ../state --output name -s "$1") > "$work/ours.log" 2>&1 ||
+    { cat "$work/ours.log"; fail "ls -s $1"; }
+  [ "$(grep -v _ "$work/ours.log" | sort | tr '\n' ' ')" = "$2" ] ||
+    { cat "$work/ours.log"; fail "ls -s $1: expected $2"; }
+}
+expect_ls state:modified ""
+printf '\n' >> "$work/ours/models/marts/days.sql"
+expect_ls state:modified ""
+sed -i 's/count(\*) as orders/count(*) as n/' "$work/ours/models/marts/days.sql"
+sed -i 's/\* 100/* 1000/' "$work/ours/macros/values.sql"
+echo 'select 1 as x' > "$work/ours/models/marts/fresh.sql"
+expect_ls state:modified.body "days fresh "
+expect_ls state:new "fresh "
+(cd "$work/ours" && "$binary" ls --state ../state --output name -s state:modified.macros --exclude state:new) \
+  > "$work/ours.log" 2>&1
+expect "stg_orders" "$work/ours.log"
+(cd "$work/ours" && SHOP_DATABASE=other.duckdb "$binary" run -s fresh day_names --defer --state ../state) \
+  > "$work/ours.log" 2>&1 && fail "the state's tables lie in a database that is not attached"
+expect '"shop"."main"."days"' "$work/ours/target/compiled/shop/models/marts/day_names.sql"
+sed -i 's/count(\*) as n/count(*) as orders, 1 \/ no_such_column as n/' "$work/ours/models/marts/days.sql"
+(cd "$work/ours" && "$binary" run -s stg_orders days day_names fresh) > "$work/ours.log" 2>&1 && fail "days must fail"
+sed -i 's/, 1 \/ no_such_column as n//' "$work/ours/models/marts/days.sql"
+(cd "$work/ours" && "$binary" retry) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "retry"; }
+expect "PASS=2 WARN=0 ERROR=0 SKIP=0 TOTAL=2" "$work/ours.log"
+(cd "$work/ours" && "$binary" retry) > "$work/ours.log" 2>&1
+expect "nothing to retry" "$work/ours.log"
+ok "state:modified, --defer, retry"
+
+# Microbatches: one that fails is all that retry builds; one that is missing is named.
+rows_of_years() {
+  "$venv/python" -c "import duckdb
+print(duckdb.connect('$work/ours/shop.duckdb').sql('SELECT year(day), count(*) FROM order_years GROUP BY 1 ORDER BY 1').fetchall())"
+}
+years=$work/ours/models/marts/order_years.sql
+before=$(rows_of_years)
+sed -i "s/amount from/case when year(day) = 2024 then error('not today') else amount end as amount from/" "$years"
+(cd "$work/ours" && "$binary" run -s order_years --full-refresh) > "$work/ours.log" 2>&1 && fail "a batch must fail"
+expect "batch 2024-01-01 00:00:00: " "$work/ours.log"
+[ "$(rows_of_years)" != "$before" ] || fail "the rows of 2024 must be missing"
+sed -i "s/case when .* as amount from/amount from/" "$years"
+(cd "$work/ours" && "$binary" retry) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "retry of a batch"; }
+expect "1 of 1 batches" "$work/ours.log"
+[ "$(rows_of_years)" = "$before" ] || fail "retry must bring back the rows of 2024"
+"$venv/python" -c "import duckdb; duckdb.connect('$work/ours/shop.duckdb').sql('DELETE FROM order_years WHERE year(day) = 2023')"
+(cd "$work/ours" && "$binary" run -s order_years --event-time-start 2024-01-01) > "$work/ours.log" 2>&1
+expect "--event-time-start '2023-01-01 00:00:00' --event-time-end '2024-01-01 00:00:00' (1 rows)" "$work/ours.log"
+ok "microbatches fail, are retried and are missed one by one"
+
+(cd "$work/ours" && "$binary" ls --downstream-of raw_orders.amount) > "$work/ours.log"
+for reached in "stg_orders.amount  TRANSFORMATION" "orders.amount  IDENTITY" "order_years.amount  IDENTITY" \
+  "days.amount_a  AGGREGATION"; do
+  expect "$reached" "$work/ours.log"
+done
+grep -q "days.orders" "$work/ours.log" && fail "the number of orders does not depend on their amounts"
+ok "the columns that a change reaches"
+
+(cd "$work/ours" && "$binary" docs generate) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "docs generate"; }
+"$venv/python" - "$work/ours/target" << 'PY' || fail "docs generate: the artifacts are not as they must be"
+import json, pathlib, sys
+from dbt.artifacts.schemas.catalog import CatalogArtifact
+from dbt.artifacts.schemas.run import RunResultsArtifact
+target = pathlib.Path(sys.argv[1])
+catalog = json.loads((target / "catalog.json").read_text())
+CatalogArtifact.validate(catalog)
+RunResultsArtifact.validate(json.loads((target / "run_results.json").read_text()))
+assert catalog["nodes"]["model.shop.days"]["columns"]["orders"]["type"] == "BIGINT"
+lineage = json.loads((target / "column_lineage.json").read_text())
+assert {"node": "model.shop.stg_orders", "column": "amount", "influence": "IDENTITY"} in \
+    lineage["model.shop.orders"]["amount"]
+page = (target / "index.html").read_text()
+data = page.split("const data = ", 1)[1].split(";\n", 1)[0]
+assert len(json.loads(data)["nodes"]) > 15
+PY
+ok "docs generate"
+
 # A model of a few hundred milliseconds, killed at different moments: its table is the old one or the
 # new one, each of one value only.
 cat > "$work/ours/models/marts/big.sql" << 'SQL'
@@ -127,7 +205,17 @@ print(d.sql('SELECT count(*), count(DISTINCT value), count(DISTINCT n), any_valu
   case $found in "(3000000, 1, 3000000, "*) ;; *) fail "after kill -9: $found" ;; esac
   seen="$seen $found"
 done
-(cd "$work/ours" && "$binary" run -s big --vars '{value: 99}') > /dev/null
+rm -f "$work/ours/target/run_progress.jsonl"
+(cd "$work/ours" && exec "$binary" run -s big fresh --vars '{value: 99}') > /dev/null 2>&1 &
+process=$!
+until grep -q '"plan"' "$work/ours/target/run_progress.jsonl" 2> /dev/null; do sleep 0.01; done
+kill -9 "$process"
+wait "$process" 2> /dev/null || true
+(cd "$work/ours" && "$binary" retry) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "retry after kill -9"; }
+expect "ERROR=0 SKIP=0" "$work/ours.log"
+[ "$("$venv/python" -c "import duckdb
+print(duckdb.connect('$work/ours/shop.duckdb').sql('FROM big LIMIT 1').fetchone()[0])")" = 99 ] ||
+  fail "retry after kill -9 must build with the same variables"
 ok "kill -9 in the middle leaves the old table or the new one"
 
 # The two models of the seed's text, word for word.

@@ -11,10 +11,19 @@ pub struct Block {
     pub name: String,
     /// Where it starts, counted from 1.
     pub line: usize,
-    /// What stands between its start and end tags.
+    /// What stands between its start and end tags; of a macro or test with those tags.
     pub body: String,
     /// macro and test: a template of the same lines that declares it under `MACRO_NAME`.
     pub template: String,
+    pub signature: Signature,
+}
+
+/// What a macro takes; `varargs` and `kwargs`: its body asks for the arguments beyond those.
+#[derive(Debug, Default, Clone)]
+pub struct Signature {
+    pub names: Vec<String>,
+    pub varargs: bool,
+    pub kwargs: bool,
 }
 
 /// The name under which a macro's template declares it. Not its own, so that a macro that calls
@@ -37,6 +46,9 @@ struct Tag<'a> {
     word_span: Span,
     name: &'a str,
     name_end: usize,
+    arguments: Vec<&'a str>,
+    /// Of the parenthesis that closes the arguments; 0 without.
+    arguments_end: usize,
 }
 
 fn tokens(source: &str) -> Result<Vec<(Token<'_>, Span)>, Error> {
@@ -60,14 +72,44 @@ fn tags<'a>(tokens: &[(Token<'a>, Span)]) -> Vec<Tag<'a>> {
                     Some((Token::Ident(name), s)) => (*name, s.end_offset as usize),
                     _ => ("", word_span.end_offset as usize),
                 };
+                let (arguments, arguments_end) = arguments(&tokens[i..end]);
                 let end = last.end_offset as usize;
-                found.push(Tag { start, end, word, word_span: *word_span, name, name_end });
+                found.push(Tag {
+                    start,
+                    end,
+                    word,
+                    word_span: *word_span,
+                    name,
+                    name_end,
+                    arguments,
+                    arguments_end,
+                });
             }
             i = end;
         }
         i += 1;
     }
     found
+}
+
+/// The names in `(a, b=1)` and where that ends.
+fn arguments<'a>(tokens: &[(Token<'a>, Span)]) -> (Vec<&'a str>, usize) {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    let mut first = false;
+    for (token, span) in tokens {
+        match token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
+            Token::Ident(name) if first && depth == 1 => names.push(*name),
+            _ => {}
+        }
+        if depth == 0 && matches!(token, Token::ParenClose) {
+            return (names, span.start_offset as usize);
+        }
+        first = matches!(token, Token::ParenOpen | Token::Comma);
+    }
+    (names, 0)
 }
 
 pub fn split(source: &str) -> Result<Vec<Block>, Error> {
@@ -109,23 +151,120 @@ fn make_block(source: &str, start: &Tag, end: &Tag, kind: &'static str) -> Block
     let line = start.word_span.start_line as usize;
     let body = &source[start.end..end.start];
     let mut template = String::new();
+    let mut signature = Signature::default();
     if kind == "macro" || kind == "test" {
         template.push_str(&"\n".repeat(line - 1));
         template.push_str(&source[start.start..start.word_span.start_offset as usize]);
         template.push_str("macro ");
         template.push_str(MACRO_NAME);
-        template.push_str(&source[start.name_end..end.word_span.start_offset as usize]);
+        let names = start.arguments.iter().map(|name| name.to_string()).collect();
+        let asks = |word: &str| start.arguments_end > 0 && body.contains(word);
+        signature = Signature { names, varargs: asks("varargs"), kwargs: asks("kwargs") };
+        let mut from = start.name_end;
+        if signature.varargs || signature.kwargs {
+            template.push_str(&source[from..start.arguments_end]);
+            let comma = if start.arguments.is_empty() { "" } else { ", " };
+            template.push_str(&format!("{comma}varargs=[], kwargs={{}}"));
+            from = start.arguments_end;
+        }
+        template.push_str(&source[from..end.word_span.start_offset as usize]);
         template.push_str("endmacro");
         template.push_str(&source[end.word_span.end_offset as usize..end.end]);
-        template = mutable_literals(&template);
+        template = prepared(&template);
     }
-    Block { kind, name: start.name.to_string(), line, body: body.to_string(), template }
+    let text = match kind {
+        "macro" | "test" => &source[start.start..end.end],
+        _ => body,
+    };
+    let (name, body) = (start.name.to_string(), text.to_string());
+    Block { kind, name, line, body, template, signature }
+}
+
+/// Objects have no operators in minijinja: `x - modules.datetime.timedelta(days=1)` becomes
+/// `shifted(x, '-', modules.datetime.timedelta(days=1))`. Lines stay the same.
+fn shifted_times(source: &str) -> String {
+    let mut text = source.to_string();
+    while let Some(changed) = shift_first(&text) {
+        text = changed;
+    }
+    text
+}
+
+fn shift_first(source: &str) -> Option<String> {
+    const WORDS: [&str; 3] = ["modules", "datetime", "timedelta"];
+    if !source.contains("timedelta") {
+        return None;
+    }
+    let tokens = tokens(source).ok()?;
+    let word = |i: usize| matches!(tokens.get(i), Some((Token::Ident(w), _)) if WORDS.contains(w));
+    for (i, (token, _)) in tokens.iter().enumerate().skip(1) {
+        let sign = match token {
+            Token::Minus => '-',
+            Token::Plus => '+',
+            _ => continue,
+        };
+        let call = word(i + 1) && word(i + 3) && word(i + 5);
+        if !call || !matches!(tokens.get(i + 6), Some((Token::ParenOpen, _))) {
+            continue;
+        }
+        let end = closing(&tokens, i + 6)?;
+        let from = tokens[start_of_operand(&tokens, i - 1)].1.start_offset as usize;
+        let (left, right) = (tokens[i].1.start_offset as usize, tokens[i].1.end_offset as usize);
+        let to = tokens[end].1.end_offset as usize;
+        let (x, delta) = (&source[from..left], &source[right..to]);
+        return Some(format!("{}shifted({x}, '{sign}', {delta}){}", &source[..from], &source[to..]));
+    }
+    None
+}
+
+fn depth_change(token: &Token) -> i32 {
+    match token {
+        Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => 1,
+        Token::ParenClose | Token::BracketClose | Token::BraceClose => -1,
+        _ => 0,
+    }
+}
+
+fn closing(tokens: &[(Token, Span)], open: usize) -> Option<usize> {
+    let mut depth = 0;
+    (open..tokens.len()).find(|i| {
+        depth += depth_change(&tokens[*i].0);
+        depth == 0
+    })
+}
+
+/// The first token of what ends at `end`: `a.b(c)[d]`, `(e)`.
+fn start_of_operand(tokens: &[(Token, Span)], end: usize) -> usize {
+    let mut at = end;
+    loop {
+        let mut depth = 0;
+        while at > 0 {
+            depth -= depth_change(&tokens[at].0);
+            if depth == 0 {
+                break;
+            }
+            at -= 1;
+        }
+        let bracket = depth_change(&tokens[at].0) == 1;
+        match at.checked_sub(1).map(|before| &tokens[before].0) {
+            Some(Token::Dot) if !bracket => at -= 2,
+            Some(Token::Ident(_) | Token::ParenClose | Token::BracketClose) if bracket => at -= 1,
+            _ => return at,
+        }
+    }
+}
+
+/// A template's source as minijinja can carry it out.
+pub fn prepared(source: &str) -> String {
+    mutable_literals(&shifted_times(source))
 }
 
 /// Jinja's lists and dicts can be changed (`append`, `update`), minijinja's cannot: in a text that
-/// does so, literals become calls of `mutable`, which makes objects that can. Lines stay the same.
-pub fn mutable_literals(source: &str) -> String {
-    const CHANGES: [&str; 6] = [".append(", ".extend(", ".insert(", ".pop(", ".update(", ".remove("];
+/// does so, literals and what `set` gives a name become calls of `mutable`, which makes objects
+/// that can. Lines stay the same.
+fn mutable_literals(source: &str) -> String {
+    const CHANGES: [&str; 6] =
+        [".append(", ".extend(", ".insert(", ".pop(", ".update(", ".remove("];
     if !CHANGES.iter().any(|change| source.contains(change)) {
         return source.to_string();
     }
@@ -135,9 +274,25 @@ pub fn mutable_literals(source: &str) -> String {
     let mut done = 0;
     let mut brackets = Vec::new();
     let mut value_before = false;
-    for (token, span) in &tokens {
+    let mut in_set = false;
+    for (i, (token, span)) in tokens.iter().enumerate() {
         let (from, to) = (span.start_offset as usize, span.end_offset as usize);
         match token {
+            Token::Assign if i >= 3 && brackets.is_empty() => {
+                let set = matches!(tokens[i - 2].0, Token::Ident("set"));
+                if set && matches!(tokens[i - 3].0, Token::BlockStart) {
+                    in_set = true;
+                    out.push_str(&source[done..to]);
+                    out.push_str(" mutable(");
+                    done = to;
+                }
+            }
+            Token::BlockEnd if in_set => {
+                in_set = false;
+                out.push_str(&source[done..from]);
+                out.push(')');
+                done = from;
+            }
             Token::BracketOpen | Token::BraceOpen => {
                 let literal = matches!(token, Token::BraceOpen) || !value_before;
                 if literal {

@@ -1,8 +1,12 @@
 //! Values between Jinja and JSON. Objects of ours travel as markers: `{"$relation": …}` for a name
 //! of a table, `{"$table": {"columns", "rows"}}` for a query's answer, `{"$constant": value}` for a
-//! function that always answers the same.
+//! function that always answers the same, `{"$column": {"name", "dtype"}}` for what a table's column
+//! is, `{"$moment": microseconds since 1970}` for a time.
 
-use crate::objects::{Constant, Mutable, Relation, Table};
+use crate::moment::Moment;
+use crate::mutable::Mutable;
+use crate::objects::{Constant, Table};
+use crate::relation::{Description, Relation};
 use minijinja::value::{Kwargs, Value, ValueKind};
 use serde_json::{json, Map, Value as Json};
 
@@ -14,6 +18,14 @@ pub fn from_json(json: &Json) -> Value {
             }
             if let Some(table) = map.get("$table") {
                 return Value::from_object(Table::new(table));
+            }
+            if let Some(micros) = map.get("$moment").and_then(Json::as_i64) {
+                return Value::from_object(Moment { micros, date_only: false });
+            }
+            if let Some(column) = map.get("$column") {
+                let text = |key: &str| column[key].as_str().unwrap_or_default().to_string();
+                let (name, dtype) = (text("name"), text("dtype"));
+                return Value::from_object(Description { name, dtype });
             }
             if let Some(value) = map.get("$constant") {
                 return Value::from_object(Constant { value: from_json(value) });
@@ -28,6 +40,9 @@ pub fn from_json(json: &Json) -> Value {
 pub fn to_json(value: &Value) -> Json {
     if let Some(relation) = value.downcast_object_ref::<Relation>() {
         return json!({ "$relation": relation.parts });
+    }
+    if let Some(column) = value.downcast_object_ref::<Description>() {
+        return json!({ "$column": { "name": column.name, "dtype": column.dtype } });
     }
     if let Some(mutable) = value.downcast_object_ref::<Mutable>() {
         return to_json(&mutable.snapshot());

@@ -1,11 +1,13 @@
 //! The engine: minijinja's environment with a project's macros, and the way to the host.
 
-use crate::blocks::{mutable_literals, split};
+use crate::blocks::{prepared, split, Signature};
 use crate::convert::{from_json, to_json};
+use crate::modules::Module;
+use crate::moment;
 use crate::objects::Context;
 use crate::{Callback, Reply};
-use minijinja::value::{Kwargs, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 use serde_json::{json, Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_void;
@@ -29,7 +31,9 @@ const HOST: [&str; 27] = [
 struct Macros {
     root: String,
     packages: BTreeSet<String>,
-    templates: BTreeMap<(String, String), String>,
+    templates: BTreeMap<(String, String), (String, Arc<Signature>)>,
+    /// The project's macros that were called since the last answer.
+    called: BTreeSet<String>,
 }
 
 pub struct Shared {
@@ -51,7 +55,13 @@ impl Shared {
         self.macros.lock().unwrap().root.clone()
     }
 
-    pub fn template_of(&self, package: &str, name: &str) -> Option<String> {
+    pub fn note_called(&self, package: &str, name: &str) {
+        if package != BUILTINS {
+            self.macros.lock().unwrap().called.insert(format!("{package}.{name}"));
+        }
+    }
+
+    pub fn template_of(&self, package: &str, name: &str) -> Option<(String, Arc<Signature>)> {
         let key = (package.to_string(), name.to_string());
         self.macros.lock().unwrap().templates.get(&key).cloned()
     }
@@ -103,10 +113,13 @@ impl Engine {
     pub fn new(callback: Callback, user: *mut c_void) -> Self {
         let mut env = Environment::new();
         env.set_auto_escape_callback(|_| AutoEscape::None);
-        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        env.set_unknown_method_callback(python_method);
+        env.add_function("set", python_set);
+        env.add_function("zip", python_zip);
         for name in ["as_native", "as_bool", "as_number", "as_text"] {
             env.add_filter(name, |value: Value| value);
         }
+        env.add_function("shifted", moment::shifted);
         let shared = Shared {
             callback,
             user: user as usize,
@@ -134,7 +147,8 @@ impl Engine {
                     .map_err(|e| describe(&e, &path))?;
                 let mut macros = self.shared.macros.lock().unwrap();
                 macros.packages.insert(package.clone());
-                macros.templates.insert((package.clone(), name), template);
+                let signature = Arc::new(block.signature);
+                macros.templates.insert((package.clone(), name), (template, signature));
             }
             listed.push(json!({"kind": block.kind, "name": block.name, "line": block.line,
                                "body": block.body}));
@@ -151,6 +165,7 @@ impl Engine {
         let mut values = BTreeMap::new();
         if let Some(context) = request["context"].as_object() {
             values.extend(context.iter().map(|(k, v)| (k.clone(), from_json(v))));
+            values.insert("modules".into(), Value::from_object(Module { path: "modules" }));
         }
         let context = Arc::new(Context {
             shared: self.shared.clone(),
@@ -178,12 +193,55 @@ impl Engine {
             return value.map(|v| json!({ "ok": to_json(&v) })).map_err(|e| describe(&e, path));
         }
         let lines_before = request["line"].as_u64().unwrap_or(1).max(1) as usize - 1;
-        let source = "\n".repeat(lines_before) + &mutable_literals(text("source"));
+        let source = "\n".repeat(lines_before) + &prepared(text("source"));
         self.env
             .render_named_str(path, &source, Value::from_dyn_object(context))
-            .map(|out| json!({ "ok": if lines_before > 0 { out.trim_start() } else { &out } }))
+            .map(|out| {
+                let called = std::mem::take(&mut self.shared.macros.lock().unwrap().called);
+                let text = if lines_before > 0 { out.trim_start() } else { &out };
+                json!({ "ok": text, "macros": called })
+            })
             .map_err(|e| describe(&e, path))
     }
+}
+
+/// What minijinja's imitation of Python's methods lacks.
+fn python_method(
+    state: &State<'_, '_>,
+    value: &Value,
+    method: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
+    if value.kind() == ValueKind::Seq && method == "index" {
+        let wanted = args.first().cloned().unwrap_or_default();
+        return match value.try_iter()?.position(|item| item == wanted) {
+            Some(at) => Ok(Value::from(at)),
+            None => Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("{wanted} is not in the list"),
+            )),
+        };
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
+}
+
+/// Each value once, sorted: equal sets are equal lists.
+fn python_set(values: Option<Value>) -> Result<Value, Error> {
+    let mut items: Vec<Value> = match values {
+        Some(values) => values.try_iter()?.collect(),
+        None => Vec::new(),
+    };
+    items.sort();
+    items.dedup();
+    Ok(items.into())
+}
+
+fn python_zip(lists: Rest<Value>) -> Result<Value, Error> {
+    let lists: Result<Vec<Vec<Value>>, Error> =
+        lists.iter().map(|list| list.try_iter().map(Iterator::collect)).collect();
+    let lists = lists?;
+    let length = lists.iter().map(Vec::len).min().unwrap_or(0);
+    Ok((0..length).map(|i| lists.iter().map(|l| l[i].clone()).collect::<Value>()).collect())
 }
 
 /// The innermost place that minijinja knows, without our names of macro templates.

@@ -6,7 +6,11 @@
 mod blocks;
 mod convert;
 mod engine;
+mod modules;
+mod moment;
+mod mutable;
 mod objects;
+mod relation;
 
 use engine::Engine;
 use serde_json::{json, Value as Json};
@@ -78,7 +82,8 @@ pub unsafe extern "C" fn millrace_jinja_add(
     give(answer.unwrap_or_else(|e| e), out_length)
 }
 
-/// Renders a template: `{"package", "path", "line", "source", "context"}` -> `{"ok": text}`.
+/// Renders a template: `{"package", "path", "line", "source", "context"}` -> `{"ok": text,
+/// "macros": [the project's macros that were called, as package.name]}`.
 /// With "macro" instead of "source": calls that macro with "args" and answers its value.
 ///
 /// # Safety

@@ -1,105 +1,15 @@
-//! What templates hold in their hands: relations, tables of a query, macros, host functions.
+//! What templates hold in their hands: tables of a query, macros, host functions.
 
-use crate::blocks::MACRO_NAME;
+use crate::blocks::{Signature, MACRO_NAME};
 use crate::convert::{arguments, from_json, named};
 use crate::engine::{Shared, BUILTINS};
+use crate::mutable::Mutable;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind, State};
 use serde_json::{json, Map, Value as Json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-
-/// The name of a table: parts database, schema, identifier, type; or `text`, taken as it is.
-#[derive(Debug)]
-pub struct Relation {
-    pub parts: Json,
-}
-
-impl Relation {
-    pub fn new(parts: &Json) -> Self {
-        Relation { parts: parts.clone() }
-    }
-
-    fn part(&self, name: &str) -> Option<&str> {
-        self.parts.get(name).and_then(Json::as_str).filter(|s| !s.is_empty())
-    }
-
-    fn with(&self, changes: &Map<String, Json>, drop_only: bool) -> Value {
-        let mut parts = self.parts.clone();
-        for (key, value) in changes {
-            if !drop_only {
-                parts[key.as_str()] = value.clone();
-            } else if value == &Json::Bool(false) {
-                parts[key.as_str()] = Json::Null;
-            }
-        }
-        Value::from_object(Relation { parts })
-    }
-}
-
-impl fmt::Display for Relation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(text) = self.part("text") {
-            return f.write_str(text);
-        }
-        let quoted: Vec<String> = ["database", "schema", "identifier"]
-            .iter()
-            .filter_map(|p| self.part(p))
-            .map(|p| format!("\"{}\"", p.replace('"', "\"\"")))
-            .collect();
-        f.write_str(&quoted.join("."))
-    }
-}
-
-impl Object for Relation {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let kind = self.part("type").unwrap_or("");
-        Some(match key.as_str()? {
-            "name" | "table" => Value::from(self.part("identifier")),
-            "is_table" => Value::from(kind == "table"),
-            "is_view" => Value::from(kind == "view"),
-            "is_cte" => Value::from(kind == "cte"),
-            other => from_json(self.parts.get(other)?),
-        })
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
-        let (_, named, _) = arguments(args);
-        match method {
-            "render" => Ok(Value::from(self.to_string())),
-            "include" => Ok(self.with(&named, true)),
-            "incorporate" => {
-                let path = named.get("path").and_then(Json::as_object).cloned();
-                let mut changes = path.unwrap_or_default();
-                if let Some(kind) = named.get("type") {
-                    changes.insert("type".into(), kind.clone());
-                }
-                Ok(self.with(&changes, false))
-            }
-            "without_identifier" => {
-                let mut changes = Map::new();
-                changes.insert("identifier".into(), Json::Bool(false));
-                Ok(self.with(&changes, true))
-            }
-            "quote" => Ok(Value::from_dyn_object(self.clone())),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        true
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// A query's answer, with the parts of an agate table that templates use.
 #[derive(Debug)]
@@ -157,7 +67,7 @@ impl Object for Table {
 
 /// Values that have a position and a name: a table's row, or its columns.
 #[derive(Debug)]
-struct Row {
+pub struct Row {
     names: Arc<Vec<String>>,
     cells: Vec<Value>,
 }
@@ -199,7 +109,7 @@ impl Object for Row {
 }
 
 #[derive(Debug)]
-struct Column {
+pub struct Column {
     name: String,
     cells: Vec<Value>,
 }
@@ -234,116 +144,6 @@ impl Object for Column {
     }
 }
 
-/// A list or dict that can be changed, as Python's can.
-#[derive(Debug)]
-pub enum Mutable {
-    List(Mutex<Vec<Value>>),
-    Dict(Mutex<Vec<(Value, Value)>>),
-}
-
-impl Mutable {
-    pub fn of(value: &Value) -> Value {
-        let items = value.try_iter().into_iter().flatten();
-        if value.kind() == minijinja::value::ValueKind::Map {
-            let pairs = items.map(|k| (k.clone(), value.get_item(&k).unwrap_or_default()));
-            return Value::from_object(Mutable::Dict(Mutex::new(pairs.collect())));
-        }
-        Value::from_object(Mutable::List(Mutex::new(items.collect())))
-    }
-
-    pub fn snapshot(&self) -> Value {
-        match self {
-            Mutable::List(items) => Value::from(items.lock().unwrap().clone()),
-            Mutable::Dict(pairs) => pairs.lock().unwrap().iter().cloned().collect(),
-        }
-    }
-}
-
-impl Object for Mutable {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        match **self {
-            Mutable::List(_) => ObjectRepr::Seq,
-            Mutable::Dict(_) => ObjectRepr::Map,
-        }
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match &**self {
-            Mutable::List(items) => items.lock().unwrap().get(key.as_usize()?).cloned(),
-            Mutable::Dict(pairs) => {
-                let pairs = pairs.lock().unwrap();
-                pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone())
-            }
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        match &**self {
-            Mutable::List(items) => Enumerator::Seq(items.lock().unwrap().len()),
-            Mutable::Dict(pairs) => {
-                Enumerator::Values(pairs.lock().unwrap().iter().map(|(k, _)| k.clone()).collect())
-            }
-        }
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
-        let first = args.first().cloned().unwrap_or_default();
-        match (&**self, method) {
-            (Mutable::List(items), "append") => items.lock().unwrap().push(first),
-            (Mutable::List(items), "extend") => {
-                let more: Vec<Value> = first.try_iter()?.collect();
-                items.lock().unwrap().extend(more);
-            }
-            (Mutable::List(items), "insert") => {
-                let mut items = items.lock().unwrap();
-                let at = first.as_usize().unwrap_or(0).min(items.len());
-                items.insert(at, args.get(1).cloned().unwrap_or_default());
-            }
-            (Mutable::List(items), "remove") => {
-                let mut items = items.lock().unwrap();
-                if let Some(at) = items.iter().position(|v| *v == first) {
-                    items.remove(at);
-                }
-            }
-            (Mutable::List(items), "pop") => {
-                let mut items = items.lock().unwrap();
-                let at = first.as_usize().unwrap_or(items.len().saturating_sub(1));
-                return if at < items.len() {
-                    Ok(items.remove(at))
-                } else {
-                    Err(Error::new(ErrorKind::InvalidOperation, "pop from a list without that item"))
-                };
-            }
-            (Mutable::Dict(pairs), "update") => {
-                let source = first;
-                for key in source.try_iter()? {
-                    let value = source.get_item(&key)?;
-                    let mut pairs = pairs.lock().unwrap();
-                    match pairs.iter_mut().find(|(k, _)| *k == key) {
-                        Some(pair) => pair.1 = value,
-                        None => pairs.push((key, value)),
-                    }
-                }
-            }
-            (Mutable::Dict(pairs), "pop") => {
-                let mut pairs = pairs.lock().unwrap();
-                let at = pairs.iter().position(|(k, _)| *k == first);
-                return Ok(match at {
-                    Some(at) => pairs.remove(at).1,
-                    None => args.get(1).cloned().unwrap_or(Value::from(())),
-                });
-            }
-            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-        Ok(Value::from(()))
-    }
-}
-
 /// The names a template can see: its node's values, macros, packages and host functions.
 #[derive(Debug)]
 pub struct Context {
@@ -354,9 +154,10 @@ pub struct Context {
 
 impl Context {
     pub fn macro_value(self: &Arc<Self>, package: &str, name: &str) -> Option<Value> {
-        self.shared.template_of(package, name).map(|template| {
+        self.shared.template_of(package, name).map(|(template, signature)| {
             Value::from_object(DbtMacro {
                 template,
+                signature,
                 package: package.to_string(),
                 name: name.to_string(),
                 context: self.clone(),
@@ -462,6 +263,7 @@ impl Object for Package {
 /// A macro of a project, whose value is what `return` gave, or else its text.
 struct DbtMacro {
     template: String,
+    signature: Arc<Signature>,
     package: String,
     name: String,
     context: Arc<Context>,
@@ -490,7 +292,9 @@ impl Object for DbtMacro {
         let body = inner.lookup(MACRO_NAME).ok_or_else(|| {
             Error::new(ErrorKind::UnknownFunction, format!("macro \"{}\" is gone", self.name))
         })?;
-        let lent = LentCaller::lend(state, args);
+        self.context.shared.note_called(&self.package, &self.name);
+        let args = collect_others(&self.signature, args);
+        let lent = LentCaller::lend(state, &args);
         let result = body.call(inner, &lent.args);
         match result {
             Ok(text) => Ok(text),
@@ -500,6 +304,33 @@ impl Object for DbtMacro {
             },
         }
     }
+}
+
+/// The arguments beyond those that a macro declares, put into `varargs` and `kwargs` if it asks.
+fn collect_others(signature: &Signature, args: &[Value]) -> Vec<Value> {
+    if !signature.varargs && !signature.kwargs {
+        return args.to_vec();
+    }
+    let given = named(args);
+    let mut positional = args[..args.len() - usize::from(given.is_some())].to_vec();
+    let mut declared: Vec<(String, Value)> = Vec::new();
+    let mut others: Vec<(String, Value)> = Vec::new();
+    if signature.varargs && positional.len() > signature.names.len() {
+        declared.push(("varargs".into(), positional.split_off(signature.names.len()).into()));
+    }
+    let given = given.iter().flat_map(|g| g.args().map(|name| (name, g.peek(name))));
+    for (name, value) in given {
+        let known = name == "caller" || signature.names.iter().any(|n| n == name);
+        let to = if known || !signature.kwargs { &mut declared } else { &mut others };
+        to.push((name.to_string(), value.unwrap_or_default()));
+    }
+    if signature.kwargs {
+        declared.push(("kwargs".into(), others.into_iter().collect()));
+    }
+    if !declared.is_empty() {
+        positional.push(declared.into_iter().collect::<Kwargs>().into());
+    }
+    positional
 }
 
 /// minijinja's `caller` only works with the state it was made in: lends that state to the macro for
