@@ -20,7 +20,7 @@ nav input { width: 100%; padding: 6px; font: inherit; margin-bottom: 8px; }
 nav a { display: block; padding: 3px 6px; color: inherit; text-decoration: none; border-radius: 4px;
   overflow-wrap: anywhere; }
 nav a[aria-current] { background: var(--accent-bg); color: var(--accent); }
-main { overflow: auto; padding: 16px 24px; }
+main { overflow: auto; padding: 16px 24px; } main a { color: var(--accent); }
 .muted, small { color: var(--muted); }
 .graph { overflow: auto; border: 1px solid var(--line); border-radius: 4px; margin: 12px 0; }
 svg text { font: 13px system-ui; fill: var(--text); } svg a { cursor: pointer; }

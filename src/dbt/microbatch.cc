@@ -59,7 +59,12 @@ Result<std::vector<Batch>> Builder::BatchesOf(const Node& node, bool into_existi
   if (!options.event_time_start.empty()) {
     MR_ASSIGN_OR_RETURN(start, ParseTime(options.event_time_start, "--event-time-start"));
   } else if (into_existing) {
-    const int64_t lookback = std::stoll(node.config["lookback"].text_or("1"));
+    const std::string text = node.config["lookback"].text_or("1");
+    if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != text.npos) {
+      return Status(Code::kBadOption, fmt::format("lookback \"{}\" is no number of batches", text))
+          .At({node.path, node.line, 0, 0});
+    }
+    const int64_t lookback = std::stoll(text);
     const bool at_edge = end == StartOfBatch(end, size);
     start = StartOfBatch(end, size, -(lookback + (at_edge ? 1 : 0)));
   }

@@ -121,6 +121,13 @@ Status ProjectReader::ReadProperties(const Package& package, const std::string& 
   MR_ASSIGN_OR_RETURN(Value file, ParseYaml(text, path));
   for (const char* kind : {"models", "seeds", "snapshots"}) {
     for (const Value& entry : file[kind].list()) {
+      if (!entry["versions"].is_null()) {
+        return Status(Code::kUnsupported,
+                      fmt::format("\"{}\" has versions, which are not known here",
+                                  entry["name"].text()))
+            .WithHint("make each version a model of its own name")
+            .At({path, 1, 0, 0});
+      }
       Property property{entry, path, &package};
       properties_[std::string(kind) + " " + entry["name"].text()] = property;
       in_order_.push_back({kind, property});

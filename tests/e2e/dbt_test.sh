@@ -208,8 +208,10 @@ done
 rm -f "$work/ours/target/run_progress.jsonl"
 (cd "$work/ours" && exec "$binary" run -s big fresh --vars '{value: 99}') > /dev/null 2>&1 &
 process=$!
-until grep -q '"plan"' "$work/ours/target/run_progress.jsonl" 2> /dev/null; do sleep 0.01; done
-kill -9 "$process"
+until grep -q '"plan"' "$work/ours/target/run_progress.jsonl" 2> /dev/null || ! kill -0 "$process"; do
+  sleep 0.01
+done
+kill -9 "$process" || fail "the run ended before it could be killed"
 wait "$process" 2> /dev/null || true
 (cd "$work/ours" && "$binary" retry) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "retry after kill -9"; }
 expect "ERROR=0 SKIP=0" "$work/ours.log"
