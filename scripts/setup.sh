@@ -85,14 +85,17 @@ duckdb_extensions() { # S3, DuckLake, Iceberg, Delta, PostgreSQL, SQLite; signed
   local out=$deps/duckdb-$duckdb_version/extensions/v$duckdb_version/linux_amd64 name
   local names=(httpfs ducklake sqlite_scanner postgres_scanner iceberg avro delta)
   [ -f "$out/.ready" ] && return 0
-  have unzip && python3 -m pip --version > /dev/null 2>&1 || apt_install unzip python3-pip
+  python3 -c 'import ensurepip' 2> /dev/null || apt_install python3 python3-venv
   say "fetching DuckDB's extensions (PyPI duckdb-extension-…)"
   local tmp; tmp=$(mktemp -d)
-  for name in "${names[@]}"; do
-    python3 -m pip download -q --disable-pip-version-check --no-deps -d "$tmp" "duckdb-extension-${name//_/-}==$duckdb_version"
-  done
+  python3 -m venv "$tmp/venv"
   mkdir -p "$out"
-  for name in "$tmp"/*.whl; do unzip -q -o -j "$name" '*.duckdb_extension' -d "$out"; done
+  for name in "${names[@]}"; do
+    "$tmp/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$tmp" \
+      "duckdb-extension-${name//_/-}==$duckdb_version"
+    python3 -m zipfile -e "$tmp/duckdb_extension_$name"-*.whl "$tmp/$name"
+    cp "$tmp/$name/duckdb_extension_$name/extensions/v$duckdb_version/$name.duckdb_extension" "$out/"
+  done
   touch "$out/.ready"
   rm -rf "$tmp"
 }

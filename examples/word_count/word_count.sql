@@ -1,5 +1,6 @@
--- How often each word stands in raw log lines, with 256 MB of memory however many lines there are: what
--- does not fit goes to the disk. `logs` names the files: 'logs/*.log', also .gz, also s3://….
+-- How often each word stands in raw log lines, with 256 MB of memory however many lines there are. What
+-- takes memory are the different words: four million fit, forty million do not (an error says so).
+-- `logs` names the files: 'logs/*.log', also .gz, also s3://….
 SET memory_limit = '256MB';
 SET threads = 2;
 SET preserve_insertion_order = false;

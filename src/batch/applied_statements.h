@@ -5,8 +5,8 @@
 // somebody started it again, finds the row and leaves the statement out.
 //
 // Contract: one thread. The table is made in the database's default schema; in Iceberg, which knows
-// none, it is millrace.batch_runs, and the catalog commits it together with the others. In PostgreSQL, SQLite
-// and DuckDB it has a primary key, so that of two processes with the same run one fails.
+// none, it is millrace.batch_runs, and both tables are one request to the catalog. In PostgreSQL,
+// SQLite and DuckDB it has a primary key, so that of two processes with the same run one fails.
 #pragma once
 
 #include <duckdb.hpp>

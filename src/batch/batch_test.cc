@@ -91,6 +91,13 @@ TEST_F(BatchTest, OverwriteOrIgnoreLeavesOtherPartitions) {
   EXPECT_EQ(overwrite("[1, 2]", "OVERWRITE"), "2 partitions, 2 rows\n");
   EXPECT_EQ(overwrite("[2, 3]", "OVERWRITE_OR_IGNORE"), "2 partitions, 2 rows\n");
   EXPECT_EQ(overwrite("[3]", "OVERWRITE"), "1 partition, 1 row, 2 removed\n");
+  for (const char* on : {"OVERWRITE true", "OVERWRITE 1", "OVERWRITE 'true'", "OVERWRITE (TRUE)"}) {
+    EXPECT_EQ(overwrite("[3]", on), "1 partition, 1 row\n") << on;
+  }
+  // DuckDB's own, which does not write to a directory that has files.
+  EXPECT_FALSE(Run("COPY (SELECT 1 AS k, 1 AS v) TO '" + Path("out") +
+                   "' (FORMAT parquet, PARTITION_BY (k), OVERWRITE false)")
+                   .ok());
 }
 
 TEST_F(BatchTest, OverwriteTouchesNothingWhenItFails) {

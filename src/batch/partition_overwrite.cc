@@ -37,9 +37,10 @@ std::string OptionOf(const duckdb::CopyInfo& info, const std::string& name) {
   return "";
 }
 
+// A flag of any spelling: OVERWRITE, OVERWRITE true, OVERWRITE 1. What is not clearly off is on.
 bool IsSet(const duckdb::CopyInfo& info, const std::string& name) {
-  const std::string value = OptionOf(info, name);
-  return value == "TRUE" || value == "1";
+  static const std::set<std::string> kOff = {"", "FALSE", "F", "0", "CAST('F' AS BOOLEAN)"};
+  return kOff.count(OptionOf(info, name)) == 0;
 }
 
 void SetOption(duckdb::CopyInfo& info, const std::string& name, const duckdb::Value& value) {

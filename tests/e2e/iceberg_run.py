@@ -79,6 +79,18 @@ def written(binary, project, catalog):
     print("written: read back with equal values")
 
 
+def counts(catalog):
+    """{run: (rows, different ids)}"""
+    rows = catalog.load_table("sales.orders").scan().to_arrow().group_by("run").aggregate(
+        [("id", "count"), ("id", "count_distinct")])
+    return {row["run"]: (row["id_count"], row["id_count_distinct"]) for row in rows.to_pylist()}
+
+
+def noted(catalog):
+    runs = catalog.load_table("millrace.batch_runs").scan().to_arrow().to_pylist()
+    return sorted(row["run"].split("name=")[1] for row in runs if "name=" in row["run"])
+
+
 def once(binary, project, catalog):
     began = time.monotonic()
     run(binary, project, "append.sql", "--set", "name=first")
@@ -92,13 +104,13 @@ def once(binary, project, catalog):
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         process.communicate()
-    table = catalog.load_table("sales.orders")
-    there = table.scan().to_arrow().group_by("run").aggregate([("id", "count_distinct"), ("id", "count")])
-    noted = {row["run"] for row in catalog.load_table("millrace.batch_runs").scan().to_arrow().to_pylist()}
-    for row in there.to_pylist():
-        equal((row["id_count"], row["id_count_distinct"]), (ROWS, ROWS), row["run"])
-    equal({"append name=" + row["run"] for row in there.to_pylist()}, noted - {"types"},
-          "runs that are noted, and runs whose rows are there")
+    # The catalog may still be at the request of a process that is gone.
+    deadline = time.monotonic() + 20
+    while sorted(counts(catalog)) != noted(catalog) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    there = counts(catalog)
+    equal(sorted(there), noted(catalog), "runs that are noted, and runs whose rows are there")
+    equal(set(there.values()), {(ROWS, ROWS)}, "rows of each run, and different ones")
     for turn in range(KILLS):
         run(binary, project, "append.sql", "--set", "name=run %d" % turn)
     table = catalog.load_table("sales.orders")
