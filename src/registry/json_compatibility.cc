@@ -122,6 +122,9 @@ class Checker {
       return {};
     }
     const size_t depth = open_.size();
+    if (depth == kDepthMax) {
+      return {{"NESTED_TOO_DEEPLY", "", "schemas this deep inside each other are not compared"}};
+    }
     const size_t assumed_before = std::exchange(assumed_, SIZE_MAX);
     open_.push_back(pair);
     Found found = CheckOpen(reader, writer);
@@ -471,6 +474,8 @@ class Checker {
         {"COMBINED_TYPE_SUBSCHEMAS_CHANGED", path,
          fmt::format("not each of its schemas in {} reads one of {}", reader_name_, writer_name_)});
   }
+
+  static constexpr size_t kDepthMax = 1000;
 
   const std::string reader_name_;
   const std::string writer_name_;

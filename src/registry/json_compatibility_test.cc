@@ -2,6 +2,7 @@
 // them, tests/support/json_compatibility_oracle.py), and what each change is called.
 #include "registry/json_compatibility.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
@@ -36,8 +37,8 @@ std::string Broken(const std::string& before, const std::string& after) {
 
 TEST(JsonCompatibility, HoldsForDocuments) {
   const auto lines =
-      format::LinesOfPython(SCHEMA_CLIENTS_DIR, "json_compatibility_oracle.py 5 2000");
-  ASSERT_EQ(lines.size(), 2000u);
+      format::LinesOfPython(SCHEMA_CLIENTS_DIR, "json_compatibility_oracle.py 5 1200");
+  ASSERT_EQ(lines.size(), 1200u);
   int compatible = 0, broken = 0;
   for (const std::string& line : lines) {
     simdjson::dom::parser parser;
@@ -52,8 +53,8 @@ TEST(JsonCompatibility, HoldsForDocuments) {
         << line;
   }
   // Both answers are common enough to mean something.
-  EXPECT_GT(compatible, 500);
-  EXPECT_GT(broken, 500);
+  EXPECT_GT(compatible, 300);
+  EXPECT_GT(broken, 300);
 }
 
 struct Change {
@@ -188,6 +189,17 @@ TEST(JsonCompatibility, FollowsReferences) {
       CheckJson(with("http://shop/line.json", "number")->root(), first->root(), "b", "a").empty());
   EXPECT_EQ(CheckJson(with("line.json", "string")->root(), first->root(), "b", "a")[0].message,
             "the type is string in b, but integer in a");
+}
+
+TEST(JsonSchema, EndsForSchemasThatAreDeep) {
+  std::string chain;
+  for (int i = 0; i < 100'000; i++) {
+    chain += fmt::format(R"({}"d{}":{{"$ref":"#/definitions/d{}"}})", i > 0 ? "," : "", i, i + 1);
+  }
+  const std::string deep =
+      R"({"$ref":"#/definitions/d0","definitions":{)" + chain + R"(,"d100000":{}}})";
+  EXPECT_EQ(JsonSchema::Parse(deep).status().message().substr(0, 54),
+            "schemas are nested, or refer to each other, too deeply");
 }
 
 TEST(JsonSchema, SaysWhatIsWrong) {

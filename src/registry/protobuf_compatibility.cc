@@ -145,6 +145,16 @@ class Checker {
 
   void CheckMessage(const Descriptor& reader, const Descriptor& writer, const std::string& path) {
     if (!compared_.insert({&reader, &writer}).second) return;
+    if (depth_ == kDepthMax) {
+      Add("NESTED_TOO_DEEPLY", path, "messages this deep inside each other are not compared");
+      return;
+    }
+    depth_++;
+    CheckOpen(reader, writer, path);
+    depth_--;
+  }
+
+  void CheckOpen(const Descriptor& reader, const Descriptor& writer, const std::string& path) {
     for (int i = 0; i < reader.real_oneof_decl_count(); i++) {
       CheckOneof(*reader.oneof_decl(i), writer, path);
     }
@@ -259,11 +269,14 @@ class Checker {
                     reader_name_, Describe(writer), writer_name_));
   }
 
+  static constexpr int kDepthMax = 1000;
+
   const FileDescriptor& reader_file_;
   const FileDescriptor& writer_file_;
   const std::string reader_name_;
   const std::string writer_name_;
   std::set<std::pair<const Descriptor*, const Descriptor*>> compared_;
+  int depth_ = 0;
   std::vector<Incompatibility> found_;
 };
 

@@ -1,6 +1,7 @@
 // Compatibility of Protobuf schemas: what each change is called, where it is, and both ways.
 #include "registry/protobuf_compatibility.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
@@ -150,6 +151,21 @@ TEST(ProtobufCompatibility, FollowsWhatIsImported) {
   const auto moved =
       Parsed(Proto3("message Order { repeated Line l = 1; } message Line { int32 n = 1; }"));
   EXPECT_EQ(Shown(CheckProtobuf(*moved, *with("int32 n = 1;"), "b", "a")), "");
+}
+
+TEST(ProtobufCompatibility, EndsForMessagesThatAreDeep) {
+  auto lines = [](const std::string& type) {
+    std::string text;
+    for (int i = 0; i < 5000; i++) {
+      text += fmt::format("message Line{} {{ Line{} next = 1; }} ", i, i + 1);
+    }
+    return Proto3(text + "message Line5000 { " + type + " n = 1; }");
+  };
+  const std::string order = Proto3("import \"line.proto\"; message Order { Line0 l = 1; }");
+  EXPECT_NE(Shown(CheckProtobuf(*Parsed(order, {{"line.proto", lines("string")}}),
+                                *Parsed(order, {{"line.proto", lines("int32")}}), "b", "a"))
+                .find("NESTED_TOO_DEEPLY /Line999,"),
+            std::string::npos);
 }
 
 TEST(ProtobufCompatibility, SaysWhatAndWhere) {

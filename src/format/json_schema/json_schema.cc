@@ -148,7 +148,13 @@ class JsonSchemaLoader {
     if (auto known = known_.find(at); known != known_.end()) return known->second;
     JsonSchemaNode* node = New(Kind::kAny);
     known_[at] = node;
+    if (depth_ == kDepthMax) {
+      Fail(at, "schemas are nested, or refer to each other, too deeply");
+      return node;
+    }
+    depth_++;
     Fill(*node, at, json);
+    depth_--;
     return node;
   }
 
@@ -429,7 +435,10 @@ class JsonSchemaLoader {
     return names;
   }
 
+  static constexpr int kDepthMax = 1000;
+
   JsonSchema& schema_;
+  int depth_ = 0;
   std::vector<Document> documents_;
   std::map<Place, Node> known_;
   Status status_;

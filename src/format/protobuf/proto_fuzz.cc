@@ -33,7 +33,7 @@ message Everything {
   Inner l = 12;
   map<string, Inner> m = 13;
   google.protobuf.Int64Value n = 14;
-  message Inner { optional uint32 x = 1; repeated string y = 2; Inner again = 3; }
+  message Inner { optional sint64 x = 1; repeated string y = 2; Inner again = 3; }
 })";
 
 model::Schema EveryType() {

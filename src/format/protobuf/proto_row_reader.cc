@@ -250,7 +250,6 @@ bool ProtoRowReader::ReadMap(const ProtoStep& step, size_t i, size_t depth, Colu
     std::string key = KeyText(key_field, last < 0 ? *step.steps[0].default_value
                                                   : entry.parts[static_cast<size_t>(last)].value);
     if (!IsValidUtf8(key)) return Fault(RowErrorKind::kMalformed, "a map's key is not a text");
-    // An entry whose value is an unknown one of an enum of proto2 is not there.
     const idx_t element = writer.BeginElement();
     // Of a key that comes twice the last value counts, as in any map.
     const idx_t target = by_key.emplace(key, element).first->second;
