@@ -50,7 +50,7 @@ class Client(threading.Thread):
     def consumer(self, group):
         return Consumer(self.options(**{
             "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "session.timeout.ms": 6000,
+            "isolation.level": "read_committed", "session.timeout.ms": 2000,
             "heartbeat.interval.ms": 200}))
 
 
