@@ -55,7 +55,11 @@ class Client(threading.Thread):
 
 
 class IdempotentProducer(Client):
-    """Numbered records to every partition of a topic; `hasty` gives up what is not answered soon."""
+    """Numbered records to every partition of a topic.
+
+    `hasty` gives up what is not answered soon. librdkafka then begins a new epoch and sends what was under
+    way with new sequences (librdkafka's issue 4953), so such a producer's records may be there twice.
+    """
 
     def __init__(self, *arguments, topic=NUMBERS, hasty=False):
         super().__init__(*arguments)
