@@ -9,7 +9,7 @@
 # Comes from PyPI (the wheel apache-flink-libraries has Flink's jars) and Maven Central (the
 # gateway). Needs Java 17, mvn, python3 with venv: apt-get install openjdk-17-jre-headless maven
 # python3-venv. Keys of the environment: FLINK_VERSION, FLINK_REST, FLINK_GATEWAY (ports),
-# FLINK_SLOTS, FLINK_HEAP (of tasks).
+# FLINK_SLOTS, FLINK_HEAP (of tasks), FLINK_ARTIFACTS (more jars, GROUP:NAME:VERSION, separated by spaces).
 set -euo pipefail
 
 stop() {
@@ -69,6 +69,12 @@ PYTHON
   rm -rf "$dir/wheel"
   touch "$dir/fetched-$version"
 fi
+
+for artifact in ${FLINK_ARTIFACTS:-}; do
+  IFS=: read -r _ name release <<< "$artifact"
+  [ -f "$dir/lib/$name-$release.jar" ] ||
+    mvn -B -q dependency:copy "-Dartifact=$artifact" "-DoutputDirectory=$dir/lib" >&2
+done
 
 mkdir -p "$dir/conf" "$dir/log" "$dir/tmp" "$dir/checkpoints"
 cat > "$dir/conf/log4j2.properties" << 'CONF'

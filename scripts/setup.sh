@@ -141,6 +141,17 @@ lake_clients() { # Iceberg's Python client, for tests/e2e/iceberg_test.sh
   touch "$out/.ready"
 }
 
+kafka_go() { # a Kafka client in Go, for tests/e2e/kafka_go_test.sh
+  local from=tests/support/kafka_go out=$deps/kafka-go stamp go
+  stamp=$(cat $from/go.mod $from/go.sum $from/main.go | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  say "building a Kafka client in Go (Go module franz-go)"
+  go=$(newer_go)
+  mkdir -p "$out"
+  (cd $from && "$go" build -o "$out/kafka_go" .)
+  printf '%s\n' "$stamp" > "$out/stamp"
+}
+
 jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
   local out=$deps/jinja stamp
   stamp=$(cat src/dbt/jinja/Cargo.toml src/dbt/jinja/Cargo.lock src/dbt/jinja/src/*.rs | sha256sum)
@@ -245,6 +256,7 @@ if [ "${1:-}" != --build ]; then
   dbt_reference
   opensearch_node
   kafka_java
+  kafka_go
   openlineage
   monitoring_tools
   s3_server

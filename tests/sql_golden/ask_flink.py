@@ -23,9 +23,9 @@ SETTINGS = {"execution.runtime-mode": "batch", "parallelism.default": "1",
 
 
 class Gateway:
-    def __init__(self, address):
+    def __init__(self, address, settings=None):
         self.base = f"http://{address}/v1"
-        self.session = self.call("/sessions", {"properties": SETTINGS})["sessionHandle"]
+        self.session = self.call("/sessions", {"properties": settings or SETTINGS})["sessionHandle"]
 
     def call(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
@@ -99,4 +99,5 @@ def ask_file(gateway, file, again):
     file.write_text("\n".join(lines))
 
 
-main()
+if __name__ == "__main__":
+    main()
