@@ -11,13 +11,11 @@ const std::vector<StatementDescription>& StatementDescriptions() {
        "CREATE TABLE … (columns, WATERMARK …, PRIMARY KEY … NOT ENFORCED, CONSTRAINT … CHECK …) "
        "WITH (…)",
        "physical, computed and metadata columns (`topic`, `partition`, `offset`, `timestamp`, and "
-       "what a format's messages tell: `value.source.timestamp` …); `LIKE`; `PARTITIONED BY`",
+       "what a format's messages tell: `value.source.timestamp` …); `LIKE`; `PARTITIONED BY`; "
+       "`CREATE TABLE t [(PRIMARY KEY (a) NOT ENFORCED)] WITH (…) AS SELECT …` takes its columns "
+       "from "
+       "the query, and a job fills it",
        "CREATE TABLE t (a INT) WITH ('connector' = 'print')"},
-      {{"CREATE"},
-       "CREATE TABLE AS",
-       "CREATE TABLE t [(PRIMARY KEY (a) NOT ENFORCED)] WITH (…) AS SELECT …",
-       "in a project's scripts: the query gives the columns, and a job fills the table",
-       "CREATE TABLE t WITH ('connector' = 'print') AS SELECT 1 AS a"},
       {{"CREATE"},
        "CREATE VIEW",
        "CREATE VIEW v AS SELECT …",
