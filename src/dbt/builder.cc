@@ -9,16 +9,6 @@
 
 namespace millrace::dbt {
 
-namespace {}  // namespace
-
-std::string Statement(std::string sql) {
-  while (!sql.empty() &&
-         (std::isspace(static_cast<unsigned char>(sql.back())) || sql.back() == ';')) {
-    sql.pop_back();
-  }
-  return sql;
-}
-
 Builder::Builder(Project& project, Templates& templates, Adapter& adapter, RunJournal* journal)
     : project_(project), templates_(templates), adapter_(adapter), journal_(journal) {
   templates_.set_adapter(&adapter);

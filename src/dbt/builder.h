@@ -94,8 +94,6 @@ class Builder {
 };
 
 bool IsMicrobatch(const Node& node);
-// `sql` without blanks and semicolons at its end.
-std::string Statement(std::string sql);
 // `status` of the node's SQL, with its place in the template.
 Status Placed(const Project& project, const Node& node, Status status);
 

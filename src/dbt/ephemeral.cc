@@ -57,4 +57,12 @@ std::string WithCommonTables(const std::string& sql, const std::vector<CommonTab
   return sql.substr(0, after) + " " + Join(parts, ", ") + ", " + sql.substr(after);
 }
 
+std::string Statement(std::string sql) {
+  while (!sql.empty() &&
+         (std::isspace(static_cast<unsigned char>(sql.back())) || sql.back() == ';')) {
+    sql.pop_back();
+  }
+  return sql;
+}
+
 }  // namespace millrace::dbt

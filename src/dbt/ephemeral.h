@@ -16,4 +16,7 @@ std::string EphemeralName(const std::string& model);
 // `sql` with the tables before its own; it may begin with comments and with WITH [RECURSIVE].
 std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables);
 
+// `sql` without blanks and semicolons at its end.
+std::string Statement(std::string sql);
+
 }  // namespace millrace::dbt

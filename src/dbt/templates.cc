@@ -132,7 +132,7 @@ Result<std::string> Templates::Compile(Node& node) {
     MR_ASSIGN_OR_RETURN(std::string text,
                         RenderFor(&other, {other.package, other.path, other.line, other.code}));
     for (const std::string& inner : std::exchange(ephemeral_, {})) MR_RETURN_IF_ERROR(add(inner));
-    tables.push_back({name, text});
+    tables.push_back({name, Statement(text)});
     return Status::Ok();
   };
   for (const std::string& id : wanted) MR_RETURN_IF_ERROR(add(id));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -27,11 +26,6 @@ Result<sql::Insert> TakeQuery(const sql::Catalog& catalog, const job::JobSetting
   insert.span = insert.query.span;
   MR_ASSIGN_OR_RETURN(model::Schema schema, job::DescribeQuery(catalog, insert.query, settings));
   for (const model::Column& from : schema.columns) {
-    if (from.type.id() == duckdb::LogicalTypeId::SQLNULL) {
-      return Status(Code::kType, fmt::format("column \"{}\" has no type", from.name))
-          .At(insert.query.span)
-          .WithHint(fmt::format("write CAST(NULL AS STRING) AS `{}`, or another type", from.name));
-    }
     sql::ColumnDefinition column;
     column.name = from.name;
     column.span = insert.query.span;
@@ -39,10 +33,6 @@ Result<sql::Insert> TakeQuery(const sql::Catalog& catalog, const job::JobSetting
     column.type_text.span = insert.query.span;
     MR_ASSIGN_OR_RETURN(sql::SqlType type, sql::ParseTypeText(column.type_text.text));
     column.type = type.type;
-    const auto& key = definition.primary_key;
-    column.nullable = std::none_of(key.begin(), key.end(), [&](const std::string& name) {
-      return EqualsIgnoreCase(name, from.name);
-    });
     definition.columns.push_back(std::move(column));
   }
   return insert;

@@ -9,8 +9,8 @@
 namespace millrace::project {
 
 // Gives `definition` the columns of its query, which moves into the INSERT that comes back. Errors:
-// what binding the query says; kUnsupported where columns are declared, too; kType for a column
-// whose type nothing tells.
+// what binding the query says; kUnsupported where columns are declared, too. A column of NULLs is
+// an INT.
 Result<sql::Insert> TakeQuery(const sql::Catalog& catalog, const job::JobSettings& settings,
                               sql::CreateTable& definition);
 

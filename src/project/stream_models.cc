@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "dbt/ephemeral.h"
 #include "dbt/selector.h"
 #include "dbt/source_place.h"
 #include "dbt/templates.h"
@@ -55,11 +56,7 @@ Result<std::vector<StreamModel>> StreamModelsOf(dbt::Project& models) {
           .At({node.path, node.line, 0, 0});
     }
     MR_RETURN_IF_ERROR(templates.Compile(node).status());
-    while (!node.compiled.empty() &&
-           (node.compiled.back() == ';' ||
-            std::isspace(static_cast<unsigned char>(node.compiled.back())))) {
-      node.compiled.pop_back();
-    }
+    node.compiled = dbt::Statement(node.compiled);
     out.push_back({node.alias, ScriptOf(node), node});
   }
   return out;

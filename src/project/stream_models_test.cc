@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kOrders = R"(
 CREATE TABLE orders (id BIGINT, country STRING, price INT, at TIMESTAMP(3),
   WATERMARK FOR at AS at - INTERVAL '5' SECOND)
-WITH ('connector' = 'filesystem', 'path' = 'orders.csv', 'format' = 'csv');
+WITH ('connector' = 'filesystem', 'path' = 'orders.csv', 'format' = 'csv', 'csv.null-literal' = 'NULL');
 )";
 
 constexpr const char* kSources = R"(
@@ -39,7 +39,7 @@ TEST_P(StreamModels, EqualTheirBatch) {
   std::mt19937 random(7);
   std::string rows;
   for (int i = 0; i < 500; i++) {
-    const char* countries[] = {"DE", "FR", "IT", ""};
+    const char* countries[] = {"DE", "FR", "IT", "NULL"};
     rows += fmt::format("{},{},{},2024-01-01 00:{:02}:{:02}\n", i % 400, countries[random() % 4],
                         random() % 100, i / 60, i % 60);
   }
@@ -48,8 +48,8 @@ TEST_P(StreamModels, EqualTheirBatch) {
       directory.path(), SettingsOf(GetParam()),
       {{"by_country",
         "{{ config(materialized='stream', unique_key='country') }}\n"
-        "SELECT country, COUNT(*) AS n, SUM(price) AS total FROM {{ source('shop', 'orders') }}\n"
-        "GROUP BY country\n"},
+        "SELECT COALESCE(country, '?') AS country, COUNT(*) AS n, SUM(price) AS total\n"
+        "FROM {{ source('shop', 'orders') }} GROUP BY COALESCE(country, '?')\n"},
        {"large",
         "{{ config(materialized='stream') }}\n"
         "SELECT id, country, price FROM {{ ref('checked') }} WHERE price > {{ var('large', 50) "
@@ -65,12 +65,14 @@ TEST_P(StreamModels, EqualTheirBatch) {
   auto runtime = RunToEnd(directory.path());
   ASSERT_NE(runtime, nullptr);
   const std::string orders = fmt::format(
-      "(SELECT * FROM read_csv('{}/orders.csv', header = false, columns = {{'id': 'BIGINT', "
+      "(SELECT * FROM read_csv('{}/orders.csv', header = false, nullstr = 'NULL', columns = "
+      "{{'id': 'BIGINT', "
       "'country': 'VARCHAR', 'price': 'INT', 'at': 'TIMESTAMP'}}))",
       directory.path());
   const std::string large = "(SELECT * FROM " + orders + " WHERE id >= 10 AND price > 50)";
   const std::pair<std::string, std::string> pairs[] = {
-      {"by_country", "SELECT country, count(*), sum(price) FROM " + orders + " GROUP BY 1"},
+      {"by_country",
+       "SELECT coalesce(country, '?'), count(*), sum(price) FROM " + orders + " GROUP BY 1"},
       {"large", "SELECT id, country, price FROM " + large},
       {"ids_of_large", "SELECT id, count(*) FROM " + large + " GROUP BY 1"}};
   for (const auto& [table, batch] : pairs) {
