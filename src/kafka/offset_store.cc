@@ -130,6 +130,22 @@ void OffsetStore::Apply(const TransactionEntry& entry) {
 
 void OffsetStore::Write(std::vector<Entry> entries, Done done,
                         std::optional<TransactionEntry> transaction) {
+  const auto change = std::make_shared<const Change>(
+      Change{std::move(entries), std::move(transaction), std::move(done)});
+  std::optional<Status> refused;
+  {
+    std::lock_guard order(order_mutex_);
+    if (rewriting_) {
+      deferred_.push_back(change);
+      return;
+    }
+    refused = Append(change);
+  }
+  if (refused) Finish(*change, *refused);
+}
+
+std::optional<Status> OffsetStore::Append(const std::shared_ptr<const Change>& change) {
+  const auto& [entries, transaction, done] = *change;
   std::vector<std::string> keys;
   std::vector<std::string> values;
   for (const Entry& entry : entries) {
@@ -143,40 +159,49 @@ void OffsetStore::Write(std::vector<Entry> entries, Done done,
     if (i < entries.size() && entries[i].value) records[i].value = values[i];
     if (i == entries.size() && transaction->record) records[i].value = *transaction->record;
   }
-  const auto finish = [this, entries = std::move(entries), transaction,
-                       done = std::move(done)](const Status& status) {
-    if (status.ok()) {
-      std::lock_guard lock(mutex_);
-      for (const Entry& entry : entries) Apply(entry);
-      if (transaction) Apply(*transaction);
-      records_ += std::ssize(entries) + (transaction ? 1 : 0);
-    }
-    done(status);
-    std::lock_guard lock(mutex_);
-    if (--in_flight_ == 0) none_in_flight_.notify_all();
-  };
-  // What fails at once is told when the lock is free, for `done` may write in turn. Only this
-  // thread looks at `refused`.
+  // Only this thread looks at `refused`.
   std::optional<Status> refused;
   const auto self = std::this_thread::get_id();
   const auto appending = std::make_shared<bool>(true);
   {
-    std::lock_guard order(order_mutex_);
-    {
-      std::lock_guard lock(mutex_);
-      in_flight_++;
-    }
-    log_.Append(kOffsetsTopic, 0, records, {},
-                [self, appending, finish, &refused](const log::AppendResult& result) {
-                  if (std::this_thread::get_id() == self && *appending) {
-                    refused = result.status;
-                  } else {
-                    finish(result.status);
-                  }
-                });
-    *appending = false;
+    std::lock_guard lock(mutex_);
+    in_flight_++;
   }
-  if (refused) finish(*refused);
+  log_.Append(kOffsetsTopic, 0, records, {},
+              [this, self, appending, change, &refused](const log::AppendResult& result) {
+                if (std::this_thread::get_id() == self && *appending) {
+                  refused = result.status;
+                } else {
+                  Finish(*change, result.status);
+                }
+              });
+  *appending = false;
+  return refused;
+}
+
+void OffsetStore::Finish(const Change& change, const Status& status) {
+  if (status.ok()) {
+    std::lock_guard lock(mutex_);
+    for (const Entry& entry : change.entries) Apply(entry);
+    if (change.transaction) Apply(*change.transaction);
+    records_ += std::ssize(change.entries) + (change.transaction ? 1 : 0);
+  }
+  change.done(status);
+  std::lock_guard lock(mutex_);
+  if (--in_flight_ == 0) none_in_flight_.notify_all();
+}
+
+void OffsetStore::AppendDeferred() {
+  std::vector<std::pair<std::shared_ptr<const Change>, Status>> refused;
+  {
+    std::lock_guard order(order_mutex_);
+    rewriting_ = false;
+    for (const auto& change : deferred_) {
+      if (const auto status = Append(change)) refused.emplace_back(change, *status);
+    }
+    deferred_.clear();
+  }
+  for (const auto& [change, status] : refused) Finish(*change, status);
 }
 
 void OffsetStore::WriteTransaction(const std::string& transactional_id,
@@ -284,9 +309,19 @@ Status OffsetStore::Compact(int64_t records_min) {
     if (records_ < records_min) return {};
   }
   DropSilentGroups();
-  // A commit that comes meanwhile waits, so that its record stands behind those written here.
+  // A change that comes meanwhile is kept, so that its record stands behind those written here. Its
+  // thread must not wait: where it is the log's committer, nothing in flight would ever end.
   std::lock_guard ids_lock(ids_mutex_);
-  std::lock_guard order(order_mutex_);
+  {
+    std::lock_guard order(order_mutex_);
+    rewriting_ = true;
+  }
+  Status status = Rewrite();
+  AppendDeferred();
+  return status;
+}
+
+Status OffsetStore::Rewrite() {
   std::vector<std::string> keys{Encode(Key{kProducerIdsKey, "", {}})};
   std::vector<std::string> values{Encode(IdsEnd{ids_end_})};
   {

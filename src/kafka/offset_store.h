@@ -94,6 +94,18 @@ class OffsetStore {
   void Apply(const TransactionEntry& entry);
   void Write(std::vector<Entry> entries, Done done,
              std::optional<TransactionEntry> transaction = std::nullopt);
+  // What one call of Write is about; its records are one batch.
+  struct Change {
+    std::vector<Entry> entries;
+    std::optional<TransactionEntry> transaction;
+    Done done;
+  };
+  // Hands the change to the log; order_mutex_ is held. The reason when it is refused at once: then
+  // the caller calls Finish without the lock, for `done` may write in turn.
+  std::optional<Status> Append(const std::shared_ptr<const Change>& change);
+  void Finish(const Change& change, const Status& status);
+  void AppendDeferred();
+  Status Rewrite();
   void DropSilentGroups();
 
   log::Log& log_;
@@ -101,6 +113,8 @@ class OffsetStore {
   std::function<bool(const std::string&)> in_use_;
 
   std::mutex order_mutex_;  // records are appended in the order in which it was held
+  bool rewriting_ = false;  // by Compact; changes are deferred, in their order
+  std::vector<std::shared_ptr<const Change>> deferred_;
 
   mutable std::mutex mutex_;
   std::condition_variable none_in_flight_;

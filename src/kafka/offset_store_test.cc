@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <random>
 #include <set>
 
@@ -122,6 +124,25 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
   EXPECT_GT(info->start_offset, 1000) << "compaction has deleted something";
   EXPECT_EQ(store_->Find("g0").begin()->second.metadata, "note");
   EXPECT_EQ(store_->Find("g0").begin()->second.leader_epoch, 3);
+}
+
+// Transactions write what they come to in callbacks of the log, whose committer must not wait for
+// Compact.
+TEST_F(OffsetStoreTest, CompactsWhileCallbacksOfTheLogWrite) {
+  constexpr int64_t kLast = 3000;
+  const TopicPartition at{"t", 0};
+  Open();
+  std::atomic<int64_t> written = 0;
+  std::function<void(const Status&)> next = [&](const Status& status) {
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    const int64_t offset = ++written;
+    if (offset <= kLast) store_->Commit("g", {{at, {offset, 3, "note", 0}}}, next);
+  };
+  next({});
+  while (written <= kLast) ASSERT_TRUE(store_->Compact(0).ok());
+  EXPECT_GT(log_->DescribePartition(kOffsetsTopic, 0)->start_offset, 0) << "nothing was compacted";
+  Open();
+  EXPECT_EQ(store_->Find("g").at(at).offset, kLast);
 }
 
 TEST(TransactionRecordTest, ReadsBackAsWrittenAndRefusesWhatIsCutOff) {

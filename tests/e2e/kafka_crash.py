@@ -1,25 +1,26 @@
 #!/usr/bin/env python3
 """Kills the Kafka port under its clients again and again, and checks that each promise was kept.
 
-`millrace dev` is killed by SIGKILL at random moments, also while it starts, and started again on the same
-port, while kafka_crash_clients.py's clients work: idempotent producers, producers of transactions, movers
-(consume, transform, produce in a transaction) and a consumer group. A round is 1 to 3 kills; then the
-clients end what they have begun, and everything new in the topics is read:
+`millrace dev` is killed by SIGKILL at random moments, also while it starts, and started again on
+the same port, while kafka_crash_clients.py's clients work: idempotent producers, producers of
+transactions, movers (consume, transform, produce in a transaction) and a consumer group. A round is
+1 to 3 kills; then the clients end what they have begun, and everything new in the topics is read:
 
-  records       each acknowledged one is there, none twice, none that was not sent, and each producer's
-                in its order (but for one that gives up early: its client may send twice); no gaps in the
-                offsets
+  records       each acknowledged one is there, none twice, none that was not sent, and each
+                producer's in its order (one that gives up early may send twice: its client does);
+                no gaps in the offsets
   transactions  a committed one is whole in both topics, of an aborted or abandoned one nothing is
                 visible, and where the client could not know, all or nothing
   movers        a partition of the target is that of the source, record by record
   offsets       a group's never go back, as asked all the time, nor beyond the end, and what was
                 acknowledged stays; every record reached the group
 
-State carries on from round to round; at the end all is read again and must be what it was. After a failed
-round nothing that follows could be judged: the run ends, and its directory is kept.
+State carries on from round to round; at the end all is read again and must be what it was. After a
+failed round nothing that follows could be judged: the run ends, and its directory is kept.
 
     kafka_crash.py build/release/millrace --rounds 100 --seed 1
 """
+
 import argparse
 import os
 import random
@@ -58,7 +59,9 @@ class Server:
 
     def start(self):
         with open(os.path.join(self.directory, "dev.log"), "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def wait_open(self):
         deadline = time.monotonic() + DEADLINE_S
@@ -93,18 +96,25 @@ class Watch(threading.Thread):
         super().__init__(name="watch")
         self.ledger, self.done = ledger, threading.Event()
         self.seen = {}  # (group, topic, partition) -> offset
-        # Consumers that only ask, and do not join. (An AdminClient of librdkafka 2.11 that is asked while
-        # the server is killed sooner or later ends the program: rd_kafka_enq_once_del_source_return.)
-        self.askers = {group: (topic, Consumer({"bootstrap.servers": brokers, "group.id": group, **QUIET}))
-                       for group, topic in ((READERS, NUMBERS), (MOVERS, SOURCE))}
+        # Consumers that only ask, and do not join. (An AdminClient of librdkafka 2.11 that is asked
+        # while the server is killed may end the program: rd_kafka_enq_once_del_source_return.)
+        self.askers = {
+            group: (topic, Consumer({"bootstrap.servers": brokers, "group.id": group, **QUIET}))
+            for group, topic in ((READERS, NUMBERS), (MOVERS, SOURCE))
+        }
 
     def ask(self, group, topic, asker):
-        for at in asker.committed([TopicPartition(topic, p) for p in range(PARTITIONS[topic])], timeout=2):
+        for at in asker.committed(
+            [TopicPartition(topic, p) for p in range(PARTITIONS[topic])], timeout=2
+        ):
             if at.error is not None or at.offset < 0:
                 continue
             key = (group, topic, at.partition)
             before = self.seen.get(key, 0)
-            check(at.offset >= before, "group %s of %s/%d went back from %d to %d" % (*key, before, at.offset))
+            check(
+                at.offset >= before,
+                "group %s of %s/%d went back from %d to %d" % (*key, before, at.offset),
+            )
             self.seen[key] = at.offset
 
     def run(self):
@@ -120,8 +130,13 @@ class Watch(threading.Thread):
 
     def ends(self):
         """The end of each partition that a group reads."""
-        return {(group, topic, p): asker.get_watermark_offsets(TopicPartition(topic, p), timeout=10, cached=False)[1]
-                for group, (topic, asker) in self.askers.items() for p in range(PARTITIONS[topic])}
+        return {
+            (group, topic, p): asker.get_watermark_offsets(
+                TopicPartition(topic, p), timeout=10, cached=False
+            )[1]
+            for group, (topic, asker) in self.askers.items()
+            for p in range(PARTITIONS[topic])
+        }
 
     def stop(self):
         self.done.set()
@@ -129,19 +144,33 @@ class Watch(threading.Thread):
 
 
 def read_to_end(brokers, starts, isolation="read_committed"):
-    """{(topic, partition): [(offset, value)]} from `starts`, {(topic, partition): offset}, to the end."""
-    reader = Consumer({"bootstrap.servers": brokers, "group.id": "check", "enable.partition.eof": True,
-                       "isolation.level": isolation, **QUIET})
-    reader.assign([TopicPartition(topic, partition, start) for (topic, partition), start in starts.items()])
+    """{(topic, partition): [(offset, value)]} from `starts`, {(topic, partition): offset}, on."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "check",
+            "enable.partition.eof": True,
+            "isolation.level": isolation,
+            **QUIET,
+        }
+    )
+    reader.assign(
+        [TopicPartition(topic, partition, start) for (topic, partition), start in starts.items()]
+    )
     found, ended, deadline = {at: [] for at in starts}, set(), time.monotonic() + DEADLINE_S
     while len(ended) < len(starts):
-        check(time.monotonic() < deadline, "the ends of %s are not reached" % (starts.keys() - ended))
+        check(
+            time.monotonic() < deadline, "the ends of %s are not reached" % (starts.keys() - ended)
+        )
         for message in reader.consume(1000, 0.05):
             at = (message.topic(), message.partition())
             if message.error() is None:
                 found[at].append((message.offset(), message.value().decode()))
             else:
-                check(message.error().code() == KafkaError._PARTITION_EOF, "read: %s" % message.error())
+                check(
+                    message.error().code() == KafkaError._PARTITION_EOF,
+                    "read: %s" % message.error(),
+                )
                 ended.add(at)
     reader.close()
     return found
@@ -156,7 +185,9 @@ class Run:
         self.server.start()
         self.server.wait_open()
         admin = AdminClient({"bootstrap.servers": self.server.brokers})
-        created = admin.create_topics([NewTopic(topic, count, 1) for topic, count in PARTITIONS.items()])
+        created = admin.create_topics(
+            [NewTopic(topic, count, 1) for topic, count in PARTITIONS.items()]
+        )
         for answer in created.values():
             answer.result()
         self.watch = Watch(self.server.brokers, self.ledger)
@@ -168,16 +199,27 @@ class Run:
         writers_stop, readers_stop = threading.Event(), threading.Event()
 
         def make(kind, name, stop, **options):
-            return kind("r%d-%s" % (number, name), self.server.brokers, self.ledger, stop, self.seed, **options)
+            return kind(
+                "r%d-%s" % (number, name),
+                self.server.brokers,
+                self.ledger,
+                stop,
+                self.seed,
+                **options,
+            )
 
-        writers = [make(clients.IdempotentProducer, "plain-1", writers_stop),
-                   make(clients.IdempotentProducer, "plain-2", writers_stop),
-                   make(clients.IdempotentProducer, "hasty", writers_stop, hasty=True),
-                   make(clients.IdempotentProducer, "source", writers_stop, topic=SOURCE),
-                   make(clients.TransactionalProducer, "writer-1", writers_stop),
-                   make(clients.TransactionalProducer, "writer-2", writers_stop)]
+        writers = [
+            make(clients.IdempotentProducer, "plain-1", writers_stop),
+            make(clients.IdempotentProducer, "plain-2", writers_stop),
+            make(clients.IdempotentProducer, "hasty", writers_stop, hasty=True),
+            make(clients.IdempotentProducer, "source", writers_stop, topic=SOURCE),
+            make(clients.TransactionalProducer, "writer-1", writers_stop),
+            make(clients.TransactionalProducer, "writer-2", writers_stop),
+        ]
         readers = [make(clients.Mover, "mover-%d" % i, readers_stop) for i in range(2)]
-        readers += [make(clients.Reader, "reader-%d" % i, readers_stop) for i in range(rng.randint(2, 3))]
+        readers += [
+            make(clients.Reader, "reader-%d" % i, readers_stop) for i in range(rng.randint(2, 3))
+        ]
         for client in writers + readers:
             client.start()
         kills = rng.randint(1, 3)
@@ -187,7 +229,9 @@ class Run:
                 self.server.kill()
                 time.sleep(rng.choice((0, rng.uniform(0, 0.5))))
                 self.server.start()
-                if rng.random() < 0.7:  # else the next kill comes while it starts, or in its first second
+                if (
+                    rng.random() < 0.7
+                ):  # else the next kill comes while it starts, or in its first second
                     self.server.wait_open()
             self.server.wait_open()
             time.sleep(rng.uniform(0, 0.3))
@@ -207,10 +251,14 @@ class Run:
         def at_the_end():
             if self.ledger.problems:
                 return True
-            behind = {key: (self.watch.seen.get(key, 0), end) for key, end in self.watch.ends().items()
-                      if self.watch.seen.get(key, 0) != end}
+            behind = {
+                key: (self.watch.seen.get(key, 0), end)
+                for key, end in self.watch.ends().items()
+                if self.watch.seen.get(key, 0) != end
+            }
             check(not behind, "offset and end: %s" % behind)
             return True
+
         until("every group at the end of its topic", at_the_end, DEADLINE_S)
 
     # ---- checks
@@ -233,10 +281,14 @@ class Run:
         for topic in (NUMBERS, SOURCE):
             for partition, values in enumerate(self.values(topic)):
                 last = {}
-                for producer, number in ((value.split()[0], int(value.split()[1])) for value in values):
+                for producer, number in (
+                    (value.split()[0], int(value.split()[1])) for value in values
+                ):
                     if number <= last.get(producer, -1) and not producer.endswith("hasty"):
-                        problems.append("%s/%d: %s sent %d, and it is there behind its %d"
-                                        % (topic, partition, producer, number, last[producer]))
+                        problems.append(
+                            "%s/%d: %s sent %d, and it is there behind its %d"
+                            % (topic, partition, producer, number, last[producer])
+                        )
                     last[producer] = number
                     numbers = found.setdefault(producer, set())
                     if number in numbers and not producer.endswith("hasty"):
@@ -248,7 +300,10 @@ class Run:
         for producer, numbers in self.ledger.sent.items():
             lost = self.ledger.acknowledged[producer] - found.get(producer, set())
             if lost:
-                problems.append("%s: %d acknowledged records are lost: %s…" % (producer, len(lost), sorted(lost)[:5]))
+                problems.append(
+                    "%s: %d acknowledged records are lost: %s…"
+                    % (producer, len(lost), sorted(lost)[:5])
+                )
             strange = found.get(producer, set()) - numbers
             if strange:
                 problems.append("%s: never sent: %s" % (producer, sorted(strange)[:5]))
@@ -264,10 +319,16 @@ class Run:
         for name, (count, outcome) in self.ledger.transactions.items():
             whole = list(range(count))
             visible = [sorted(found[topic].pop(name, [])) for topic in (LEFT, RIGHT)]
-            allowed = {"committed": [[whole] * 2], "aborted": [[[], []]], "unknown": [[whole] * 2, [[], []]]}
+            allowed = {
+                "committed": [[whole] * 2],
+                "aborted": [[[], []]],
+                "unknown": [[whole] * 2, [[], []]],
+            }
             if visible not in allowed[outcome]:
-                problems.append("transaction %s of %d records, %s: left %s, right %s"
-                                % (name, count, outcome, *visible))
+                problems.append(
+                    "transaction %s of %d records, %s: left %s, right %s"
+                    % (name, count, outcome, *visible)
+                )
         unknown = [name for transactions in found.values() for name in transactions]
         if unknown:
             problems.append("records of transactions that were not ended: %s" % unknown[:5])
@@ -278,25 +339,44 @@ class Run:
         for partition, (source, target) in enumerate(zip(self.values(SOURCE), self.values(TARGET))):
             expected = ["moved " + value for value in source]
             if target != expected:
-                at = next((i for i, pair in enumerate(zip(target, expected)) if pair[0] != pair[1]),
-                          min(len(target), len(expected)))
-                problems.append("target/%d has %d records, the source %d; at %d: %s, not %s" % (
-                    partition, len(target), len(expected), at, target[at:at + 2], expected[at:at + 2]))
+                at = next(
+                    (i for i, pair in enumerate(zip(target, expected)) if pair[0] != pair[1]),
+                    min(len(target), len(expected)),
+                )
+                problems.append(
+                    "target/%d has %d records, the source %d; at %d: %s, not %s"
+                    % (
+                        partition,
+                        len(target),
+                        len(expected),
+                        at,
+                        target[at : at + 2],
+                        expected[at : at + 2],
+                    )
+                )
         return problems
 
     def check_groups(self):
         problems = []
         for (group, topic, partition), offset in self.watch.seen.items():
             if offset > self.read[topic, partition][-1][0] + 1:
-                problems.append("group %s: %d is beyond the end of %s/%d" % (group, offset, topic, partition))
+                problems.append(
+                    "group %s: %d is beyond the end of %s/%d" % (group, offset, topic, partition)
+                )
             promised = self.ledger.committed[group, topic, partition]
             if offset < promised:
-                problems.append("group %s: offset %d of %s/%d, %d was acknowledged"
-                                % (group, offset, topic, partition, promised))
+                problems.append(
+                    "group %s: offset %d of %s/%d, %d was acknowledged"
+                    % (group, offset, topic, partition, promised)
+                )
         for partition in range(PARTITIONS[NUMBERS]):
-            missing = {offset for offset, _ in self.read[NUMBERS, partition]} - self.ledger.consumed[partition]
+            missing = {
+                offset for offset, _ in self.read[NUMBERS, partition]
+            } - self.ledger.consumed[partition]
             if missing:
-                problems.append("the group never got %d records of partition %d" % (len(missing), partition))
+                problems.append(
+                    "the group never got %d records of partition %d" % (len(missing), partition)
+                )
         return problems
 
     def finish(self):
@@ -307,19 +387,29 @@ class Run:
         self.watch.stop()
         again = read_to_end(self.server.brokers, dict.fromkeys(self.read, 0))
         check(again == self.read, "a second reading differs from the first")
-        uncommitted = read_to_end(self.server.brokers, {at: 0 for at in self.read if at[0] in (LEFT, RIGHT, TARGET)},
-                                  "read_uncommitted")
+        uncommitted = read_to_end(
+            self.server.brokers,
+            {at: 0 for at in self.read if at[0] in (LEFT, RIGHT, TARGET)},
+            "read_uncommitted",
+        )
         aborted = sum(len(records) - len(self.read[at]) for at, records in uncommitted.items())
         check(aborted > 0, "no record was aborted: this run has proven little")
         self.server.stop()
         outcomes = [outcome for _, outcome in self.ledger.transactions.values()]
-        print("%d records visible, %d aborted; %d transactions committed, %d aborted, %d unknown" % (
-            sum(map(len, self.read.values())), aborted,
-            *(outcomes.count(outcome) for outcome in ("committed", "aborted", "unknown"))))
+        print(
+            "%d records visible, %d aborted; %d transactions committed, %d aborted, %d unknown"
+            % (
+                sum(map(len, self.read.values())),
+                aborted,
+                *(outcomes.count(outcome) for outcome in ("committed", "aborted", "unknown")),
+            )
+        )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("binary")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
@@ -333,7 +423,10 @@ def main():
         for number in range(1, args.rounds + 1):
             started = time.monotonic()
             kills = run.round(number)
-            print("round %d: ok, %d kills, %.1f s" % (number, kills, time.monotonic() - started), flush=True)
+            print(
+                "round %d: ok, %d kills, %.1f s" % (number, kills, time.monotonic() - started),
+                flush=True,
+            )
         run.finish()
     except Failure as failure:
         print("FAILED: %s\n  kept: %s" % (failure, directory), flush=True)

@@ -1,7 +1,8 @@
-"""The clients of kafka_crash.py, each in a thread of its own, and the ledger of what they were promised.
+"""The clients of kafka_crash.py, each in a thread of its own, and the ledger of their promises.
 
-All are confluent-kafka's (librdkafka), with its defaults but for shorter waits before it connects again.
+All are confluent-kafka's (librdkafka), which here waits less than usual before it connects again.
 """
+
 import collections
 import random
 import threading
@@ -20,11 +21,14 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.sent = collections.defaultdict(set)          # producer -> its numbers
+        self.sent = collections.defaultdict(set)  # producer -> its numbers
         self.acknowledged = collections.defaultdict(set)  # the same, those with an answer
-        self.transactions = {}  # name -> (records in each topic, "committed", "aborted" or "unknown")
-        self.consumed = collections.defaultdict(set)      # partition of NUMBERS -> offsets
-        self.committed = collections.defaultdict(int)     # (group, topic, partition) -> highest answered
+        # name -> (records in each topic, "committed", "aborted" or "unknown")
+        self.transactions = {}
+        self.consumed = collections.defaultdict(set)  # partition of NUMBERS -> offsets
+        self.committed = collections.defaultdict(
+            int
+        )  # (group, topic, partition) -> highest answered
         self.problems = []
 
 
@@ -44,21 +48,34 @@ class Client(threading.Thread):
                 self.ledger.problems.append("%s: %r" % (self.name, error))
 
     def options(self, **more):
-        return {"bootstrap.servers": self.brokers, "reconnect.backoff.ms": 20,
-                "reconnect.backoff.max.ms": 200, "log_level": 0, **more}
+        return {
+            "bootstrap.servers": self.brokers,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 200,
+            "log_level": 0,
+            **more,
+        }
 
     def consumer(self, group):
-        return Consumer(self.options(**{
-            "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "session.timeout.ms": 2000,
-            "heartbeat.interval.ms": 200}))
+        return Consumer(
+            self.options(
+                **{
+                    "group.id": group,
+                    "auto.offset.reset": "earliest",
+                    "enable.auto.commit": False,
+                    "isolation.level": "read_committed",
+                    "session.timeout.ms": 2000,
+                    "heartbeat.interval.ms": 200,
+                }
+            )
+        )
 
 
 class IdempotentProducer(Client):
     """Numbered records to every partition of a topic.
 
-    `hasty` gives up what is not answered soon. librdkafka then begins a new epoch and sends what was under
-    way with new sequences (librdkafka's issue 4953), so such a producer's records may be there twice.
+    `hasty` gives up what is not answered soon. librdkafka then begins a new epoch and sends what
+    was under way with new sequences (librdkafka's issue 4953), so its records may be there twice.
     """
 
     def __init__(self, *arguments, topic=NUMBERS, hasty=False):
@@ -66,11 +83,17 @@ class IdempotentProducer(Client):
         self.topic, self.hasty = topic, hasty
 
     def work(self):
-        producer = Producer(self.options(**{
-            "enable.idempotence": True, "linger.ms": self.rng.choice((0, 2, 10)),
-            "batch.num.messages": self.rng.choice((5, 100)),
-            "message.timeout.ms": 400 if self.hasty else 120_000,
-            "compression.type": self.rng.choice(("none", "lz4", "zstd"))}))
+        producer = Producer(
+            self.options(
+                **{
+                    "enable.idempotence": True,
+                    "linger.ms": self.rng.choice((0, 2, 10)),
+                    "batch.num.messages": self.rng.choice((5, 100)),
+                    "message.timeout.ms": 400 if self.hasty else 120_000,
+                    "compression.type": self.rng.choice(("none", "lz4", "zstd")),
+                }
+            )
+        )
         number, failed = 0, []
 
         def answered(error, message):
@@ -84,9 +107,12 @@ class IdempotentProducer(Client):
             for _ in range(self.rng.randint(1, 12)):
                 with self.ledger.lock:
                     self.ledger.sent[self.name].add(number)
-                producer.produce(self.topic, "%s %d" % (self.name, number),
-                                 partition=self.rng.randrange(PARTITIONS[self.topic]),
-                                 on_delivery=answered)
+                producer.produce(
+                    self.topic,
+                    "%s %d" % (self.name, number),
+                    partition=self.rng.randrange(PARTITIONS[self.topic]),
+                    on_delivery=answered,
+                )
                 number += 1
             producer.poll(self.rng.uniform(0, 0.03))
             time.sleep(self.rng.uniform(0, 0.04))
@@ -113,7 +139,7 @@ def end_transaction(producer, commit):
 
 
 class Transactional(Client):
-    """A client with a transactional id. Its producer is lost now and then, in the middle of a transaction."""
+    """A client with a transactional id, whose producer is lost now and then in a transaction."""
 
     def open_producer(self):
         """Ends what an earlier producer of that id has left open."""
@@ -146,8 +172,9 @@ class TransactionalProducer(Transactional):
             self.producer.begin_transaction()
             for i in range(count):
                 for topic in (LEFT, RIGHT):
-                    self.producer.produce(topic, "%s %d" % (name, i),
-                                          partition=self.rng.randrange(PARTITIONS[topic]))
+                    self.producer.produce(
+                        topic, "%s %d" % (name, i), partition=self.rng.randrange(PARTITIONS[topic])
+                    )
             if self.rng.random() < 0.3:
                 self.producer.flush(0.1)
             fate = self.rng.random()
@@ -164,7 +191,7 @@ class TransactionalProducer(Transactional):
 
 
 class Mover(Transactional):
-    """Consume, transform, produce: SOURCE to the same partition of TARGET, offsets in the transaction."""
+    """Moves SOURCE to the same partitions of TARGET, and its offsets in the same transactions."""
 
     def work(self):
         self.open_producer()
@@ -181,7 +208,9 @@ class Mover(Transactional):
         self.messages = []
         self.reader = self.consumer(MOVERS)
         # With callbacks a partition goes only while `poll` is called, never in a transaction.
-        self.reader.subscribe([SOURCE], on_assign=lambda *_: None, on_revoke=lambda *_: self.messages.clear())
+        self.reader.subscribe(
+            [SOURCE], on_assign=lambda *_: None, on_revoke=lambda *_: self.messages.clear()
+        )
 
     def gather(self):
         self.messages.clear()
@@ -197,13 +226,17 @@ class Mover(Transactional):
         self.producer.begin_transaction()
         ends = {}
         for message in self.messages:
-            self.producer.produce(TARGET, b"moved " + message.value(), partition=message.partition())
+            self.producer.produce(
+                TARGET, b"moved " + message.value(), partition=message.partition()
+            )
             ends[message.partition()] = message.offset() + 1
         fate = self.rng.random()
         if fate < 0.05:
             self.lose_producer()
             return False
-        offsets_sent = self.send_offsets([TopicPartition(SOURCE, p, end) for p, end in ends.items()])
+        offsets_sent = self.send_offsets(
+            [TopicPartition(SOURCE, p, end) for p, end in ends.items()]
+        )
         if offsets_sent and fate < 0.1:
             self.lose_producer()
             return False
@@ -216,7 +249,8 @@ class Mover(Transactional):
         while True:
             try:
                 self.producer.send_offsets_to_transaction(
-                    offsets, self.reader.consumer_group_metadata(), CALL_S)
+                    offsets, self.reader.consumer_group_metadata(), CALL_S
+                )
                 return True
             except KafkaException as failure:
                 if not failure.args[0].retriable():
@@ -245,8 +279,10 @@ class Reader(Client):
 
     def commit(self, reader, ends):
         try:
-            answers = reader.commit(offsets=[TopicPartition(NUMBERS, p, end) for p, end in ends.items()],
-                                    asynchronous=False)
+            answers = reader.commit(
+                offsets=[TopicPartition(NUMBERS, p, end) for p, end in ends.items()],
+                asynchronous=False,
+            )
         except KafkaException:
             return  # the server was killed, or the group is forming; the next one has these, too
         with self.ledger.lock:

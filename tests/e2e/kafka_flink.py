@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Apache Flink's Kafka connector against the Kafka port, exactly once; by hand, about two minutes.
 
-A job of Flink SQL copies a topic into another one with 'sink.delivery-guarantee' = 'exactly-once', while
-records arrive. Its TaskManager is killed by SIGKILL and started again, then `millrace dev` is, then both at
-once. At the end a consumer of committed records sees each record of the source in the copy once.
+A job of Flink SQL copies a topic into another one with 'sink.delivery-guarantee' = 'exactly-once',
+while records arrive. Its TaskManager is killed by SIGKILL and started again, then `millrace dev`,
+then both at once. At the end a consumer of committed records sees each record in the copy once.
 
     kafka_flink.py build/release/millrace build/flink      # the directory is scripts/flink-up.sh's
 
 Needs what scripts/flink-up.sh needs, and scripts/setup.sh's Kafka clients to run in.
 """
+
 import argparse
 import json
 import os
@@ -35,16 +36,22 @@ from ask_flink import Gateway  # noqa: E402
 CONNECTOR = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
 PARTITIONS = 3
 RECORDS = 60_000
-SETTINGS = {"execution.checkpointing.interval": "1s", "parallelism.default": "2",
-            "restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.attempts": "1000",
-            "restart-strategy.fixed-delay.delay": "500ms", "pipeline.name": "copy"}
+SETTINGS = {
+    "execution.checkpointing.interval": "1s",
+    "parallelism.default": "2",
+    "restart-strategy.type": "fixed-delay",
+    "restart-strategy.fixed-delay.attempts": "1000",
+    "restart-strategy.fixed-delay.delay": "500ms",
+    "pipeline.name": "copy",
+}
 TABLES = """
 CREATE TABLE source (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'source',
   'properties.bootstrap.servers' = '{brokers}', 'properties.group.id' = 'flink',
   'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
 CREATE TABLE copy (n BIGINT, doubled BIGINT) WITH ('connector' = 'kafka', 'topic' = 'copy',
   'properties.bootstrap.servers' = '{brokers}', 'properties.transaction.timeout.ms' = '600000',
-  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'copy', 'format' = 'json');
+  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'copy',
+  'format' = 'json');
 INSERT INTO copy SELECT n, n * 2 FROM source"""
 
 
@@ -53,8 +60,13 @@ class Flink:
 
     def __init__(self, directory):
         self.script, self.directory = str(ROOT / "scripts" / "flink-up.sh"), pathlib.Path(directory)
-        done = subprocess.run([self.script, directory], check=True, text=True, stdout=subprocess.PIPE,
-                              env={**os.environ, "FLINK_ARTIFACTS": CONNECTOR, "FLINK_HEAP": "512m"})
+        done = subprocess.run(
+            [self.script, directory],
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "FLINK_ARTIFACTS": CONNECTOR, "FLINK_HEAP": "512m"},
+        )
         self.rest, self.gateway = done.stdout.split()[:2]
         self.restarted = []
 
@@ -71,7 +83,9 @@ class Flink:
 
     def checkpoints(self, job):
         """How many were completed; of a job that has been restored, too."""
-        with urllib.request.urlopen(f"http://{self.rest}/jobs/{job}/checkpoints", timeout=30) as answer:
+        with urllib.request.urlopen(
+            f"http://{self.rest}/jobs/{job}/checkpoints", timeout=30
+        ) as answer:
             return json.load(answer)["counts"]["completed"]
 
     def kill_task_manager(self):
@@ -80,11 +94,16 @@ class Flink:
         pid = int(file.read_text())
         process = pathlib.Path(f"/proc/{pid}")
         command = process.joinpath("cmdline").read_text().split("\0")[:-1]
-        environment = dict(entry.split("=", 1) for entry in process.joinpath("environ").read_text().split("\0")
-                           if "=" in entry)
+        environment = dict(
+            entry.split("=", 1)
+            for entry in process.joinpath("environ").read_text().split("\0")
+            if "=" in entry
+        )
         os.kill(pid, signal.SIGKILL)
         with open(self.directory / "log" / "tm.out", "ab") as log:
-            started = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            started = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         file.write_text(str(started.pid))
         self.restarted.append(started)
 
@@ -96,11 +115,21 @@ class Flink:
 
 def produce(brokers, problems):
     """RECORDS numbers over some 40 s."""
-    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "log_level": 0,
-                         "reconnect.backoff.max.ms": 200})
+    producer = Producer(
+        {
+            "bootstrap.servers": brokers,
+            "enable.idempotence": True,
+            "log_level": 0,
+            "reconnect.backoff.max.ms": 200,
+        }
+    )
     for n in range(RECORDS):
-        producer.produce("source", '{"n": %d}' % n, partition=n % PARTITIONS,
-                         on_delivery=lambda error, _: problems.append(str(error)) if error else None)
+        producer.produce(
+            "source",
+            '{"n": %d}' % n,
+            partition=n % PARTITIONS,
+            on_delivery=lambda error, _: problems.append(str(error)) if error else None,
+        )
         if n % 150 == 0:
             producer.poll(0.1)
     if producer.flush(120) != 0:
@@ -120,7 +149,9 @@ def run(server, flink):
     server.start()
     server.wait_open()
     admin = AdminClient({"bootstrap.servers": server.brokers})
-    for answer in admin.create_topics([NewTopic(t, PARTITIONS, 1) for t in ("source", "copy")]).values():
+    for answer in admin.create_topics(
+        [NewTopic(t, PARTITIONS, 1) for t in ("source", "copy")]
+    ).values():
         answer.result()
     problems = []
     producing = threading.Thread(target=produce, args=(server.brokers, problems))
@@ -128,7 +159,9 @@ def run(server, flink):
     job = flink.run(TABLES.format(brokers=server.brokers))
 
     def copied(count):
-        check(flink.job(job) not in ("FAILED", "CANCELED", "FINISHED"), "the job is " + flink.job(job))
+        check(
+            flink.job(job) not in ("FAILED", "CANCELED", "FINISHED"), "the job is " + flink.job(job)
+        )
         there = len(values(server.brokers, "copy"))
         check(there >= count, "%d records are in the copy" % there)
 
@@ -137,8 +170,11 @@ def run(server, flink):
         server.start()
         server.wait_open()
 
-    steps = [("the TaskManager", [flink.kill_task_manager]), ("millrace", [kill_server]),
-             ("both", [flink.kill_task_manager, kill_server])]
+    steps = [
+        ("the TaskManager", [flink.kill_task_manager]),
+        ("millrace", [kill_server]),
+        ("both", [flink.kill_task_manager, kill_server]),
+    ]
     for number, (what, kills) in enumerate(steps, start=1):
         until("the copying", lambda count=number * RECORDS // 8: copied(count))
         for kill in kills:
@@ -153,8 +189,10 @@ def run(server, flink):
     source = sorted(record["n"] for record in values(server.brokers, "source"))
     check(source == list(range(RECORDS)), "the source has %d records" % len(source))
     copy = sorted((record["n"], record["doubled"]) for record in values(server.brokers, "copy"))
-    check(copy == [(n, 2 * n) for n in source],
-          "the copy has %d records, %d different ones" % (len(copy), len(set(copy))))
+    check(
+        copy == [(n, 2 * n) for n in source],
+        "the copy has %d records, %d different ones" % (len(copy), len(set(copy))),
+    )
     written = len(values(server.brokers, "copy", "read_uncommitted"))
     print("%d records copied, each once; %d more were aborted" % (len(copy), written - len(copy)))
     flink.stop()
@@ -162,7 +200,9 @@ def run(server, flink):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("binary")
     parser.add_argument("flink", help="the directory of scripts/flink-up.sh")
     args = parser.parse_args()
@@ -171,7 +211,10 @@ def main():
     try:
         run(server, flink)
     except Failure as failure:
-        print("FAILED: %s\n  kept: %s, logs of Flink: %s/log" % (failure, directory, args.flink), flush=True)
+        print(
+            "FAILED: %s\n  kept: %s, logs of Flink: %s/log" % (failure, directory, args.flink),
+            flush=True,
+        )
         return 1
     finally:
         flink.stop()
