@@ -322,6 +322,10 @@ Value Templates::Cut(const Node& node, Value relation) const {
   parts.Set("filter",
             fmt::format("{0} >= '{1}' and {0} < '{2}'", column, TimeText(window_->batch.from_us),
                         TimeText(window_->batch.to_us)));
+  // DuckDB needs no name for it, and the model may give one.
+  if (project_.profile.type != "duckdb") {
+    parts.Set("filter_alias", QuoteIdentifier("_dbt_et_filter_subq_" + node.alias));
+  }
   return Value::Object({{"$relation", parts}});
 }
 

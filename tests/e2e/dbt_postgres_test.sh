@@ -24,7 +24,7 @@ both() { # command and arguments, in both copies; exit codes must be alike
   local ours=0 theirs=0
   (cd "$work/ours" && "$binary" "$@") > "$work/ours.log" 2>&1 || ours=$?
   (cd "$work/theirs" && "$venv/dbt" --no-use-colors "$@") > "$work/theirs.log" 2>&1 || theirs=$?
-  [ "$ours" = "$theirs" ] || { tail -n 40 "$work/theirs.log"; cat "$work/ours.log"; fail "$*: exit $ours, dbt's $theirs"; }
+  [ "$ours" = "$theirs" ] || { tail -n 60 "$work/theirs.log"; cat "$work/ours.log"; fail "$*: exit $ours, dbt's $theirs"; }
 }
 copies() { # project, its profile's name
   local side
@@ -75,26 +75,34 @@ else
   echo "skipped: jaffle_shop (MILLRACE_SHARED has no data/jaffle_shop)"
 fi
 
+# dbt-postgres merges microbatches by a unique_key, which this model does not have: below, by itself.
 copies "$root/tests/dbt/shop" shop
 for side in ours theirs; do # a snapshot of each its own
   sed -i "s/target_schema='history'/target_schema='${side}_history'/" "$work/$side/snapshots/products.sql"
 done
-both build
+both build --exclude order_years
 compare "shop, first run" "$times"
 for side in ours theirs; do
   sed -i 's/^3,2024-01-02,A,7,true,late/3,2024-01-03,B,8,true,moved/' "$work/$side/seeds/raw_orders.csv"
   printf '6,2024-01-03,A,4,false,new\n' >> "$work/$side/seeds/raw_orders.csv"
   sed -i 's/apple/red apple/' "$work/$side/seeds/raw_products.csv"
 done
-both build
+both build --exclude order_years
 compare "shop, delete+insert and a snapshot's new version" "$times"
-[ "$(ask "SELECT count(*), count(dbt_valid_to) FROM ours_history.products_history")" = "3|1" ] ||
-  fail "the snapshot must have three versions, one of them closed"
-both run --vars 'strategy: append'
+[ "$(ask "SELECT count(*), count(dbt_valid_to) FROM ours_history.products_history")" = "4|1" ] ||
+  fail "the snapshot must have four versions, one of them closed"
+both run --exclude order_years --vars 'strategy: append'
 compare "shop, append" "$times"
-both build --full-refresh --vars '{strategy: merge}'
+both build --exclude order_years --full-refresh --vars '{strategy: merge}'
 both build --vars '{strategy: merge}' --select +orders
 compare "shop, merge" "$times"
+
+for run in 1 2; do # a batch a year; the second run makes ten of them anew
+  (cd "$work/ours" && "$binary" run -s order_years) > "$work/ours.log" || { cat "$work/ours.log"; fail "order_years, run $run"; }
+  [ "$(ask "SELECT count(*) FROM (SELECT id, day, amount FROM ours.raw_orders EXCEPT ALL SELECT * FROM ours.order_years) lost"):$(
+    ask "SELECT count(*) FROM ours.order_years")" = "0:6" ] || fail "order_years, run $run: other rows than raw_orders"
+done
+ok "microbatches: each replaces its time"
 
 printf 'select day,\n  {{ cents("orders") }} as c,\n  no_such_column\nfrom {{ ref("days") }}\n' \
   > "$work/ours/models/marts/broken.sql"
@@ -118,7 +126,7 @@ for round in 1 2 3 4 5 6; do
   [ "$found" = "300000|1|300000" ] || fail "after kill -9: $found"
 done
 (cd "$work/ours" && "$binary" run -s broken --vars '{value: 99}') > "$work/ours.log" || { cat "$work/ours.log"; fail "it must run after the kills"; }
-[ "$(ask "SELECT min(value), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'ours' AND indexdef LIKE '%UNIQUE%') FROM ours.broken")" = "99|1" ] ||
+[ "$(ask "SELECT min(value), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'ours' AND tablename = 'broken' AND indexdef LIKE '%UNIQUE%') FROM ours.broken")" = "99|1" ] ||
   fail "the last run's table, with its index, must be there"
 ok "kill -9 in the middle leaves the old table or the new one"
 echo "$cases passed"

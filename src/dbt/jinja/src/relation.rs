@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The name of a table: parts database, schema, identifier, type; or `text`, taken as it is. With
-/// `filter`, a condition, it stands for those rows of it.
+/// `filter`, a condition, it stands for those rows of it, under the name `filter_alias` if there is one.
 #[derive(Debug)]
 pub struct Relation {
     pub parts: Json,
@@ -52,7 +52,10 @@ impl Relation {
 impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part("filter") {
-            Some(filter) => write!(f, "(select * from {} where {filter})", self.path()),
+            Some(filter) => {
+                write!(f, "(select * from {} where {filter})", self.path())?;
+                self.part("filter_alias").map_or(Ok(()), |alias| write!(f, " {alias}"))
+            }
             None => f.write_str(&self.path()),
         }
     }
