@@ -60,6 +60,9 @@ class Adapter {
   // All of `body` or nothing of it. `body` must not call InTransaction.
   virtual Status InTransaction(const std::function<Status(Session&)>& body) = 0;
 
+  // From any thread: a statement that runs in a transaction now ends with an error, where it can.
+  virtual void Interrupt() {}
+
   // "database"."schema" where a database can be named.
   virtual std::string SchemaName(const Node& node) const = 0;
   // How a temporary table made by CreateTemporary is named.

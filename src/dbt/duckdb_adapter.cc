@@ -111,6 +111,8 @@ class DuckDbAdapter : public Adapter {
     return status;
   }
 
+  void Interrupt() override { writer_->Interrupt(); }
+
   std::string SchemaName(const Node& node) const override {
     return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema);
   }

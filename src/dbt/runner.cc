@@ -111,9 +111,11 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
       const bool held_back = node.kind != "test" && doubted.contains(parent);
       if (broken.contains(parent) || held_back) cause = parent;
     }
-    if (stop || !cause.empty()) {
+    if (stop || cancelled_ || !cause.empty()) {
       result.outcome.status = "skipped";
-      result.outcome.message = stop ? "--fail-fast" : "because of " + cause;
+      result.outcome.message = cancelled_ ? "because the run was stopped"
+                               : stop     ? "--fail-fast"
+                                          : "because of " + cause;
       broken.insert(node.id);
     } else {
       progress(result, i + 1, plan.size());
@@ -153,9 +155,15 @@ Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
 
 Status Runner::OpenDatabase() {
   MR_ASSIGN_OR_RETURN(adapter_, options_.open(project_));
+  interruptible_ = adapter_.get();
   builder_ = std::make_unique<Builder>(project_, templates_, *adapter_, &journal_);
   builder_->set_refresh_stream(options_.refresh_stream);
   return Status::Ok();
+}
+
+void Runner::Cancel() {
+  cancelled_ = true;
+  if (Adapter* adapter = interruptible_) adapter->Interrupt();
 }
 
 Result<duck::Warehouse*> Runner::OpenForPlans() {

@@ -1,6 +1,7 @@
 // Runner: carries out `build`, `run`, `test`, `seed`, `snapshot`, `compile` on a project.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,6 +56,9 @@ class Runner {
   // Where the columns of all models come from.
   Result<ColumnGraph> Lineage();
 
+  // From any thread while Run runs: the statement at work is broken off, what follows is skipped.
+  void Cancel();
+
   const std::vector<NodeResult>& results() const { return results_; }
 
  private:
@@ -70,6 +74,8 @@ class Runner {
   RunnerOptions options_;
   Templates templates_;
   std::unique_ptr<Adapter> adapter_;
+  std::atomic<Adapter*> interruptible_{nullptr};
+  std::atomic<bool> cancelled_{false};
   std::unique_ptr<Builder> builder_;
   std::vector<NodeResult> results_;
   RunJournal journal_;

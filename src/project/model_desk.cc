@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "base/strings.h"
@@ -55,6 +56,12 @@ struct ModelDesk::Work {
 };
 
 ModelDesk::~ModelDesk() {
+  // Again and again, for it may be between two statements.
+  for (;; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (ended_) break;
+    if (work_) work_->runner->Cancel();
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -119,6 +126,7 @@ Result<std::string> ModelDesk::Start(std::string_view request) {
   run_++;
   error_.clear();
   events_.clear();
+  work_ = *work;
   thread_ = std::thread([this, work = *work] { Carry(*work); });
   return fmt::format(R"({{"run":{}}})", run_);
 }

@@ -2,7 +2,7 @@
 // and says how far the last one is.
 #pragma once
 
-#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -18,7 +18,7 @@ class ModelDesk {
  public:
   // `runtime` outlives the desk.
   explicit ModelDesk(Runtime& runtime) : runtime_(runtime) {}
-  // Waits for the run.
+  // Breaks off the run that is at work.
   ~ModelDesk();
 
   // `request`: {"command": "build", "select": ["+orders"], "exclude": [], "vars": {},
@@ -44,7 +44,8 @@ class ModelDesk {
 
   Runtime& runtime_;
   std::thread thread_;
-  mutable std::mutex mutex_;  // of all below
+  mutable std::mutex mutex_;    // of all below
+  std::shared_ptr<Work> work_;  // of the last run
   int64_t run_ = 0;
   bool ended_ = true;
   std::string error_;

@@ -162,6 +162,7 @@ def test_lambda(binary, work):
             "EXCEPT SELECT url, total_views FROM page_view_totals)")
         check(not different, "the serving view differs from the topic: %s" % different[:5])
         test_failures_beside_dev(pipeline)
+        test_stop_within_a_run(pipeline)
     finally:
         stop.set()
         pipeline.end()
@@ -180,6 +181,22 @@ def test_failures_beside_dev(pipeline):
     said = pipeline.run("build", expected=1)
     check("nowhere" in said, said)
     os.remove(broken)
+
+
+def test_stop_within_a_run(pipeline):
+    slow = os.path.join(pipeline.directory, "models", "slow.sql")
+    with open(slow, "w") as file:
+        file.write("{{ config(materialized='table') }}\n"
+                   "select count(*) as n from range(10000000) a, range(10000000) b\n")
+    build = subprocess.Popen([pipeline.binary, "run", pipeline.directory, "-s", "slow"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    until("the slow model", lambda: pipeline.request(
+        "POST", "/api/models/runs", '{"command": "compile"}')[0] == 503)
+    time.sleep(0.3)  # into the statement, which would take days
+    pipeline.end()
+    said = build.communicate()[0]
+    check(build.returncode != 0, "a run that was broken off must not end well:\n" + said)
+    os.remove(slow)
 
 
 def test_medallion(binary, work):
