@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "base/check.h"
 #include "base/strings.h"
+#include "format/decode_records.h"
 #include "format/row_fault.h"
 
 namespace millrace::format {
@@ -83,21 +83,10 @@ Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& optio
 
 void JsonDecoder::Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
                          std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) {
-  MR_CHECK(records.size() <= STANDARD_VECTOR_SIZE, "too many records for one chunk");
-  MR_CHECK(out.ColumnCount() == writers_.size(), "the chunk has not the projected columns");
-  for (size_t i = 0; i < writers_.size(); i++) writers_[i].Bind(out.data[i]);
-  row_record.clear();
-  for (uint32_t i = 0; i < records.size(); i++) {
-    if (DecodeDocument(records[i], row_record.size())) {
-      row_record.push_back(i);
-    } else {
-      fault_.record_index = i;
-      errors.push_back(std::move(fault_));
-      fault_ = {};
-    }
-  }
-  for (ColumnWriter& writer : writers_) writer.Finish();
-  out.SetCardinality(row_record.size());
+  DecodeRecords(records, out, row_record, errors, writers_, fault_,
+                [this](const model::Record& record, duckdb::idx_t row) {
+                  return DecodeDocument(record, row);
+                });
 }
 
 bool JsonDecoder::DecodeDocument(const model::Record& record, idx_t row) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "format/confluent.h"
+#include "format/decode_records.h"
 
 namespace millrace::format {
 
@@ -52,21 +53,9 @@ Status RecordDecoder::Prepare(std::span<const model::Record> records) {
 void RecordDecoder::Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
                            std::vector<uint32_t>& row_record,
                            std::vector<model::RowError>& errors) {
-  MR_CHECK(records.size() <= STANDARD_VECTOR_SIZE, "too many records for one chunk");
-  MR_CHECK(out.ColumnCount() == writers_.size(), "the chunk has not the projected columns");
-  for (size_t i = 0; i < writers_.size(); i++) writers_[i].Bind(out.data[i]);
-  row_record.clear();
-  for (uint32_t i = 0; i < records.size(); i++) {
-    if (DecodeOne(records[i], row_record.size())) {
-      row_record.push_back(i);
-    } else {
-      fault_.record_index = i;
-      errors.push_back(std::move(fault_));
-      fault_ = {};
-    }
-  }
-  for (ColumnWriter& writer : writers_) writer.Finish();
-  out.SetCardinality(row_record.size());
+  DecodeRecords(
+      records, out, row_record, errors, writers_, fault_,
+      [this](const model::Record& record, duckdb::idx_t row) { return DecodeOne(record, row); });
 }
 
 bool RecordDecoder::DecodeOne(const model::Record& record, duckdb::idx_t row) {
