@@ -28,12 +28,13 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+from run_checks import free_port
 
 DELAY_S = 20           # of the watermark
 CLOSING_GAP_S = 60     # from a round's last event to its closing events
@@ -111,18 +112,6 @@ MATCHES_BATCH = """SELECT v.id, b.id FROM (FROM events WHERE kind = 'view') v
 
 class Failure(Exception):
     """A check that did not hold."""
-
-
-def free_port():
-    """Below the ports that outgoing connections get: it stays free while the process is down."""
-    for port in random.SystemRandom().sample(range(12000, 32000), 100):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("100 ports in 12000 to 32000 are taken")
 
 
 def sql_time(ms):

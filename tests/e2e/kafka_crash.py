@@ -37,9 +37,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import kafka_crash_clients as clients
-from crash_test import free_port
 from kafka_crash_clients import LEFT, MOVERS, NUMBERS, PARTITIONS, READERS, RIGHT, SOURCE, TARGET
-from run_checks import Failure, check, until
+from run_checks import Failure, check, free_port, until
 
 DEADLINE_S = 120
 QUIET = {"log_level": 0, "enable.auto.commit": False}

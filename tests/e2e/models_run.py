@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import run_checks  # noqa: E402
-from run_checks import Failure, check, until  # noqa: E402
+from run_checks import Failure, check, free_port, until  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ["/", "/cart", "/about", "/p/1", "/p/2"]
@@ -34,9 +33,7 @@ class Pipeline:
         self.directory = os.path.join(work, example)
         self.log_path = os.path.join(work, example + ".log")
         shutil.copytree(os.path.join(ROOT, "examples", example), self.directory)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.process = None
 
     def start(self):

@@ -2,7 +2,9 @@
 directory that is left behind only when they fail."""
 import argparse
 import os
+import random
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -15,6 +17,18 @@ class Failure(Exception):
 def check(holds, text):
     if not holds:
         raise Failure(text)
+
+
+def free_port():
+    """Below the ports that outgoing connections get: it stays free while the process is down."""
+    for port in random.SystemRandom().sample(range(12000, 32000), 100):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("100 ports in 12000 to 32000 are taken")
 
 
 def until(what, question, seconds=180):
