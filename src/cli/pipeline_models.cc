@@ -31,12 +31,12 @@ dbt::NodeResult ResultOf(const dbt::Value& event, std::deque<dbt::Node>& nodes) 
   result.node = &node;
   result.outcome.status = event["status"].text();
   result.outcome.message = event["message"].text();
-  result.outcome.rows = std::atoll(event["rows"].text().c_str());
-  result.outcome.failures = std::atoll(event["failures"].text().c_str());
+  result.outcome.rows = event["rows"].whole();
+  result.outcome.failures = event["failures"].whole();
   result.finished_us =
       static_cast<int64_t>(std::strtod(event["seconds"].text().c_str(), nullptr) * 1e6);
   if (const dbt::Value& error = event["error"]; error.is_map()) {
-    auto number = [&](const char* name) { return std::atoi(error[name].text().c_str()); };
+    auto number = [&](const char* name) { return static_cast<int>(error[name].whole()); };
     result.error = Status(static_cast<Code>(number("code")), error["message"].text())
                        .WithDetail(error["detail"].text())
                        .WithHint(error["hint"].text())
@@ -120,8 +120,8 @@ Result<std::vector<dbt::NodeResult>> RunModelsAt(const std::string& url,
         continue;
       }
       results.push_back(ResultOf(event, nodes));
-      progress(results.back(), static_cast<size_t>(std::atoll(event["index"].text().c_str())),
-               static_cast<size_t>(std::atoll(event["count"].text().c_str())));
+      progress(results.back(), static_cast<size_t>(event["index"].whole()),
+               static_cast<size_t>(event["count"].whole()));
     }
     if (state["ended"].truth()) {
       const std::string error = state["error"].text();

@@ -122,7 +122,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
   MR_ASSIGN_OR_RETURN(Rows answer, adapter_.Query(wrapped));
   const Value& row = answer.rows.front();
   Outcome outcome;
-  outcome.failures = std::atoll(row[size_t{0}].text().c_str());
+  outcome.failures = row[size_t{0}].whole();
   const bool should_warn = row[size_t{1}].truth();
   const bool should_error = row[size_t{2}].truth();
   const bool severe = !EqualsIgnoreCase(node.config["severity"].text(), "warn");

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/strings.h"
 #include "dbt/batches.h"
@@ -25,10 +24,6 @@ Value Pair(const Batch& batch) {
 std::string Within(const std::string& column, const Batch& batch) {
   return fmt::format("{0} >= '{1}' AND {0} < '{2}'", column, TimeText(batch.from_us),
                      TimeText(batch.to_us));
-}
-
-int64_t Whole(const Value& value) {
-  return std::strtoll(value.text().c_str(), nullptr, 10);
 }
 
 }  // namespace
@@ -111,7 +106,7 @@ Result<std::string> Builder::MissingBatches(Node& node) {
           adapter_.MicrosOf(fmt::format("date_trunc('{}', {})", BatchSizeName(size), time)),
           QualifiedName(node), time)));
   std::vector<Batch> gaps;  // neighbours are one
-  auto known_at = [&](size_t row) { return Whole(known.rows[row][size_t{0}]); };
+  auto known_at = [&](size_t row) { return known.rows[row][size_t{0}].whole(); };
   size_t row = 0;
   for (const Batch& batch : BatchesBetween(begin, now_us, size)) {
     while (row < known.rows.size() && known_at(row) < batch.from_us) row++;
@@ -136,11 +131,11 @@ Result<std::string> Builder::MissingBatches(Node& node) {
                                         adapter_.MicrosOf("max(" + time + ")"), Statement(sql),
                                         Within(time, gap))));
     const Value& counted = found.rows.front();
-    if (Whole(counted[size_t{0}]) == 0) continue;
-    const int64_t first = StartOfBatch(Whole(counted[size_t{1}]), size);
-    const int64_t end = StartOfBatch(Whole(counted[size_t{2}]), size, 1);
+    if (counted[size_t{0}].whole() == 0) continue;
+    const int64_t first = StartOfBatch(counted[size_t{1}].whole(), size);
+    const int64_t end = StartOfBatch(counted[size_t{2}].whole(), size, 1);
     missing.push_back(fmt::format("--event-time-start '{}' --event-time-end '{}' ({} rows)",
-                                  TimeText(first), TimeText(end), Whole(counted[size_t{0}])));
+                                  TimeText(first), TimeText(end), counted[size_t{0}].whole()));
   }
   if (missing.empty()) return std::string();
   return fmt::format("batches are missing that the inputs have rows for; run it with\n    {}",

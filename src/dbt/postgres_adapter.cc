@@ -109,7 +109,7 @@ class PostgresSession : public Session {
                                    table, QuoteLiteral(delimiter)),
                        bytes));
     MR_ASSIGN_OR_RETURN(Rows answer, Query("SELECT count(*) FROM " + table));
-    return std::strtoll(answer.rows[0][size_t{0}].text().c_str(), nullptr, 10);
+    return answer.rows[0][size_t{0}].whole();
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "base/strings.h"
 
@@ -74,6 +75,10 @@ Value::Map& Value::map() {
 std::string Value::text() const {
   if (is_text()) return std::get<std::string>(v_);
   return is_null() ? "" : ToJson();
+}
+
+int64_t Value::whole() const {
+  return std::strtoll(text().c_str(), nullptr, 10);
 }
 
 bool Value::truth() const {

@@ -49,6 +49,8 @@ class Value {
   // Text as it is, numbers and booleans as YAML writes them, "" for null; lists and maps as JSON.
   std::string text() const;
   std::string text_or(const std::string& fallback) const { return is_null() ? fallback : text(); }
+  // Of a number, or of a text that is one; 0 of anything else.
+  int64_t whole() const;
   // false, 0, "", null, empty lists and maps are not true; nor are the texts "false" and "no".
   bool truth() const;
   bool truth_or(bool fallback) const { return is_null() ? fallback : truth(); }
