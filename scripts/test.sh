@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test: unit tests, rules of the source tree, SQL files, end-to-end runs, the crash test, the
-# page in a real browser, the fuzz targets. Prints one line a suite, then what failed and how, and last
-# "N passed, N failed". Logs: build/test-output/.
+# page in a real browser, the fuzz targets. Prints one line a suite (under a failed one: where its log
+# says so), then what failed at more length, and last "N passed, N failed". Logs: build/test-output/.
 #
 # MILLRACE_SHARED   folder with the seeds' texts and real data; cases that need it skip by name
 #                   without it (default: ../shared when it exists)
@@ -26,18 +26,16 @@ suite() { # name command…
   else
     line=$(printf 'FAILED  %-34s %4d s   %s' "$name" $((SECONDS - start)) "$log")
     echo "$line" >> "$out/failed"
+    line+=$'\n'$(show_failure "$log" 12)
   fi
   echo "$line"
 }
 
 # What a reader wants of a failed suite's log: where it says that something failed, and its end.
-show_failure() { # line of "$out/failed"
-  local log=${1##* }
-  echo
-  echo "$1"
-  grep -aniE -m 20 -A 6 'fail(ed|ure)|error:|traceback|finding' "$log" | cut -c1-300 | head -60
+show_failure() { # log lines
+  grep -aniE -m 20 -A 6 'fail(ed|ure)|error:|traceback|finding' "$1" | cut -c1-300 | head -"$2"
   echo "  … its last lines:"
-  tail -15 "$log" | cut -c1-300
+  tail -$(($2 / 4)) "$1" | cut -c1-300
 }
 
 echo "building"
@@ -67,7 +65,8 @@ wait
 
 touch "$out/passed" "$out/failed"
 while read -r line; do
-  show_failure "$line"
+  printf '\n%s\n' "$line"
+  show_failure "${line##* }" 60
 done < "$out/failed"
 echo
 echo "$(wc -l < "$out/passed") passed, $(wc -l < "$out/failed") failed"
