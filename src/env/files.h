@@ -34,6 +34,8 @@ class File {
   virtual Status Sync() = 0;
   virtual Status Truncate(int64_t size) = 0;
   virtual Result<int64_t> Size() = 0;
+  // For system calls that move bytes by themselves (sendfile); -1: there is none, use ReadAt.
+  virtual int descriptor() const { return -1; }
 };
 
 // Held until destroyed; the system lets go of it when the process ends, however it ends.

@@ -110,6 +110,8 @@ class RealFile : public File {
     return {};
   }
 
+  int descriptor() const override { return fd_.get(); }
+
   Status Sync() override {
     if (Retrying([&] { return fdatasync(fd_.get()); }) < 0) {
       return SystemError("sync", path_, errno);

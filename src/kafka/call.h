@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "kafka/frame.h"
 #include "kafka/session.h"
 #include "kafka/wire_io.h"
 
@@ -27,10 +28,10 @@ struct RequestHeader {
 
 class Call {
  public:
-  // How the connection learns of the end: `frame` with its length in front, "" for no answer; a
+  // How the connection learns of the end: `frame` with its length in front, empty for no answer; a
   // `fault` closes the connection, once the frame is written if there is one. `mute_ms`: for as
   // long nothing more is read.
-  using Done = std::function<void(std::string frame, std::string fault, int64_t mute_ms)>;
+  using Done = std::function<void(Frame frame, std::string fault, int64_t mute_ms)>;
 
   Call(RequestHeader header, bool flexible, std::string bytes, size_t body_at, SessionPtr session,
        Worker* worker, Done done)
@@ -68,33 +69,36 @@ class Call {
   // For ApiVersions, whose answer always has the plain header.
   template <class Response>
   void AnswerIn(Response& response, int version, bool flexible, bool flexible_header) {
-    End(Frame(response, version, flexible, flexible_header), "");
+    End(Encode(response, version, flexible, flexible_header), "");
   }
   template <class Response>
   void AnswerAndClose(Response& response, std::string fault) {
-    End(Frame(response, version(), flexible_, flexible_), std::move(fault));
+    End(Encode(response, version(), flexible_, flexible_), std::move(fault));
   }
   // Nothing more is read from the connection for as long: from the return of the handler on, or the
   // call's end when it waits longer than its handler.
   void MuteFor(int64_t wait_ms) { mute_ms_ = wait_ms; }
   // For the connection: what was asked for since the last time.
   int64_t TakeMute() { return mute_ms_.exchange(0); }
-  void AnswerNothing() { End("", ""); }
-  void Close(std::string fault) { End("", std::move(fault)); }
+  void AnswerNothing() { End({}, ""); }
+  void Close(std::string fault) { End({}, std::move(fault)); }
 
  private:
   template <class Response>
-  std::string Frame(Response& response, int version, bool flexible, bool flexible_header) {
-    std::string frame(4, '\0');
-    WireWriter header(&frame, 0, flexible_header);
+  Frame Encode(Response& response, int version, bool flexible, bool flexible_header) {
+    constexpr size_t kLength = 4;
+    Frame frame{std::string(kLength, '\0'), {}};
+    WireWriter header(&frame.bytes, 0, flexible_header);
     header(header_.correlation_id);
     header.Tags();
     WireWriter writer(&frame, version, flexible);
     writer.Field(response);
-    log::StoreBig<int32_t>(frame.data(), static_cast<int32_t>(frame.size() - 4));
+    auto length = static_cast<int64_t>(frame.bytes.size() - kLength);
+    for (const Frame::Slice& slice : frame.slices) length += slice.batches.bytes;
+    log::StoreBig<int32_t>(frame.bytes.data(), static_cast<int32_t>(length));
     return frame;
   }
-  void End(std::string frame, std::string fault) {
+  void End(Frame frame, std::string fault) {
     if (!ended_.exchange(true)) done_(std::move(frame), std::move(fault), TakeMute());
   }
 

@@ -31,6 +31,7 @@ class Filler : public WireIo<Filler> {
     static constexpr std::string_view kRecords = "any bytes at all";
     records = random_() % 3 == 0 ? std::string_view() : kRecords.substr(random_() % 16);
   }
+  void Field(Records& records) { records.bytes = Text(); }
   template <class T>
   void Field(std::vector<T>& items) {
     items.resize(random_() % 4);

@@ -223,10 +223,10 @@ void Connection::HandleToken(std::string token) {
   Call::Done done = AddSlot(std::ssize(token), false);
   TakeLoginMessage(worker_.services(), worker_, session_, std::move(token),
                    [done = std::move(done)](const Result<std::string>& answer) {
-                     if (!answer.ok()) return done("", "login refused", 0);
-                     std::string frame(kLengthBytes, '\0');
-                     log::StoreBig<int32_t>(frame.data(), static_cast<int32_t>(answer->size()));
-                     done(frame + *answer, "", 0);
+                     if (!answer.ok()) return done({}, "login refused", 0);
+                     std::string length(kLengthBytes, '\0');
+                     log::StoreBig<int32_t>(length.data(), static_cast<int32_t>(answer->size()));
+                     done({length + *answer, {}}, "", 0);
                    });
 }
 
@@ -236,8 +236,7 @@ Call::Done Connection::AddSlot(int64_t request_bytes, bool is_produce) {
   slot->is_produce = is_produce;
   slot_bytes_ += request_bytes;
   slots_.push_back(slot);
-  return [this, slot, self = shared_from_this()](std::string frame, std::string fault,
-                                                 int64_t mute_ms) {
+  return [this, slot, self = shared_from_this()](Frame frame, std::string fault, int64_t mute_ms) {
     slot->frame = std::move(frame);
     slot->fault = std::move(fault);
     worker_.Post([this, self, slot, mute_ms] {
@@ -270,12 +269,12 @@ void Connection::WriteNext() {
     if (!slot->frame.empty()) {
       writing_ = true;
       Touch();
-      transport_.Write(asio::buffer(slot->frame), [this, slot, self = shared_from_this()](
-                                                      const boost::system::error_code& ec, size_t) {
+      writer_.Write(slot->frame, [this, slot, self = shared_from_this()](bool written,
+                                                                         const std::string& fault) {
         writing_ = false;
         if (closed_) return;
-        if (ec) {
-          Close("");
+        if (!written) {
+          Close(fault);
           return;
         }
         if (!slot->fault.empty()) {

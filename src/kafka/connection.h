@@ -17,6 +17,7 @@
 
 #include "kafka/api_table.h"
 #include "kafka/call.h"
+#include "kafka/frame_writer.h"
 #include "kafka/transport.h"
 
 namespace millrace::kafka {
@@ -43,7 +44,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     int64_t request_bytes = 0;
     bool is_produce = false;
     bool done = false;
-    std::string frame;
+    Frame frame;
     std::string fault;  // closes the connection when the frame is written
   };
 
@@ -66,6 +67,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Worker& worker_;
   Transport transport_;
+  FrameWriter writer_{transport_};
   const SessionPtr session_ = std::make_shared<Session>();
   char length_[6];  // and the API key, which says how long a frame may be
   std::string bytes_;

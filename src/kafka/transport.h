@@ -1,7 +1,7 @@
 // Transport: the bytes of one client, plain or inside TLS.
 //
-// Contract: one thread. At most one Read and one Write are under way; handlers are called as
-// asio's are, with an error when Close comes first. Without TLS it costs one branch.
+// Contract: one thread. At most one Read and one Write (or WaitWritable) are under way; handlers
+// are called as asio's are, with an error when Close comes first. Without TLS it costs one branch.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -50,6 +50,11 @@ class Transport {
     } else {
       boost::asio::async_write(socket_, buffer, std::move(handler));
     }
+  }
+  // Until a plain socket takes bytes again. `handler(error)`.
+  template <class Handler>
+  void WaitWritable(Handler handler) {
+    socket_.async_wait(boost::asio::ip::tcp::socket::wait_write, std::move(handler));
   }
   void Close() {
     boost::system::error_code ignored;

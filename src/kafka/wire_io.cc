@@ -1,5 +1,7 @@
 #include "kafka/wire_io.h"
 
+#include "base/check.h"
+
 namespace millrace::kafka {
 
 void WireReader::Fail(const char* fault) {
@@ -59,12 +61,27 @@ void WireReader::Field(std::string_view& records) {
   records = Take(length);
 }
 
+void WireReader::Field(Records& records) {
+  std::string_view bytes;
+  Field(bytes);
+  records = {std::string(bytes), {}};
+}
+
 void WireReader::Tags() {
   if (!flexible()) return;
   for (uint32_t left = Varint(); left > 0 && ok(); left--) {
     Varint();
     Take(Varint());
   }
+}
+
+void WireWriter::Field(const Records& records) {
+  auto count = static_cast<int64_t>(records.bytes.size());
+  for (const log::BatchSlice& slice : records.slices) count += slice.bytes;
+  Count(count);
+  out_->append(records.bytes);
+  MR_CHECK(slices_ != nullptr || records.slices.empty(), "slices can only go into a frame");
+  for (const log::BatchSlice& slice : records.slices) slices_->push_back({out_->size(), slice});
 }
 
 void WireWriter::Varint(uint32_t value) {

@@ -28,6 +28,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kafka/frame.h"
 #include "log/wire.h"
 
 namespace millrace::kafka {
@@ -96,6 +97,7 @@ class WireReader : public WireIo<WireReader> {
   void Field(Bytes& bytes);
   // Records; null data() for null.
   void Field(std::string_view& records);
+  void Field(Records& records);
   template <class T>
   void Field(std::vector<T>& items) {
     const int64_t count = Count();
@@ -148,6 +150,9 @@ class WireWriter : public WireIo<WireWriter> {
  public:
   // Appends to *out.
   WireWriter(std::string* out, int version, bool flexible) : WireIo(version, flexible), out_(out) {}
+  // Batches that lie in files stay there.
+  WireWriter(Frame* frame, int version, bool flexible)
+      : WireIo(version, flexible), out_(&frame->bytes), slices_(&frame->slices) {}
 
   template <class T>
   requires std::is_arithmetic_v<T>
@@ -164,6 +169,7 @@ class WireWriter : public WireIo<WireWriter> {
   void Field(const std::optional<std::string>& text);
   void Field(const Bytes& bytes) { Blob(bytes.value, false); }
   void Field(const std::string_view& records) { Blob(records, records.data() == nullptr); }
+  void Field(const Records& records);
   template <class T>
   void Field(std::vector<T>& items) {
     Count(static_cast<int64_t>(items.size()));
@@ -199,6 +205,7 @@ class WireWriter : public WireIo<WireWriter> {
   void Blob(std::string_view bytes, bool null);
 
   std::string* out_;
+  std::vector<Frame::Slice>* slices_ = nullptr;
 };
 
 }  // namespace millrace::kafka

@@ -1,5 +1,6 @@
 #include "kafka/worker.h"
 
+#include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -19,6 +20,12 @@ void Worker::Start(std::function<void()> on_tick) {
 }
 
 void Worker::Loop() {
+  // sendfile to a client that has gone would end the process; it cannot be told not to, as send
+  // can.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   Tick();
   for (;;) {
     try {

@@ -82,14 +82,6 @@ class EncodedBatchTest : public LogFixture {
     done.wait(lock, [&] { return result.has_value(); });
     return *result;
   }
-  std::string Batches(int64_t from, int64_t max_bytes = 1 << 20, bool at_least_one = true) {
-    std::string bytes;
-    const auto next = log_->ReadBatches("t", 0, from, INT64_MAX, max_bytes, at_least_one, &bytes);
-    EXPECT_TRUE(next.ok()) << next.status().ToString();
-    next_ = next.ok() ? *next : -1;
-    return bytes;
-  }
-  int64_t next_ = 0;
 };
 
 TEST_F(EncodedBatchTest, BytesComeBackAsTheyWereSent) {
@@ -105,14 +97,13 @@ TEST_F(EncodedBatchTest, BytesComeBackAsTheyWereSent) {
   EXPECT_EQ(all.substr(8, one.size() - 8), one.substr(8)) << "all but the offset";
   EXPECT_EQ(LoadBig<int64_t>(all.data() + one.size()), 2);
   EXPECT_EQ(Batches(1), all) << "from inside the first batch";
-  EXPECT_EQ(Batches(0, 1).size(), one.size());
+  EXPECT_EQ(Batches(0, INT64_MAX, 1).size(), one.size());
   EXPECT_EQ(next_, 2);
-  EXPECT_EQ(Batches(0, 1, false), "");
+  EXPECT_EQ(Batches(0, INT64_MAX, 1, false), "");
   EXPECT_EQ(next_, 0);
   EXPECT_EQ(Batches(4), "");
-  std::string bytes;
-  EXPECT_EQ(log_->ReadBatches("t", 0, 5, INT64_MAX, 1, true, &bytes).status().code(),
-            Code::kInvalidArgument);
+  Batches(5);
+  EXPECT_EQ(error_.code(), Code::kInvalidArgument);
 }
 
 TEST_F(EncodedBatchTest, EveryCompressionIsStoredAsSentAndReadPlain) {
@@ -276,9 +267,8 @@ TEST_F(EncodedBatchTest, DeletedRecordsStayDeleted) {
   EXPECT_LT(files_->List("/log/t-0")->size(), segments);
   for (int i = 0; i < 2; i++) {
     EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 505);
-    std::string bytes;
-    EXPECT_EQ(log_->ReadBatches("t", 0, 504, INT64_MAX, 1, true, &bytes).status().code(),
-              Code::kInvalidArgument);
+    Batches(504);
+    EXPECT_EQ(error_.code(), Code::kInvalidArgument);
     EXPECT_EQ(LoadBig<int64_t>(Batches(505).data()), 500) << "the batch that holds it";
     EXPECT_EQ(*log_->OffsetForTime("t", 0, 0), 505);
     Open();
@@ -288,6 +278,76 @@ TEST_F(EncodedBatchTest, DeletedRecordsStayDeleted) {
   EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 1000);
   EXPECT_EQ(Append("t", {"next"}), 1000);
   EXPECT_EQ(Values("t"), (std::vector<std::string>{"next"}));
+}
+
+// Any range of any log equals the batches one by one, however the index and segments lie.
+TEST_F(EncodedBatchTest, AnyRangeIsWholeBatchesThatFit) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 20; round++) {
+    log_.reset();
+    files_ = std::make_unique<env::FaultFileSystem>(1);
+    Open();
+    Create("t", {.retention_ms = -1, .segment_bytes = 16 << 10});
+    struct Batch {
+      int64_t first, end, bytes;
+    };
+    std::vector<Batch> batches;
+    std::string all;
+    for (int i = 0; i < 60; i++) {
+      const auto count = static_cast<size_t>(1 + random() % 5);
+      const std::string batch = Encode(std::vector<std::string>(
+          count, std::string(random() % (random() % 4 == 0 ? 3000 : 100), 'x')));
+      const int64_t first = Put(batch).base_offset;
+      batches.push_back({first, first + static_cast<int64_t>(count), std::ssize(batch)});
+      all += Batches(first, first + 1);
+    }
+    if (round % 2 == 1) Open();  // nothing is known to be whole
+    for (int i = 0; i < 200; i++) {
+      const int64_t from =
+          static_cast<int64_t>(random() % static_cast<uint64_t>(batches.back().end));
+      const int64_t to = from + 1 + static_cast<int64_t>(random() % 200);
+      const auto max_bytes = static_cast<int64_t>(random() % 20'000);
+      const bool at_least_one = random() % 2 == 0;
+      int64_t position = 0, begin = -1, bytes = 0, next = from;
+      for (const Batch& batch : batches) {
+        const bool wanted = batch.end > from && batch.first < to;
+        const bool fits = bytes + batch.bytes <= max_bytes || (at_least_one && bytes == 0);
+        if (wanted && !fits) break;
+        if (wanted) {
+          if (begin < 0) begin = position;
+          bytes += batch.bytes;
+          next = batch.end;
+        }
+        position += batch.bytes;
+      }
+      const std::string expected =
+          bytes == 0 ? "" : all.substr(static_cast<size_t>(begin), static_cast<size_t>(bytes));
+      ASSERT_EQ(Batches(from, to, max_bytes, at_least_one), expected) << from << " " << to;
+      ASSERT_EQ(next_, next) << from << " " << to << " " << max_bytes;
+    }
+  }
+}
+
+TEST_F(EncodedBatchTest, DamageIsNotHandedOut) {
+  Open();
+  Create("t", {.retention_ms = -1, .segment_bytes = 4096});
+  for (int i = 0; i < 20; i++) Put(Encode({std::string(600, 'x')}));
+  const int64_t batch_bytes = std::ssize(Batches(0, 1));
+  const std::string whole = Batches(0);
+  log_.reset();
+  std::string damaged = files_->Content(SegmentPath(0));
+  damaged[static_cast<size_t>(3 * batch_bytes - 5)] ^= 1;  // in the third batch
+  files_->SetContent(SegmentPath(0), damaged);
+  for (const int64_t from : {0, 1}) {
+    Open();
+    EXPECT_EQ(Batches(from), whole.substr(static_cast<size_t>(from * batch_bytes),
+                                          static_cast<size_t>((2 - from) * batch_bytes)));
+    EXPECT_EQ(next_, 2);
+    Batches(2);
+    EXPECT_EQ(error_.code(), Code::kCorruption);
+    EXPECT_NE(error_.message().find("checksum"), std::string::npos);
+    EXPECT_EQ(Batches(12, 20).size(), static_cast<size_t>(8 * batch_bytes)) << "other segments";
+  }
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ Result<std::vector<AbortedTransaction>> Log::Aborted(const std::string&, int, in
   return std::vector<AbortedTransaction>();
 }
 
-Result<int64_t> Log::ReadBatches(const std::string&, int, int64_t, int64_t, int64_t, bool,
-                                 std::string*) {
+Result<BatchRange> Log::FindBatches(const std::string&, int, int64_t, int64_t, int64_t, bool) {
   return Status(Code::kUnsupported, "this log does not keep encoded batches");
 }
 

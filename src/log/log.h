@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "env/files.h"
 #include "log/cleanup_policy.h"
 #include "model/record.h"
 
@@ -77,6 +78,19 @@ struct NewRecord {
   std::optional<std::string_view> key = {};
   std::optional<std::string_view> value = {};
   std::vector<std::pair<std::string_view, std::string_view>> headers = {};
+};
+
+// Whole record batches in a file of the log. They stay as they are, and readable by this, whatever
+// retention, compaction or a deletion does to the partition.
+struct BatchSlice {
+  std::shared_ptr<env::File> file;
+  int64_t position = 0;
+  int64_t bytes = 0;
+};
+struct BatchRange {
+  std::vector<BatchSlice> slices;  // none of them empty
+  int64_t bytes = 0;               // of all slices
+  int64_t next_offset = 0;         // behind the last record
 };
 
 // Makes appends repeatable (KIP-98): the log remembers per partition the next sequence of each
@@ -177,13 +191,12 @@ class Log {
   virtual Result<int64_t> Read(
       const std::string& topic, int partition, int64_t from, int64_t to, int64_t max_bytes,
       const std::function<void(std::span<const model::Record>)>& visit) = 0;
-  // Puts whole durable batches, whatever became of their transactions, from the one that holds
-  // `from` on and as long as they begin before `to`, at the end of *out: as many as fit into
-  // max_bytes, or one that is larger when `at_least_one`. Returns the offset behind them. Records
-  // before `from` in the first batch are for the caller to skip. Errors: as Read.
-  virtual Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from,
-                                      int64_t to, int64_t max_bytes, bool at_least_one,
-                                      std::string* out);
+  // Where whole durable batches lie, whatever became of their transactions: from the one that holds
+  // `from` on and as long as they begin before `to`, as many as fit into max_bytes, or one that is
+  // larger when `at_least_one`. Records before `from` in the first batch are for the caller to
+  // skip. Errors: as Read; a checksum is looked at once, by the first who comes by.
+  virtual Result<BatchRange> FindBatches(const std::string& topic, int partition, int64_t from,
+                                         int64_t to, int64_t max_bytes, bool at_least_one);
   // Aborted transactions with records in [from, to).
   virtual Result<std::vector<AbortedTransaction>> Aborted(const std::string& topic, int partition,
                                                           int64_t from, int64_t to) const;

@@ -103,6 +103,24 @@ class LogFixture : public testing::Test {
     }
     return seen;
   }
+  // Whole batches as they lie in the log; next_ is the offset behind them, -1 after an error.
+  std::string Batches(int64_t from, int64_t to = INT64_MAX, int64_t max_bytes = 1 << 20,
+                      bool at_least_one = true) {
+    const auto range = log_->FindBatches("t", 0, from, to, max_bytes, at_least_one);
+    error_ = range.status();
+    next_ = range.ok() ? range->next_offset : -1;
+    std::string bytes;
+    if (!range.ok()) return bytes;
+    for (const BatchSlice& slice : range->slices) {
+      const size_t before = bytes.size();
+      bytes.resize(before + static_cast<size_t>(slice.bytes));
+      const auto got = slice.file->ReadAt(slice.position, bytes.data() + before,
+                                          static_cast<size_t>(slice.bytes));
+      EXPECT_TRUE(got.ok() && static_cast<int64_t>(*got) == slice.bytes && slice.bytes > 0);
+    }
+    EXPECT_EQ(std::ssize(bytes), range->bytes);
+    return bytes;
+  }
   std::vector<std::string> Values(const std::string& topic, int partition = 0) {
     std::vector<std::string> values;
     int64_t previous = -1;
@@ -123,6 +141,7 @@ class LogFixture : public testing::Test {
   HandClock clock_;
   std::unique_ptr<Log> log_;
   Status error_;
+  int64_t next_ = 0;
 };
 
 }  // namespace millrace::log

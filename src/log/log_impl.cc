@@ -247,11 +247,10 @@ Result<std::vector<AbortedTransaction>> LogImpl::Aborted(const std::string& topi
   return found->Aborted(from, to);
 }
 
-Result<int64_t> LogImpl::ReadBatches(const std::string& topic, int partition, int64_t from,
-                                     int64_t to, int64_t max_bytes, bool at_least_one,
-                                     std::string* out) {
+Result<BatchRange> LogImpl::FindBatches(const std::string& topic, int partition, int64_t from,
+                                        int64_t to, int64_t max_bytes, bool at_least_one) {
   MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
-  return found->ReadBatches(from, to, max_bytes, at_least_one, out);
+  return found->FindBatches(from, to, max_bytes, at_least_one);
 }
 
 Result<int64_t> LogImpl::DeleteRecords(const std::string& topic, int partition, int64_t before) {

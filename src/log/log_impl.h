@@ -33,8 +33,8 @@ class LogImpl : public Log {
                     AppendCallback done) override;
   Result<std::vector<AbortedTransaction>> Aborted(const std::string& topic, int partition,
                                                   int64_t from, int64_t to) const override;
-  Result<int64_t> ReadBatches(const std::string& topic, int partition, int64_t from, int64_t to,
-                              int64_t max_bytes, bool at_least_one, std::string* out) override;
+  Result<BatchRange> FindBatches(const std::string& topic, int partition, int64_t from, int64_t to,
+                                 int64_t max_bytes, bool at_least_one) override;
   Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before) override;
   Result<int64_t> NextSequence(const std::string& topic, int partition,
                                int64_t producer_id) const override;

@@ -242,7 +242,7 @@ void Partition::Publish(AppendGroup& group) {
     for (const auto& batch : written.batches) transactions_.Account(batch.header, batch.commits);
   }
   for (size_t i = 0; i < written_.size(); i++) {
-    written_[i].segment->set_durable_bytes(written_[i].end_position);
+    written_[i].segment->Grow(written_[i].end_position);
     if (i == 0) continue;
     segments_.push_back(written_[i].segment);
     rolled_ = true;

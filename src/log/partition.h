@@ -61,8 +61,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Result<PartitionInfo> Describe() const;
   Result<int64_t> Read(int64_t from, int64_t to, int64_t max_bytes,
                        const std::function<void(std::span<const model::Record>)>& visit);
-  Result<int64_t> ReadBatches(int64_t from, int64_t to, int64_t max_bytes, bool at_least_one,
-                              std::string* out);
+  Result<BatchRange> FindBatches(int64_t from, int64_t to, int64_t max_bytes, bool at_least_one);
   std::vector<AbortedTransaction> Aborted(int64_t from, int64_t to) const;
   Result<int64_t> DeleteRecords(int64_t before);
   Result<int64_t> OffsetAfterBytes(int64_t from, int64_t budget_bytes);
@@ -139,6 +138,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // The segment that holds `offset`.
   Result<View> Find(int64_t offset) const;
   std::vector<std::shared_ptr<Segment>> SegmentList() const;
+  // The part of FindBatches that lies in one segment; empty when nothing fits. Moves *from behind
+  // it.
+  Result<BatchSlice> FindSlice(const View& view, int64_t* from, int64_t to, int64_t max_bytes,
+                               bool at_least_one);
   Result<int64_t> ReadSegment(const View& view, int64_t from, int64_t to, int64_t* budget_bytes,
                               const std::function<void(std::span<const model::Record>)>& visit);
 

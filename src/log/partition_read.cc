@@ -188,51 +188,93 @@ Result<int64_t> Partition::ReadSegment(
   return from;
 }
 
-Result<int64_t> Partition::ReadBatches(int64_t from, int64_t to, int64_t max_bytes,
-                                       bool at_least_one, std::string* out) {
-  const size_t before = out->size();
-  const auto got = [&] { return static_cast<int64_t>(out->size() - before); };
+Result<BatchRange> Partition::FindBatches(int64_t from, int64_t to, int64_t max_bytes,
+                                          bool at_least_one) {
+  BatchRange range;
+  range.next_offset = from;
   while (true) {
-    auto view = Find(from);
-    if (!view.ok()) return got() > 0 ? Result<int64_t>(from) : std::move(view).status();
-    if (from >= std::min(to, view->end_offset)) return from;
-    Segment& segment = *view->segment;
-    const int64_t limit = segment.durable_bytes();
-    ScratchLease scratch;
-    MR_ASSIGN_OR_RETURN(IndexEntry entry, segment.FindOffset(from));
-    MR_ASSIGN_OR_RETURN(const auto file, segment.File(env::OpenMode::kRead));
-    MR_RETURN_IF_ERROR(Find(from).status());  // see ReadSegment
-    const auto block =
-        static_cast<size_t>(std::clamp(max_bytes - got(), kBlockBytesMin, kBlockBytesMax));
-    BatchReader reader(*file, entry.position, limit, block, scratch->buffer);
-    MR_ASSIGN_OR_RETURN(auto header, reader.Header());
-    if (!header || header->base_offset != entry.offset) {
-      MR_RETURN_IF_ERROR(segment.RebuildIndex());
-      MR_ASSIGN_OR_RETURN(entry, segment.FindOffset(from));
-      reader = BatchReader(*file, entry.position, limit, block, scratch->buffer);
-    }
-    while (from < std::min(to, view->segment_end)) {
-      MR_ASSIGN_OR_RETURN(header, reader.Header());
-      if (header && header->end_offset() <= from) {
-        reader.Advance(*header);
-        continue;
-      }
-      if (!header || header->base_offset > from) {
-        if (got() > 0) return from;  // the next call meets it again
-        return Damaged(segment, reader.position(), from, "no whole record batch");
-      }
-      const bool fits = got() + header->size_bytes <= max_bytes;
-      if (!fits && !(at_least_one && got() == 0)) return from;
-      MR_ASSIGN_OR_RETURN(const std::string_view batch, reader.Body(*header));
-      if (!ChecksumHolds(batch)) {
-        if (got() > 0) return from;
-        return Damaged(segment, reader.position(), from, "the checksum does not hold");
-      }
-      out->append(batch);
-      from = header->end_offset();
-      reader.Advance(*header);
+    // What has been found counts; the next call meets the error.
+    auto view = Find(range.next_offset);
+    if (!view.ok()) return range.bytes > 0 ? Result<BatchRange>(range) : std::move(view).status();
+    const int64_t end = std::min({to, view->end_offset, view->segment_end});
+    if (range.next_offset >= end) return range;
+    const bool any = at_least_one && range.bytes == 0;
+    auto slice = FindSlice(*view, &range.next_offset, end, max_bytes - range.bytes, any);
+    if (!slice.ok()) return range.bytes > 0 ? Result<BatchRange>(range) : std::move(slice).status();
+    if (slice->bytes == 0) return range;
+    range.bytes += slice->bytes;
+    range.slices.push_back(*std::move(slice));
+    if (range.next_offset < end) return range;
+  }
+}
+
+Result<BatchSlice> Partition::FindSlice(const View& view, int64_t* from, int64_t to,
+                                        int64_t max_bytes, bool at_least_one) {
+  Segment& segment = *view.segment;
+  const int64_t limit = segment.durable_bytes();
+  ScratchLease scratch;
+  MR_ASSIGN_OR_RETURN(IndexEntry entry, segment.FindOffset(*from));
+  MR_ASSIGN_OR_RETURN(const auto file, segment.File(env::OpenMode::kRead));
+  MR_RETURN_IF_ERROR(Find(*from).status());  // see ReadSegment
+  const auto reader_at = [&](int64_t position) {
+    return BatchReader(*file, position, limit, SegmentIndex::kIntervalBytes, scratch->buffer);
+  };
+  BatchReader reader = reader_at(entry.position);
+  MR_ASSIGN_OR_RETURN(auto header, reader.Header());
+  if (!header || header->base_offset != entry.offset) {
+    MR_RETURN_IF_ERROR(segment.RebuildIndex());
+    MR_ASSIGN_OR_RETURN(entry, segment.FindOffset(*from));
+    reader = reader_at(entry.position);
+    MR_ASSIGN_OR_RETURN(header, reader.Header());
+  }
+  while (header && header->end_offset() <= *from) {
+    reader.Advance(*header);
+    MR_ASSIGN_OR_RETURN(header, reader.Header());
+  }
+  if (!header || header->base_offset > *from) {
+    return Damaged(segment, reader.position(), *from, "no whole record batch");
+  }
+  BatchSlice slice{file, reader.position(), 0};
+  const int64_t first_offset = header->base_offset;
+
+  // The end: from an indexed batch near it, along the headers.
+  int64_t next = first_offset;
+  MR_ASSIGN_OR_RETURN(const IndexEntry last,
+                      segment.FindLast(to - 1, slice.position + std::min(max_bytes, limit)));
+  if (last.position > slice.position) {
+    reader = reader_at(last.position);
+    MR_ASSIGN_OR_RETURN(header, reader.Header());
+    if (header && header->base_offset == last.offset) {
+      next = last.offset;
+    } else {
+      reader = reader_at(slice.position);
     }
   }
+  while (next < to) {
+    MR_ASSIGN_OR_RETURN(header, reader.Header());
+    if (!header || header->base_offset != next) break;  // damage, met by who reads on from there
+    const int64_t bytes = reader.position() + header->size_bytes - slice.position;
+    if (bytes > max_bytes && !(at_least_one && next == first_offset)) break;
+    next = header->end_offset();
+    reader.Advance(*header);
+  }
+  slice.bytes = reader.position() - slice.position;
+
+  const int64_t end = slice.position + slice.bytes;
+  if (end > segment.checked_bytes()) {
+    MR_ASSIGN_OR_RETURN(const ScanResult scan,
+                        ScanBatches(*file, slice.position, end, first_offset, [](auto&&...) {}));
+    segment.NoteChecked(slice.position, scan.valid_bytes);
+    if (scan.valid_bytes < end) {
+      if (scan.valid_bytes == slice.position) {
+        return Damaged(segment, slice.position, first_offset, "the checksum does not hold");
+      }
+      slice.bytes = scan.valid_bytes - slice.position;
+      next = scan.end_offset;
+    }
+  }
+  if (slice.bytes > 0) *from = next;
+  return slice;
 }
 
 Result<int64_t> Partition::OffsetAfterBytes(int64_t from, int64_t budget_bytes) {

@@ -21,6 +21,18 @@ std::string Segment::Path(std::string_view suffix) const {
   return directory_ + "/" + SegmentName(base_offset_) + std::string(suffix);
 }
 
+void Segment::Grow(int64_t end) {
+  NoteChecked(durable_bytes(), end);
+  durable_bytes_.store(end, std::memory_order_release);
+}
+
+void Segment::NoteChecked(int64_t position, int64_t end) {
+  int64_t checked = checked_bytes();
+  while (position <= checked && checked < end &&
+         !checked_bytes_.compare_exchange_weak(checked, end, std::memory_order_relaxed)) {
+  }
+}
+
 Result<std::shared_ptr<env::File>> Segment::File(env::OpenMode mode) {
   last_used_.store(open_files_->Tick(), std::memory_order_relaxed);
   std::shared_ptr<env::File> file;
@@ -68,6 +80,14 @@ Result<std::optional<IndexEntry>> Segment::FindPosition(int64_t position) {
   MR_RETURN_IF_ERROR(PrepareIndexLocked());
   const IndexEntry* entry = index_->FirstFrom(position);
   return entry == nullptr ? std::nullopt : std::optional<IndexEntry>(*entry);
+}
+
+Result<IndexEntry> Segment::FindLast(int64_t offset, int64_t position) {
+  std::lock_guard lock(index_mutex_);
+  MR_RETURN_IF_ERROR(PrepareIndexLocked());
+  const IndexEntry by_offset = index_->FloorOffset(offset);
+  const IndexEntry by_position = index_->FloorPosition(position);
+  return by_offset.position < by_position.position ? by_offset : by_position;
 }
 
 Result<int64_t> Segment::MaxTimestamp() {

@@ -34,7 +34,13 @@ class Segment : public std::enable_shared_from_this<Segment> {
   std::string path() const { return Path(".log"); }
   std::string Path(std::string_view suffix) const;
   int64_t durable_bytes() const { return durable_bytes_.load(std::memory_order_acquire); }
-  void set_durable_bytes(int64_t bytes) { durable_bytes_.store(bytes, std::memory_order_release); }
+  // What was just written, up to `end`, is durable.
+  void Grow(int64_t end);
+  // Of the bytes before this it is known that their checksums hold: this process has written them,
+  // or seen them whole in the file.
+  int64_t checked_bytes() const { return checked_bytes_.load(std::memory_order_relaxed); }
+  // The checksums of [position, end) hold.
+  void NoteChecked(int64_t position, int64_t end);
 
   Result<std::shared_ptr<env::File>> File(env::OpenMode mode);
   // Closes the file, unless the segment has been used since `used`: then false.
@@ -47,6 +53,8 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Result<IndexEntry> FindOffset(int64_t offset);
   Result<IndexEntry> FindTime(int64_t timestamp_ms);
   Result<std::optional<IndexEntry>> FindPosition(int64_t position);
+  // The last indexed batch at or before both.
+  Result<IndexEntry> FindLast(int64_t offset, int64_t position);
   // INT64_MIN when the segment holds no record.
   Result<int64_t> MaxTimestamp();
 
@@ -67,6 +75,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const std::string directory_;
   const int64_t base_offset_;
   std::atomic<int64_t> durable_bytes_;
+  std::atomic<int64_t> checked_bytes_{0};
   std::atomic<uint64_t> last_used_{0};
 
   std::mutex file_mutex_;

@@ -80,6 +80,12 @@ IndexEntry SegmentIndex::FloorTime(int64_t timestamp_ms) const {
   return it == entries_.begin() ? IndexEntry{base_offset_, 0, INT64_MIN} : *std::prev(it);
 }
 
+IndexEntry SegmentIndex::FloorPosition(int64_t position) const {
+  const auto it = std::partition_point(entries_.begin(), entries_.end(),
+                                       [&](const IndexEntry& e) { return e.position <= position; });
+  return it == entries_.begin() ? IndexEntry{base_offset_, 0, INT64_MIN} : *std::prev(it);
+}
+
 const IndexEntry* SegmentIndex::FirstFrom(int64_t position) const {
   const auto it = std::partition_point(entries_.begin(), entries_.end(),
                                        [&](const IndexEntry& e) { return e.position < position; });

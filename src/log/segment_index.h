@@ -42,6 +42,8 @@ class SegmentIndex {
 
   // The last entry at or before `offset`; the segment's start when there is none.
   IndexEntry FloorOffset(int64_t offset) const;
+  // The last entry at or before `position`; the segment's start when there is none.
+  IndexEntry FloorPosition(int64_t position) const;
   // The last entry before which every timestamp is smaller than timestamp_ms.
   IndexEntry FloorTime(int64_t timestamp_ms) const;
   // The first entry at or behind `position`; nullptr when there is none.

@@ -140,7 +140,8 @@ class RandomTransactions : public TransactionsTest, public testing::WithParamInt
     // As a consumer of the wire does it: all batches, minus those of aborted producers.
     std::string bytes;
     for (int64_t at = from; at < info.stable_offset;) {
-      at = *log_->ReadBatches("t", 0, at, info.stable_offset, 500, true, &bytes);
+      bytes += Batches(at, info.stable_offset, 500);
+      at = next_;
     }
     auto aborted = *log_->Aborted("t", 0, from, info.stable_offset);
     std::sort(aborted.begin(), aborted.end(),

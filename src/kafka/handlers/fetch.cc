@@ -12,6 +12,20 @@ namespace {
 
 constexpr int64_t kWaitMaxMs = 30'000;
 constexpr int8_t kReadCommitted = 1;
+// Fewer bytes go into one packet with the answer; more stay in their files until they are sent.
+constexpr int64_t kCopiedBytesMax = 16 << 10;
+
+Status Copy(const log::BatchRange& range, std::string* to) {
+  to->resize(static_cast<size_t>(range.bytes));
+  char* at = to->data();
+  for (const log::BatchSlice& slice : range.slices) {
+    const auto length = static_cast<size_t>(slice.bytes);
+    MR_ASSIGN_OR_RETURN(const size_t got, slice.file->ReadAt(slice.position, at, length));
+    if (got < length) return Status(Code::kCorruption, "a file of the log is shorter than it was");
+    at += length;
+  }
+  return {};
+}
 
 class WaitingFetch final : public Waiting {
  public:
@@ -28,14 +42,13 @@ class WaitingFetch final : public Waiting {
   bool Try(bool late) override {
     if (!late && !Grown()) return false;
     FetchResponse response;
-    std::vector<std::unique_ptr<std::string>> records;  // what the response's views show
     bool fault = false;
     int64_t bytes = 0;
     for (const auto& topic : request_.topics) {
       auto& to = response.topics.emplace_back();
       to.name = topic.name;
       for (const auto& partition : topic.partitions) {
-        to.partitions.push_back(Read(topic.name, partition, &bytes, records));
+        to.partitions.push_back(Read(topic.name, partition, &bytes));
         fault |= to.partitions.back().error_code != kNone;
       }
     }
@@ -78,11 +91,9 @@ class WaitingFetch final : public Waiting {
   }
 
   FetchResponse::Partition Read(const std::string& topic, const FetchRequest::Partition& wanted,
-                                int64_t* bytes,
-                                std::vector<std::unique_ptr<std::string>>& records) {
+                                int64_t* bytes) {
     FetchResponse::Partition partition;
     partition.index = wanted.index;
-    partition.records = "";
     partition.error_code = CheckTopic(services_, call_, AclOperation::kRead, topic);
     if (partition.error_code != kNone) return partition;
     const auto info = services_.log.DescribePartition(topic, wanted.index);
@@ -105,15 +116,15 @@ class WaitingFetch final : public Waiting {
         std::min<int64_t>(request_.max_bytes, services_.options.fetch_bytes_max);
     const int64_t max = std::min<int64_t>(wanted.max_bytes, total_max - *bytes);
     if (*bytes > 0 && max <= 0) return partition;
-    auto read = std::make_unique<std::string>();
-    const auto next = services_.log.ReadBatches(topic, wanted.index, wanted.fetch_offset,
-                                                ReadableEnd(*info), max, *bytes == 0, read.get());
-    if (!next.ok()) {
-      partition.error_code = ErrorOf(next.status());
+    auto found = services_.log.FindBatches(topic, wanted.index, wanted.fetch_offset,
+                                           ReadableEnd(*info), max, *bytes == 0);
+    if (!found.ok()) {
+      partition.error_code = ErrorOf(found.status());
       return partition;
     }
     if (committed()) {
-      const auto aborted = services_.log.Aborted(topic, wanted.index, wanted.fetch_offset, *next);
+      const auto aborted =
+          services_.log.Aborted(topic, wanted.index, wanted.fetch_offset, found->next_offset);
       if (!aborted.ok()) {
         partition.error_code = ErrorOf(aborted.status());
         return partition;
@@ -123,10 +134,17 @@ class WaitingFetch final : public Waiting {
         partition.aborted->push_back({one.producer_id, one.first_offset});
       }
     }
-    *bytes += std::ssize(*read);
+    if (found->bytes < kCopiedBytesMax) {
+      const Status copied = Copy(*found, &partition.records.bytes);
+      if (!copied.ok()) {
+        partition.error_code = ErrorOf(copied);
+        return partition;
+      }
+    } else {
+      partition.records.slices = std::move(found->slices);
+    }
+    *bytes += found->bytes;
     seen_first_ = *bytes;
-    partition.records = *read;
-    records.push_back(std::move(read));
     return partition;
   }
 

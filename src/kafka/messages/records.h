@@ -154,7 +154,7 @@ struct FetchResponse {
     int64_t log_start_offset = -1;
     std::optional<std::vector<AbortedTransaction>> aborted;
     int32_t preferred_read_replica = -1;
-    std::string_view records;
+    Records records;
     template <class Io>
     void Visit(Io& io) {
       io(index, error_code, high_watermark);
