@@ -337,6 +337,22 @@ Status FaultFileSystem::CreateDirectories(const std::string& path) {
   return {};
 }
 
+Status FaultFileSystem::CreateDirectory(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  MR_RETURN_IF_ERROR(Alive("create directory", path));
+  const std::string parent = ParentDirectory(path);
+  if (!entries_.contains(parent)) return NotFound("create directory", path);
+  if (entries_.contains(path)) {
+    return Status(Code::kAlreadyExists, "cannot create directory \"" + path + "\": it exists");
+  }
+  bool partial = false;
+  MR_RETURN_IF_ERROR(Begin("create directory", path, &partial));
+  auto node = std::make_shared<Node>();
+  node->directory = true;
+  ChangeEntries({parent, {{path, node}}});
+  return {};
+}
+
 Result<std::vector<std::string>> FaultFileSystem::List(const std::string& path) {
   std::lock_guard lock(mutex_);
   MR_RETURN_IF_ERROR(Alive("list", path));

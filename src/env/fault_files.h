@@ -51,6 +51,7 @@ class FaultFileSystem : public FileSystem {
   std::string Content(const std::string& path) const;
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
+  Status CreateDirectory(const std::string& path) override;
   Status CreateDirectories(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& path) override;
   Status Rename(const std::string& from, const std::string& to) override;

@@ -47,6 +47,25 @@ TEST(FaultFilesTest, DirectoryEntriesNeedSyncDirectory) {
   EXPECT_LT(lost, 45);
 }
 
+TEST(FaultFilesTest, OneSyncDirectoryKeepsAllDirectoriesCreatedInIt) {
+  int lost = 0;
+  for (uint64_t seed = 0; seed < 50; seed++) {
+    FaultFileSystem files(seed);
+    ASSERT_TRUE(files.CreateDirectories("/d").ok());
+    EXPECT_EQ(files.CreateDirectory("/x/a").code(), Code::kNotFound);
+    for (const char* path : {"/d/a", "/d/b"}) ASSERT_TRUE(files.CreateDirectory(path).ok());
+    EXPECT_EQ(files.CreateDirectory("/d/a").code(), Code::kAlreadyExists);
+    ASSERT_TRUE(files.SyncDirectory("/d").ok());
+    ASSERT_TRUE(files.CreateDirectory("/d/c").ok());
+    files.Restart();
+    const size_t left = files.List("/d")->size();
+    EXPECT_GE(left, 2u);
+    lost += left == 2;
+  }
+  EXPECT_GT(lost, 5);
+  EXPECT_LT(lost, 45);
+}
+
 TEST(FaultFilesTest, RenameIsAllOrNothing) {
   for (uint64_t seed = 0; seed < 50; seed++) {
     FaultFileSystem files(seed);

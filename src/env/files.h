@@ -56,6 +56,8 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
   // Creates `path` and its missing parents, durably; fine when it exists already.
   virtual Status CreateDirectories(const std::string& path) = 0;
+  // Creates one directory in an existing one; durable after SyncDirectory of that, as files are.
+  virtual Status CreateDirectory(const std::string& path) = 0;
   // Names (not paths) of all files and directories in `path`, sorted.
   virtual Result<std::vector<std::string>> List(const std::string& path) = 0;
   // Replaces `to` in one step if it exists. Files only, within one file system.

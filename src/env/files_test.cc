@@ -75,6 +75,9 @@ TEST_F(FilesTest, DirectoriesAreCreatedWithParentsAndListedSorted) {
   EXPECT_TRUE(ReplaceFile(files_, root_ + "/x/f", "1").ok());
   EXPECT_FALSE(files_.CreateDirectories(root_ + "/x/f").ok());
   EXPECT_FALSE(files_.Remove(root_ + "/x").ok());
+  EXPECT_TRUE(files_.CreateDirectory(root_ + "/x/b").ok());
+  EXPECT_EQ(files_.CreateDirectory(root_ + "/x/b").code(), Code::kAlreadyExists);
+  EXPECT_EQ(files_.CreateDirectory(root_ + "/none/b").code(), Code::kNotFound);
 }
 
 TEST_F(FilesTest, ReplaceFileLeavesNoOtherFile) {

@@ -169,6 +169,11 @@ class RealFileSystem : public FileSystem {
     return SystemError("create directory", path, error);
   }
 
+  Status CreateDirectory(const std::string& path) override {
+    if (mkdir(path.c_str(), 0755) < 0) return SystemError("create directory", path, errno);
+    return {};
+  }
+
   Result<std::vector<std::string>> List(const std::string& path) override {
     DIR* directory = opendir(path.c_str());
     if (directory == nullptr) return SystemError("list", path, errno);

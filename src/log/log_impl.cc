@@ -99,11 +99,16 @@ Status LogImpl::FinishDeletion(const std::string& name) {
 }
 
 Status LogImpl::AddPartitions(const std::string& name, const TopicConfig& config, Topic* topic) {
-  for (auto i = static_cast<int>(topic->partitions.size()); i < config.partitions; i++) {
+  const auto first = static_cast<int>(topic->partitions.size());
+  for (int i = first; i < config.partitions; i++) {
     const std::string directory = PartitionDirectory(options_.directory, name, i);
     // What stands there was left by a creation that a crash cut short.
     MR_RETURN_IF_ERROR(RemoveDirectory(*files_, directory));
-    MR_RETURN_IF_ERROR(files_->CreateDirectories(directory));
+    MR_RETURN_IF_ERROR(files_->CreateDirectory(directory));
+  }
+  MR_RETURN_IF_ERROR(files_->SyncDirectory(options_.directory));
+  for (int i = first; i < config.partitions; i++) {
+    const std::string directory = PartitionDirectory(options_.directory, name, i);
     MR_ASSIGN_OR_RETURN(auto partition, Partition::Open(context_, name, i, directory, config));
     topic->partitions.push_back(std::move(partition));
   }
