@@ -36,6 +36,7 @@ check "a fault has its place" 1 "tests/page_view_counts.yml:" "$MILLRACE" test s
 check "help has an example" 0 "watermark: {page_views" "$MILLRACE" test --help
 check "the clickstream's tests" 0 " 0 failed" "$MILLRACE" test "$ROOT/examples/clickstream" --thorough
 check "the orders' tests" 0 " 0 failed" "$MILLRACE" test "$ROOT/examples/orders" --thorough
+check "the versions' tests" 0 " 0 failed" "$MILLRACE" test "$ROOT/examples/versions" --thorough
 
 mkdir -p counts/sql
 cat > counts/sql/a.sql <<'SQL'
