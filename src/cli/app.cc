@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/dbt.h"
+#include "cli/docs_serve.h"
 #include "cli/schema_import.h"
 #include "cli/terminal.h"
 #include "sql/statement_list.h"
@@ -52,6 +53,7 @@ struct AllOptions {
   RunOptions run;
   BatchOptions batch;
   DbtOptions dbt;
+  DocsServeOptions docs_serve;
   SqlOptions sql;
   TopicsOptions topics;
   DlqOptions dlq;
@@ -363,6 +365,14 @@ void CommandLine::AddDbtCommands() {
                  options_.dbt.command = "docs";
                  return RunDbt(options_.dbt);
                }));
+  CLI::App* serve = AddTopic(docs, "serve", "Show that page at http://127.0.0.1:8080",
+                             "Example:\n  millrace docs serve shop --port 8090",
+                             [this] { return RunDocsServe(options_.docs_serve); });
+  serve->add_option("dir,--project-dir", options_.docs_serve.directory, "The dbt project");
+  serve->add_option("-p,--port", options_.docs_serve.port, "0: a free one")
+      ->check(CLI::Range(0, 65535));
+  serve->add_option("--host", options_.docs_serve.host, "Address to listen on");
+  serve->add_flag("--no-browser", "As dbt has it: none is opened in any case");
   CLI::App* ls = AddDbt("ls", "List the nodes of a dbt project",
                         "Example:\n  millrace ls shop -s +orders --output name");
   ls->add_option("--downstream-of", options_.dbt.downstream_of,

@@ -44,6 +44,16 @@ class Tables {
     auto found = tables_.find(ToLower(key));
     return found == tables_.end() ? nullptr : found->second;
   }
+  void PutView(const std::string& name, const std::string& query) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    views_[ToLower(name)] = query;
+  }
+  // The query, or "".
+  std::string FindView(const std::string& name) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = views_.find(ToLower(name));
+    return found == views_.end() ? "" : found->second;
+  }
   static std::string Key(const std::string& schema, const std::string& name) {
     return ToLower(schema + "." + name);
   }
@@ -51,6 +61,7 @@ class Tables {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<VirtualTable>> tables_;
+  std::map<std::string, std::string> views_;  // name -> query
 };
 
 struct Info : duckdb::TableFunctionInfo {
@@ -139,6 +150,14 @@ void Scan(duckdb::ClientContext&, duckdb::TableFunctionInput& input, duckdb::Dat
   output.SetCardinality(state.chunk.size());
 }
 
+duckdb::unique_ptr<duckdb::TableRef> Subquery(const std::string& query, const std::string& name) {
+  duckdb::Parser parser;
+  parser.ParseQuery(query);
+  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
+      std::move(parser.statements[0]));
+  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), name);
+}
+
 // `FROM name`: a name without a schema that no stored table has.
 duckdb::unique_ptr<duckdb::TableRef> Replace(
     duckdb::ClientContext&, duckdb::ReplacementScanInput& input,
@@ -146,15 +165,15 @@ duckdb::unique_ptr<duckdb::TableRef> Replace(
   const std::string schema = input.schema_name.empty() ? kMainSchema : input.schema_name;
   const std::string key = Tables::Key(schema, input.table_name);
   if (schema != kMainSchema) return nullptr;
-  auto table = data->Cast<ReplacementData>().tables->Find(key);
+  const Tables& tables = *data->Cast<ReplacementData>().tables;
+  const std::string view = tables.FindView(input.table_name);
+  if (!view.empty()) return Subquery(view, input.table_name);
+  auto table = tables.Find(key);
   if (!table) return nullptr;
   if (!table->select.empty()) {
-    duckdb::Parser parser;
-    parser.ParseQuery("SELECT " + table->select + " FROM " + kFunction + "(" + QuoteLiteral(key) +
-                      ")" + table->tail);
-    auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
-        std::move(parser.statements[0]));
-    return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);
+    return Subquery("SELECT " + table->select + " FROM " + kFunction + "(" + QuoteLiteral(key) +
+                        ")" + table->tail,
+                    input.table_name);
   }
   auto ref = duckdb::make_uniq<duckdb::TableFunctionRef>();
   duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> arguments;
@@ -258,6 +277,10 @@ Status RegisterTable(Warehouse& warehouse, VirtualTable table) {
     }
     return status;
   });
+}
+
+void RegisterView(Warehouse& warehouse, const std::string& name, const std::string& query) {
+  TablesOf(warehouse)->PutView(name, query);
 }
 
 Status UnregisterTable(Warehouse& warehouse, const std::string& schema, const std::string& name) {

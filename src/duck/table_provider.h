@@ -45,6 +45,8 @@ struct VirtualTable {
 // Makes the table known; a second call with the same schema and name replaces it.
 // Errors: kAlreadyExists when `schema` is the name of the warehouse's own catalog.
 Status RegisterTable(Warehouse& warehouse, VirtualTable table);
+// Makes `name` (in "main") stand for a query in DuckDB's dialect, which is bound when it is used.
+void RegisterView(Warehouse& warehouse, const std::string& name, const std::string& query);
 // Forgets it; scans that run go on.
 Status UnregisterTable(Warehouse& warehouse, const std::string& schema, const std::string& name);
 

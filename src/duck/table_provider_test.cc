@@ -63,6 +63,18 @@ TEST_F(TableProvider, MainSchemaYieldsToStoredTables) {
   EXPECT_EQ(Ask("SELECT count(*) AS n FROM jobs"), "n\r\n1\r\n");
 }
 
+TEST_F(TableProvider, AViewIsItsQuery) {
+  ASSERT_TRUE(RegisterTable(*warehouse_, Jobs(4, "main")).ok());
+  RegisterView(*warehouse_, "twice", "SELECT name, rows * 2 AS n FROM jobs");
+  RegisterView(*warehouse_, "Sums", "SELECT * FROM (SELECT sum(n) FROM twice) AS v(\"total\")");
+  RegisterView(*warehouse_, "broken", "SELECT * FROM nowhere");
+  EXPECT_EQ(Ask("SELECT * FROM sums"), "total\r\n12\r\n");
+  EXPECT_EQ(Ask("SELECT t.n FROM Twice t WHERE t.name = 'job3'"), "n\r\n6\r\n");
+  EXPECT_NE(Ask("FROM broken").find("nowhere"), std::string::npos);
+  ASSERT_TRUE(warehouse_->Query("CREATE TABLE twice (n INT)").ok());
+  EXPECT_EQ(Ask("SELECT count(*) AS n FROM twice"), "n\r\n0\r\n") << "stored tables come first";
+}
+
 TEST_F(TableProvider, ScanErrorEndsTheQuery) {
   VirtualTable table = Jobs(1);
   table.scan = [](const std::vector<size_t>&) -> Result<std::unique_ptr<TableScan>> {

@@ -12,6 +12,7 @@
 #include "project/server_tables.h"
 #include "project/system_tables.h"
 #include "project/topic_table.h"
+#include "project/view_tables.h"
 #include "sql/functions.h"
 
 namespace millrace::project {
@@ -201,6 +202,7 @@ std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
 
 Status Runtime::RegisterSystemTables() {
   MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, Services()));
+  RegisterViews(*project_, *warehouse_);
   MR_RETURN_IF_ERROR(RegisterLedgerTables(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterReconciliationTable(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));

@@ -4,6 +4,7 @@
 set -u
 
 MILLRACE=$(readlink -f "${1:?usage: cli_test.sh path/to/millrace}")
+SCRIPT=$(readlink -f "$0")
 WORK=$(mktemp -d)
 DEV_PID=""
 FAILURES=0
@@ -211,6 +212,15 @@ has "1 record written"
 has "2 refused"
 has "<stdin>:2"
 has "<stdin>:3"
+cp -r "$(dirname "$SCRIPT")/../../examples/versions" versions
+feed 0 '{"event_id": "a", "user_id": 7, "amount": 12.35, "event_time": "2026-01-01 00:00:00"}\n' \
+  topics -C versions produce events-v1 --validate
+feed 0 '{"event_id": "b", "user_id": "7", "amount_cents": 5, "currency": "USD", "event_time": "2026-01-01 00:00:00"}\n' \
+  topics -C versions produce events-v2 --validate
+run 0 sql versions -c "SELECT user_id, amount_cents, currency FROM events ORDER BY 2" --format csv
+[ "$OUT" = "user_id,amount_cents,currency
+7,5,USD
+7,1235,EUR" ] || fail "not both versions"
 run 0 sql shop -c "SELECT url FROM page_views" --format csv
 [ "$OUT" = "url
 /x" ] || fail "not the one event"

@@ -185,6 +185,16 @@ assert len(json.loads(data)["nodes"]) > 15
 PY
 ok "docs generate"
 
+"$binary" docs serve "$work/ours" --port 0 > "$work/docs.log" 2>&1 &
+docs=$!
+for _ in $(seq 100); do grep -q "^http://" "$work/docs.log" && break; sleep 0.1; done
+url=$(head -1 "$work/docs.log")
+curl -fsS "$url/" | cmp - "$work/ours/target/index.html" || fail "docs serve: the page is another"
+curl -fsS "$url/catalog.json" | cmp - "$work/ours/target/catalog.json" || fail "docs serve: catalog.json"
+[ "$(curl -s -o /dev/null -w '%{http_code}' --path-as-is "$url/../dbt_project.yml")" = 404 ] || fail "docs serve shows other files"
+kill "$docs" && wait "$docs" || fail "docs serve does not end well"
+ok "docs serve"
+
 # A model of a few hundred milliseconds, killed at different moments: its table is the old one or the
 # new one, each of one value only.
 cat > "$work/ours/models/marts/big.sql" << 'SQL'
