@@ -3,6 +3,7 @@
 #include "connectors/blackhole/blackhole.h"
 #include "connectors/connector.h"
 #include "connectors/datagen/datagen.h"
+#include "connectors/delta/delta.h"
 #include "connectors/ducklake/ducklake.h"
 #include "connectors/elasticsearch/elasticsearch.h"
 #include "connectors/filesystem/filesystem.h"
@@ -22,6 +23,7 @@ const std::vector<ConnectorEntry>& AllConnectors() {
   static const std::vector<ConnectorEntry> kAll = {
       blackhole::BlackholeConnector(),
       datagen::DatagenConnector(),
+      delta::DeltaConnector(),
       ducklake::DuckLakeConnector(),
       elasticsearch::ElasticsearchConnector(),
       elasticsearch::OpenSearchConnector(),

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+#include "env/rename_new.h"
+
 namespace millrace::env {
 namespace {
 
@@ -22,6 +24,18 @@ class FilesTest : public testing::Test {
   FileSystem& files_ = *FileSystem::Real();
   std::string root_;
 };
+
+TEST_F(FilesTest, RenameNewReplacesNothing) {
+  for (const char* name : {"/a", "/b"}) {
+    auto file = files_.Open(root_ + name, OpenMode::kCreate);
+    ASSERT_TRUE(Write(**file, 0, {name}).ok());
+  }
+  EXPECT_EQ(RenameNew(root_ + "/a", root_ + "/b").code(), Code::kAlreadyExists);
+  EXPECT_EQ(*ReadWholeFile(files_, root_ + "/b"), "/b");
+  EXPECT_TRUE(RenameNew(root_ + "/a", root_ + "/c").ok());
+  EXPECT_EQ(*ReadWholeFile(files_, root_ + "/c"), "/a");
+  EXPECT_EQ(RenameNew(root_ + "/a", root_ + "/d").code(), Code::kNotFound);
+}
 
 TEST_F(FilesTest, WritesPartsAndReadsThemBack) {
   auto file = files_.Open(root_ + "/a", OpenMode::kCreate);

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "env/files.h"
+#include "env/rename_new.h"
 
 namespace millrace::env {
 
@@ -242,6 +243,13 @@ class RealFileSystem : public FileSystem {
 };
 
 }  // namespace
+
+Status RenameNew(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) < 0) {
+    return SystemError("rename", from, errno).Annotate("to \"" + to + "\"");
+  }
+  return {};
+}
 
 FileSystem* FileSystem::Real() {
   static RealFileSystem files;

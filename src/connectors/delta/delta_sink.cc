@@ -1,0 +1,211 @@
+#include <filesystem>
+
+#include "base/strings.h"
+#include "connectors/delta/delta.h"
+#include "connectors/delta/delta_table.h"
+#include "env/clock.h"
+
+namespace millrace::connectors::delta {
+
+namespace {
+
+constexpr int64_t kRowsMax = 4'000'000;  // gathered ones; then a commit comes early
+
+ConnectorSpec Spec() {
+  ConnectorSpec spec;
+  spec.name = "delta";
+  spec.summary =
+      "A table of Delta Lake in a local directory: Parquet files with a transaction log, which "
+      "Spark, deltalake and DuckDB read and write at the same time.";
+  spec.sink = true;
+  spec.guarantee = Guarantee::kExactlyOnce;
+  spec.guarantee_doc =
+      "The rows of a few epochs are one version of the table, whose txn action carries the job, "
+      "the "
+      "table and the epoch; readers see a version as a whole. Small files are merged, old versions "
+      "and files that nobody needs deleted between commits.";
+  spec.options = {
+      {.name = "path",
+       .doc = "Directory of the table, relative to the project. A table that is missing is "
+              "created, columns that it lacks are added.",
+       .required = true,
+       .example = "lake/orders"},
+      {.name = "commit.interval",
+       .type = OptionType::kDuration,
+       .doc = "Rows become visible after this long at the latest; every commit is a version and a "
+              "file in each partition that it has rows of.",
+       .default_value = "5 s"},
+      {.name = "target-file-size",
+       .type = OptionType::kBytes,
+       .doc = "Size that files are merged to.",
+       .default_value = "128mb"},
+      {.name = "maintenance.interval",
+       .type = OptionType::kDuration,
+       .doc = "How often files are merged, and old versions and files deleted.",
+       .default_value = "1 min"},
+      {.name = "retention",
+       .type = OptionType::kDuration,
+       .doc = "How far back versions can be read; files that were removed earlier, by whoever, are "
+              "deleted.",
+       .default_value = "7 d"},
+      {.name = "checkpoint.versions",
+       .type = OptionType::kInt,
+       .doc = "After so many versions a checkpoint is written, so that readers need not read every "
+              "commit.",
+       .default_value = "100"},
+  };
+  spec.example =
+      "CREATE TABLE lake_orders (\n  order_id BIGINT,\n  amount DECIMAL(12, 2),\n  dt STRING\n"
+      ") PARTITIONED BY (dt) WITH (\n  'connector' = 'delta',\n  'path' = 'lake/orders'\n);";
+  return spec;
+}
+
+std::string Absolute(const std::string& path, const std::string& base) {
+  const auto absolute = std::filesystem::absolute(std::filesystem::path(base) / path / "");
+  return absolute.lexically_normal().parent_path().string();
+}
+
+DeltaSettings SettingsOf(const TableContext& table) {
+  const Options& options = table.options;
+  const std::string& base = table.services.base_dir;
+  return {.path = Absolute(options.GetString("path"), base),
+          .job = table.job,
+          .table = table.name,
+          .partitioned_by = table.partitioned_by,
+          .spill_directory = Absolute(".millrace/spill/" + table.job, base),
+          .file_bytes = options.GetBytes("target-file-size"),
+          .retention_us = options.GetMicros("retention"),
+          .checkpoint_versions = options.GetInt("checkpoint.versions")};
+}
+
+class DeltaSink : public Sink {
+ public:
+  explicit DeltaSink(const TableContext& table)
+      : table_(table),
+        clock_(table.services.clock ? *table.services.clock : *env::Clock::System()) {}
+
+  Status Open() override {
+    delta_ = std::make_unique<DeltaTable>(*env::FileSystem::Real(), clock_, SettingsOf(table_),
+                                          table_.schema);
+    MR_RETURN_IF_ERROR(delta_->Open());
+    committed_ = delta_->LastEpoch();
+    maintained_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  Result<model::Epoch> LastCommitted() override { return committed_; }
+
+  Status Write(const SinkBatch& batch) override {
+    duckdb::DataChunk& rows = *batch.rows;
+    if (rows.size() == 0) return Status::Ok();
+    bool all_once = true;
+    for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
+      all_once = all_once && (*batch.weights)[r] == 1;
+      if ((*batch.weights)[r] >= 0) continue;
+      return Status(Code::kUnsupported, "table \"" + table_.name +
+                                            "\" takes new rows only, but the query takes rows back")
+          .WithHint(
+              "write updating results into a table with a PRIMARY KEY ('connector' = "
+              "'jdbc'), or the final rows of windows here");
+    }
+    MR_RETURN_IF_ERROR(delta_->MakeRoom());
+    if (all_once) {
+      delta_->Gather(rows);
+    } else {
+      GatherCopies(rows, *batch.weights);
+    }
+    if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  Status Commit(model::Epoch epoch) override {
+    if (asks_again_) {
+      // The last commit failed, perhaps after its version was made.
+      MR_ASSIGN_OR_RETURN(committed_, delta_->FindLastEpoch());
+    }
+    if (epoch > committed_) {
+      asks_again_ = true;
+      MR_RETURN_IF_ERROR(delta_->Commit(epoch));
+      committed_ = epoch;
+    } else if (asks_again_) {
+      MR_RETURN_IF_ERROR(delta_->Forget());
+    }
+    asks_again_ = false;
+    first_row_us_ = -1;
+    const int64_t interval_us = table_.options.GetMicros("maintenance.interval");
+    if (clock_.MonotonicMicros() - maintained_us_ < interval_us) return Status::Ok();
+    MR_RETURN_IF_ERROR(delta_->Maintain().status());
+    maintained_us_ = clock_.MonotonicMicros();
+    return Status::Ok();
+  }
+
+  bool GathersEpochs() const override { return true; }
+
+  bool WantsCommit() override {
+    if (first_row_us_ < 0) return false;
+    return clock_.MonotonicMicros() - first_row_us_ >=
+               table_.options.GetMicros("commit.interval") ||
+           delta_->gathered_rows() >= kRowsMax;
+  }
+
+ private:
+  // Rows that come several times, and those that come not at all.
+  void GatherCopies(duckdb::DataChunk& rows, const std::vector<int32_t>& weights) {
+    std::vector<duckdb::sel_t> chosen;
+    for (duckdb::idx_t r = 0; r < rows.size(); r++) {
+      chosen.insert(chosen.end(), static_cast<size_t>(weights[r]), static_cast<duckdb::sel_t>(r));
+    }
+    duckdb::DataChunk part;
+    part.InitializeEmpty(rows.GetTypes());
+    for (size_t at = 0; at < chosen.size(); at += STANDARD_VECTOR_SIZE) {
+      part.Slice(rows, duckdb::SelectionVector(chosen.data() + at),
+                 std::min<size_t>(STANDARD_VECTOR_SIZE, chosen.size() - at));
+      delta_->Gather(part);
+    }
+  }
+
+  const TableContext table_;
+  env::Clock& clock_;
+  std::unique_ptr<DeltaTable> delta_;
+  model::Epoch committed_ = 0;
+  bool asks_again_ = false;    // the last commit failed, and may have been done
+  int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
+  int64_t maintained_us_ = 0;  // monotonic
+};
+
+Status CheckPartitions(const TableContext& table) {
+  for (const std::string& name : table.partitioned_by) {
+    const int column = table.schema.Find(name);
+    if (column < 0) {
+      return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
+                                              "\" names the column \"" + name +
+                                              "\", which does not exist")
+          .WithHint(DidYouMean(name, table.schema.Names()));
+    }
+    const auto& type = table.schema.columns[static_cast<size_t>(column)].type;
+    if (!type.IsNested() && type.id() != duckdb::LogicalTypeId::BLOB) continue;
+    return Status(Code::kType, "table \"" + table.name + "\" cannot be PARTITIONED BY \"" + name +
+                                   "\": " + type.ToString() + " makes no directory");
+  }
+  if (table.partitioned_by.size() < table.schema.size()) return Status::Ok();
+  return Status(Code::kBadOption, "every column of table \"" + table.name +
+                                      "\" is in PARTITIONED BY, which leaves none for the files");
+}
+
+}  // namespace
+
+ConnectorEntry DeltaConnector() {
+  return {Spec(), nullptr, NewDeltaSink};
+}
+
+Result<std::unique_ptr<Sink>> NewDeltaSink(const TableContext& table) {
+  MR_RETURN_IF_ERROR(CheckPartitions(table));
+  const std::string path = table.options.GetString("path");
+  if (path.find("://") != std::string::npos) {
+    return Status(Code::kUnsupported, "\"" + path + "\" is not on this machine")
+        .WithHint("a Delta table is written to a directory; to S3, use 'connector' = 'ducklake'");
+  }
+  return std::unique_ptr<Sink>(new DeltaSink(table));
+}
+
+}  // namespace millrace::connectors::delta

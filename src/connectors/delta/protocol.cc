@@ -1,0 +1,77 @@
+#include "connectors/delta/protocol.h"
+
+#include <algorithm>
+#include <array>
+
+#include "connectors/delta/delta_schema.h"
+
+namespace millrace::connectors::delta {
+
+namespace {
+
+constexpr int64_t kFeatureReader = 3;  // versions whose features are listed
+constexpr int64_t kFeatureWriter = 7;
+constexpr const char* kLocalTimestamps = "timestampNtz";
+
+// Those that may be listed; whether they are in use is seen from properties and columns.
+constexpr std::array<std::string_view, 8> kKnown = {
+    "appendOnly",       "invariants",    "checkConstraints", "changeDataFeed",
+    "generatedColumns", "columnMapping", "identityColumns",  kLocalTimestamps};
+
+bool Has(const std::vector<std::string>& features, const std::string& name) {
+  return std::find(features.begin(), features.end(), name) != features.end();
+}
+
+Status Refused(const std::string& what) {
+  return Status(Code::kUnsupported, "Millrace cannot write a Delta table with " + what)
+      .WithHint("write into another table, or drop the feature there");
+}
+
+Status CheckFeatures(const std::vector<std::string>& features) {
+  for (const std::string& feature : features) {
+    if (std::find(kKnown.begin(), kKnown.end(), feature) != kKnown.end()) continue;
+    return Refused("the feature \"" + feature + "\"");
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status CheckWritable(const Protocol& protocol, const Metadata& metadata, bool changes_rows) {
+  if (protocol.reader_version > kFeatureReader || protocol.writer_version > kFeatureWriter) {
+    return Refused("reader version " + std::to_string(protocol.reader_version) +
+                   " and writer version " + std::to_string(protocol.writer_version));
+  }
+  MR_RETURN_IF_ERROR(CheckFeatures(protocol.reader_features));
+  MR_RETURN_IF_ERROR(CheckFeatures(protocol.writer_features));
+  for (const auto& [name, value] : metadata.configuration) {
+    const bool mapped = name == "delta.columnMapping.mode" && value != "none";
+    const bool row_rule = changes_rows && value == "true" &&
+                          (name == "delta.appendOnly" || name == "delta.enableChangeDataFeed");
+    if (mapped || row_rule || name.starts_with("delta.constraints.")) {
+      return Refused("the property \"" + name + "\" = \"" + value + "\"");
+    }
+  }
+  return Status::Ok();
+}
+
+Result<Protocol> RaisedFor(Protocol protocol, const model::Schema& columns) {
+  if (!HasLocalTimestamps(columns) || Has(protocol.writer_features, kLocalTimestamps)) {
+    return protocol;
+  }
+  if (protocol.writer_version < kFeatureWriter) {
+    if (protocol.writer_version > 2 || protocol.reader_version > 1) {
+      return Status(Code::kUnsupported, "the table's protocol has no TIMESTAMP without time zone")
+          .WithHint("write TIMESTAMP_LTZ(3) columns, or add the feature timestampNtz to the table");
+    }
+    // Version 2 means these two.
+    if (protocol.writer_version == 2) protocol.writer_features = {"appendOnly", "invariants"};
+    protocol.writer_version = kFeatureWriter;
+  }
+  protocol.reader_version = kFeatureReader;
+  protocol.reader_features.push_back(kLocalTimestamps);
+  protocol.writer_features.push_back(kLocalTimestamps);
+  return protocol;
+}
+
+}  // namespace millrace::connectors::delta
