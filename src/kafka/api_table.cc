@@ -14,16 +14,17 @@ void Decoded(Services& services, const CallPtr& call) {
 
 constexpr int16_t kNeverFlexible = INT16_MAX;
 
-// Versions with topic ids (Fetch 13, Metadata 10, CreateTopics 7, DeleteTopics 6) are left out.
+// Versions that name topics by id only (Fetch 13, OffsetCommit 10, CreateTopics 7, DeleteTopics 6)
+// are left out.
 // librdkafka compresses only when Produce 0 is announced; versions before 3 take batches of format
 // v2, too.
 constexpr Api kApis[] = {
     {0, "Produce", 0, 9, 9, Decoded<ProduceRequest, HandleProduce>},
     {1, "Fetch", 4, 12, 12, Decoded<FetchRequest, HandleFetch>},
     {2, "ListOffsets", 0, 7, 6, Decoded<ListOffsetsRequest, HandleListOffsets>},
-    {3, "Metadata", 0, 9, 9, Decoded<MetadataRequest, HandleMetadata>},
-    {8, "OffsetCommit", 0, 8, 8, Decoded<OffsetCommitRequest, HandleOffsetCommit>},
-    {9, "OffsetFetch", 0, 8, 6, Decoded<OffsetFetchRequest, HandleOffsetFetch>},
+    {3, "Metadata", 0, 12, 9, Decoded<MetadataRequest, HandleMetadata>},
+    {8, "OffsetCommit", 0, 9, 8, Decoded<OffsetCommitRequest, HandleOffsetCommit>},
+    {9, "OffsetFetch", 0, 9, 6, Decoded<OffsetFetchRequest, HandleOffsetFetch>},
     {10, "FindCoordinator", 0, 4, 3, Decoded<FindCoordinatorRequest, HandleFindCoordinator>},
     {11, "JoinGroup", 0, 9, 6, Decoded<JoinGroupRequest, HandleJoinGroup>},
     {12, "Heartbeat", 0, 4, 4, Decoded<HeartbeatRequest, HandleHeartbeat>},
@@ -63,6 +64,10 @@ constexpr Api kApis[] = {
     {51, "AlterUserScramCredentials", 0, 0, 0,
      Decoded<AlterUserScramCredentialsRequest, HandleAlterUserScramCredentials>},
     {60, "DescribeCluster", 0, 1, 0, Decoded<DescribeClusterRequest, HandleDescribeCluster>},
+    {68, "ConsumerGroupHeartbeat", 0, 1, 0,
+     Decoded<ConsumerGroupHeartbeatRequest, HandleConsumerGroupHeartbeat>},
+    {69, "ConsumerGroupDescribe", 0, 1, 0,
+     Decoded<ConsumerGroupDescribeRequest, HandleConsumerGroupDescribe>},
 };
 
 }  // namespace

@@ -32,6 +32,9 @@ class Filler : public WireIo<Filler> {
     records = random_() % 3 == 0 ? std::string_view() : kRecords.substr(random_() % 16);
   }
   void Field(Records& records) { records.bytes = Text(); }
+  void Field(Uuid& id) {
+    for (char& c : id.bytes) c = static_cast<char>(random_());
+  }
   template <class T>
   void Field(std::vector<T>& items) {
     items.resize(random_() % 4);
@@ -45,6 +48,11 @@ class Filler : public WireIo<Filler> {
   template <Message<Filler> T>
   void Field(T& message) {
     message.Visit(*this);
+  }
+  template <Message<Filler> T>
+  void Field(std::optional<T>& message) {
+    message.reset();
+    if (random_() % 3 != 0) Field(message.emplace());
   }
 
  private:

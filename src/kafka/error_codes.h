@@ -66,6 +66,12 @@ enum ErrorCode : int16_t {
   kResourceNotFound = 91,
   kDuplicateResource = 92,
   kUnacceptableCredential = 93,
+  kUnknownTopicId = 100,
+  kFencedMemberEpoch = 110,
+  kUnreleasedInstanceId = 111,
+  kUnsupportedAssignor = 112,
+  kStaleMemberEpoch = 113,
+  kInvalidRegularExpression = 128,
 };
 
 // The code for an error of the log, for requests about a topic or partition.

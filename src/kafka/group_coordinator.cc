@@ -14,6 +14,11 @@ Group* GroupCoordinator::Find(const std::string& group_id) {
   return it == groups_.end() ? nullptr : it->second.get();
 }
 
+ConsumerGroup* GroupCoordinator::FindConsumers(const std::string& group_id) {
+  const auto it = consumers_.find(group_id);
+  return it == consumers_.end() ? nullptr : &it->second;
+}
+
 void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity identity,
                             int64_t now_ms, JoinDone done) {
   std::lock_guard lock(mutex_);
@@ -24,6 +29,8 @@ void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity iden
   } else if (request.session_timeout_ms < kSessionTimeoutMinMs ||
              request.session_timeout_ms > kSessionTimeoutMaxMs) {
     error = kInvalidSessionTimeout;
+  } else if (FindConsumers(request.group_id) != nullptr) {
+    error = kInconsistentGroupProtocol;
   } else if (group == nullptr && !request.member_id.empty()) {
     error = kUnknownMemberId;
   }
@@ -83,6 +90,9 @@ LeaveGroupResponse GroupCoordinator::Leave(const LeaveGroupRequest& request, int
 ErrorCode GroupCoordinator::CheckCommit(const OffsetCommitRequest& request, int64_t now_ms) {
   std::lock_guard lock(mutex_);
   if (request.group_id.empty()) return kInvalidGroupId;
+  if (const ConsumerGroup* group = FindConsumers(request.group_id)) {
+    return group->CheckCommit(request.generation_id, request.member_id);
+  }
   if (Group* group = Find(request.group_id)) {
     return group->CheckCommit(request.generation_id, request.member_id, request.group_instance_id,
                               now_ms);
@@ -90,8 +100,51 @@ ErrorCode GroupCoordinator::CheckCommit(const OffsetCommitRequest& request, int6
   return request.generation_id < 0 ? kNone : kIllegalGeneration;
 }
 
+BeatAnswer GroupCoordinator::Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  if (group_id.empty()) return {kInvalidGroupId, "the group has no name", "", 0, std::nullopt};
+  const auto classic = groups_.find(group_id);
+  if (classic != groups_.end() && !classic->second->idle()) {
+    return {kGroupIdNotFound, "the group has members that assign their partitions themselves", "",
+            0, std::nullopt};
+  }
+  ConsumerGroup* group = FindConsumers(group_id);
+  if (group == nullptr && beat.epoch != 0) {
+    return {kUnknownMemberId, "the member has to join again", "", 0, std::nullopt};
+  }
+  if (group == nullptr) {
+    groups_.erase(group_id);
+    group = &consumers_[group_id];
+  }
+  if (beat.member_id.empty() && beat.epoch == 0) {  // version 0 leaves the id to us
+    beat.member_id = fmt::format("{}-{:x}-{}", beat.client_id, start_us_, next_member_++);
+  }
+  BeatAnswer answer = group->Beat(beat, topics_, now_ms);
+  if (group->members().empty()) consumers_.erase(group_id);
+  return answer;
+}
+
+ErrorCode GroupCoordinator::CheckFetch(const std::string& group_id, const std::string& member_id,
+                                       int32_t epoch) {
+  std::lock_guard lock(mutex_);
+  const ConsumerGroup* group = FindConsumers(group_id);
+  return group == nullptr ? kUnknownMemberId : group->CheckCommit(epoch, member_id);
+}
+
+bool GroupCoordinator::Visit(const std::string& group_id,
+                             const std::function<void(const ConsumerGroup&)>& visit) {
+  std::lock_guard lock(mutex_);
+  const ConsumerGroup* group = FindConsumers(group_id);
+  if (group != nullptr) visit(*group);
+  return group != nullptr;
+}
+
 void GroupCoordinator::Tick(int64_t now_ms) {
   std::lock_guard lock(mutex_);
+  for (auto it = consumers_.begin(); it != consumers_.end();) {
+    it->second.Tick(topics_, now_ms);
+    it = it->second.members().empty() ? consumers_.erase(it) : std::next(it);
+  }
   for (auto it = groups_.begin(); it != groups_.end();) {
     it->second->Tick(now_ms);
     it = it->second->idle() ? groups_.erase(it) : std::next(it);
@@ -112,11 +165,15 @@ std::vector<ListGroupsResponse::Group> GroupCoordinator::List() const {
   for (const auto& [id, group] : groups_) {
     listed.push_back({id, group->protocol_type(), group->StateName(), "classic"});
   }
+  for (const auto& [id, group] : consumers_) {
+    listed.push_back({id, "consumer", group.StateName(), "consumer"});
+  }
   return listed;
 }
 
 bool GroupCoordinator::HasMembers(const std::string& group_id) const {
   std::lock_guard lock(mutex_);
+  if (consumers_.contains(group_id)) return true;
   const auto it = groups_.find(group_id);
   return it != groups_.end() && !it->second->idle();
 }
@@ -124,6 +181,7 @@ bool GroupCoordinator::HasMembers(const std::string& group_id) const {
 void GroupCoordinator::Clear() {
   std::lock_guard lock(mutex_);
   groups_.clear();
+  consumers_.clear();
 }
 
 }  // namespace millrace::kafka

@@ -4,6 +4,7 @@
 
 #include "kafka/messages/acls.h"
 #include "kafka/messages/cluster.h"
+#include "kafka/messages/consumer_groups.h"
 #include "kafka/messages/groups.h"
 #include "kafka/messages/quotas.h"
 #include "kafka/messages/records.h"
@@ -56,6 +57,8 @@ void ForEachApi(Visit visit) {
   visit.template operator()<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(48);
   visit.template operator()<AlterClientQuotasRequest, AlterClientQuotasResponse>(49);
   visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>(60);
+  visit.template operator()<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(68);
+  visit.template operator()<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(69);
 }
 
 }  // namespace millrace::kafka

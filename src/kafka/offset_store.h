@@ -25,17 +25,12 @@
 #include <vector>
 
 #include "env/clock.h"
+#include "kafka/topic_partition.h"
 #include "log/log.h"
 
 namespace millrace::kafka {
 
 constexpr const char* kOffsetsTopic = "__consumer_offsets";
-
-struct TopicPartition {
-  std::string topic;
-  int32_t partition = 0;
-  auto operator<=>(const TopicPartition&) const = default;
-};
 
 struct CommittedOffset {
   int64_t offset = -1;

@@ -42,8 +42,8 @@ class Refusals : public WireIo<Refusals> {
     for (auto& item : items) Field(item);
   }
   template <class T>
-  void Field(std::optional<std::vector<T>>& items) {
-    if (items) Field(*items);
+  void Field(std::optional<T>& item) {
+    if (item) Field(*item);
   }
 };
 
@@ -136,10 +136,10 @@ std::vector<Row> Rows() {
   rows.push_back(Asks<ListOffsetsRequest, ListOffsetsResponse>("ListOffsets", 2, 7,
                                                                {OnTopic(kDescribe)}, list));
   MetadataRequest metadata;
-  metadata.topics = {{{"t"}}};
+  metadata.topics = {{{Uuid(), "t"}}};
   rows.push_back(
       Asks<MetadataRequest, MetadataResponse>("Metadata", 3, 9, {OnTopic(kDescribe)}, metadata));
-  metadata.topics = {{{"new"}}};
+  metadata.topics = {{{Uuid(), "new"}}};
   rows.push_back(Asks<MetadataRequest, MetadataResponse>(
       "Metadata of a new topic", 3, 9, {OnTopic(kDescribe, "new"), OnTopic(kCreate, "new")},
       metadata));
@@ -151,7 +151,7 @@ std::vector<Row> Rows() {
   OffsetFetchRequest offsets;
   offsets.group_id = "g";
   offsets.topics = {{{"t", first}}};
-  offsets.groups = {{"g", offsets.topics}};
+  offsets.groups = {{"g", std::nullopt, -1, offsets.topics}};
   for (const int version : {1, 5, 8}) {
     rows.push_back(Asks<OffsetFetchRequest, OffsetFetchResponse>(
         "OffsetFetch " + std::to_string(version), 9, version,
@@ -195,6 +195,15 @@ std::vector<Row> Rows() {
   forget.topics = {FirstPartition<OffsetDeleteRequest::Topic>()};
   rows.push_back(Asks<OffsetDeleteRequest, OffsetDeleteResponse>("OffsetDelete", 47, 0,
                                                                  {OnGroup(kDelete)}, forget));
+  ConsumerGroupHeartbeatRequest joins;
+  joins.group_id = "g";
+  joins.member_id = "m";
+  joins.rebalance_timeout_ms = 1000;
+  joins.topics = {{"t"}};
+  rows.push_back(Asks<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(
+      "ConsumerGroupHeartbeat", 68, 1, {OnGroup(kRead), OnTopic(kDescribe)}, joins));
+  rows.push_back(Asks<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(
+      "ConsumerGroupDescribe", 69, 1, {OnGroup(kDescribe)}, {{"g"}}));
   CreateTopicsRequest create;
   create.topics.push_back({"made", 1, 1, {}, {}});
   create.validate_only = true;
@@ -303,7 +312,7 @@ class PermissionsTest : public ServerTest {
     const auto answer = client.Ask<MetadataResponse>(3, 9, MetadataRequest());
     std::vector<std::string> names;
     if (answer) {
-      for (const auto& topic : answer->topics) names.push_back(topic.name);
+      for (const auto& topic : answer->topics) names.push_back(*topic.name);
     }
     return names;
   }

@@ -18,6 +18,7 @@
 #include "kafka/security/authorizer.h"
 #include "kafka/security/quotas.h"
 #include "kafka/security/users.h"
+#include "kafka/topic_ids.h"
 #include "kafka/transaction_coordinator.h"
 #include "log/log.h"
 
@@ -35,7 +36,7 @@ struct Services {
         clock(c),
         options(o),
         offsets(std::move(s)),
-        groups(c.WallMicros()),
+        groups(c.WallMicros(), TopicsOf(l)),
         transactions(l, c, *offsets),
         security_file(std::move(f)),
         users(*security_file, o.passwords),

@@ -61,6 +61,12 @@ void WireReader::Field(std::string_view& records) {
   records = Take(length);
 }
 
+void WireReader::Field(Uuid& id) {
+  const std::string_view bytes = Take(static_cast<int64_t>(id.bytes.size()));
+  id = {};
+  if (ok()) std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
+}
+
 void WireReader::Field(Records& records) {
   std::string_view bytes;
   Field(bytes);

@@ -19,6 +19,7 @@
 // varints of length + 1, 0 for null. Source: Kafka protocol guide; KIP-482.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -37,6 +38,12 @@ namespace millrace::kafka {
 struct Bytes {
   std::string value;
   bool operator==(const Bytes&) const = default;
+};
+
+// Of a topic; all zero: none.
+struct Uuid {
+  std::array<char, 16> bytes = {};
+  auto operator<=>(const Uuid&) const = default;
 };
 
 template <class T, class Io>
@@ -115,6 +122,12 @@ class WireReader : public WireIo<WireReader> {
     message.Visit(*this);
     Tags();
   }
+  template <Message<WireReader> T>
+  void Field(std::optional<T>& message) {
+    message.reset();
+    if (Number<int8_t>() >= 0 && ok()) Field(message.emplace());
+  }
+  void Field(Uuid& id);
   void Tags();
 
  private:
@@ -188,6 +201,12 @@ class WireWriter : public WireIo<WireWriter> {
     message.Visit(*this);
     Tags();
   }
+  template <Message<WireWriter> T>
+  void Field(std::optional<T>& message) {
+    Number<int8_t>(message ? 1 : -1);
+    if (message) Field(*message);
+  }
+  void Field(const Uuid& id) { out_->append(id.bytes.data(), id.bytes.size()); }
   void Tags() {
     if (flexible()) Varint(0);
   }

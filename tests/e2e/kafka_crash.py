@@ -3,7 +3,8 @@
 
 `millrace dev` is killed by SIGKILL at random moments, also while it starts, and started again on
 the same port, while kafka_crash_clients.py's clients work: idempotent producers, producers of
-transactions, movers (consume, transform, produce in a transaction) and a consumer group. A round is
+transactions, movers (consume, transform, produce in a transaction) and a consumer group, of either
+protocol. A round is
 1 to 3 kills; then the clients end what they have begun, and everything new in the topics is read:
 
   records       each acknowledged one is there, none twice, none that was not sent, and each
@@ -216,8 +217,10 @@ class Run:
             make(clients.TransactionalProducer, "writer-2", writers_stop),
         ]
         readers = [make(clients.Mover, "mover-%d" % i, readers_stop) for i in range(2)]
+        protocol = rng.choice(("classic", "consumer"))
         readers += [
-            make(clients.Reader, "reader-%d" % i, readers_stop) for i in range(rng.randint(2, 3))
+            make(clients.Reader, "reader-%d" % i, readers_stop, protocol=protocol)
+            for i in range(rng.randint(2, 3))
         ]
         for client in writers + readers:
             client.start()

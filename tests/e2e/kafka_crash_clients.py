@@ -56,19 +56,18 @@ class Client(threading.Thread):
             **more,
         }
 
-    def consumer(self, group):
-        return Consumer(
-            self.options(
-                **{
-                    "group.id": group,
-                    "auto.offset.reset": "earliest",
-                    "enable.auto.commit": False,
-                    "isolation.level": "read_committed",
-                    "session.timeout.ms": 2000,
-                    "heartbeat.interval.ms": 200,
-                }
-            )
-        )
+    def consumer(self, group, protocol="classic"):
+        """`protocol`: "classic", or "consumer", where the server assigns the partitions."""
+        options = {
+            "group.id": group,
+            "group.protocol": protocol,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
+        if protocol == "classic":
+            options.update({"session.timeout.ms": 2000, "heartbeat.interval.ms": 200})
+        return Consumer(self.options(**options))
 
 
 class IdempotentProducer(Client):
@@ -260,8 +259,12 @@ class Mover(Transactional):
 class Reader(Client):
     """A member of a group: what it has read is committed, again and again."""
 
+    def __init__(self, *arguments, protocol):
+        super().__init__(*arguments)
+        self.protocol = protocol
+
     def work(self):
-        reader = self.consumer(READERS)
+        reader = self.consumer(READERS, self.protocol)
         reader.subscribe([NUMBERS], on_assign=lambda *_: None, on_revoke=lambda *_: ends.clear())
         ends = {}
         while not self.stop.is_set():

@@ -58,6 +58,36 @@ run dirs $tools.LogDirsCommand --bootstrap-server "$brokers" --describe --topic-
   fail "kafka-log-dirs"
 grep -q '"partition":"lines-2"' "$work/out" || fail "kafka-log-dirs: $(cat "$work/out")"
 
+# A group whose partitions the server assigns (KIP-848): two consumers, one of which leaves.
+assigned() { # NUMBER: starts a consumer; its lines go to assigned.NUMBER
+  java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
+    $tools.consumer.ConsoleConsumer --bootstrap-server "$brokers" --topic lines --group assigned \
+    --from-beginning --consumer-property group.protocol=consumer \
+    --consumer-property auto.commit.interval.ms=200 > "$work/assigned.$1" 2> "$work/assigned.$1.err" &
+}
+members() { # prints the number of partitions of each member
+  run members $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --describe \
+    --group assigned --members | awk '$1 == "assigned" { print $5 }' | sort | xargs
+}
+shared() { [ "$(members)" = "$1" ]; }
+assigned 1
+first=$!
+assigned 2
+second=$!
+wait_for 60 "two members share three partitions" shared "1 2"
+run groups $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --list --type \
+  consumer > "$work/out" || fail "kafka-consumer-groups --list"
+grep -q '^assigned' "$work/out" || fail "kafka-consumer-groups --list: $(cat "$work/out")"
+kill -TERM "$first"
+wait "$first" || true
+wait_for 60 "the one that is left reads all" shared "3"
+all_read() { [ "$(cat "$work"/assigned.[12] | wc -l)" -ge 2000 ]; }
+wait_for 60 "all lines are read" all_read
+kill -TERM "$second"
+wait "$second" || true
+diff <(sort "$work/lines") <(sort "$work"/assigned.[12]) > "$work/diff.err" ||
+  fail "the group has not read each line once"
+
 # The performance tools.
 run perf $tools.ProducerPerformance --topic perf --num-records 50000 --record-size 500 --throughput -1 \
   --producer-props "bootstrap.servers=$brokers" acks=all > "$work/out" || fail "kafka-producer-perf-test"

@@ -7,6 +7,7 @@
 #include "kafka/call.h"
 #include "kafka/messages/acls.h"
 #include "kafka/messages/cluster.h"
+#include "kafka/messages/consumer_groups.h"
 #include "kafka/messages/groups.h"
 #include "kafka/messages/quotas.h"
 #include "kafka/messages/records.h"
@@ -64,6 +65,11 @@ void HandleDescribeGroups(Services& services, const DescribeGroupsRequest& reque
 void HandleListGroups(Services& services, const ListGroupsRequest& request, const CallPtr& call);
 void HandleDeleteGroups(Services& services, const DeleteGroupsRequest& request,
                         const CallPtr& call);
+
+void HandleConsumerGroupHeartbeat(Services& services, const ConsumerGroupHeartbeatRequest& request,
+                                  const CallPtr& call);
+void HandleConsumerGroupDescribe(Services& services, const ConsumerGroupDescribeRequest& request,
+                                 const CallPtr& call);
 
 void HandleOffsetCommit(Services& services, const OffsetCommitRequest& request,
                         const CallPtr& call);

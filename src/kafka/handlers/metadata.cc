@@ -4,6 +4,7 @@
 
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
+#include "kafka/topic_ids.h"
 #include "log/internal_topics.h"
 
 namespace millrace::kafka {
@@ -11,6 +12,8 @@ namespace millrace::kafka {
 namespace {
 
 void Describe(const log::TopicInfo& info, MetadataResponse::Topic& topic) {
+  topic.name = info.name;
+  topic.id = IdOf(info);
   topic.is_internal = log::IsInternalTopic(info.name);
   for (int32_t p = 0; p < info.config.partitions; p++) {
     topic.partitions.push_back({kNone, p, kNodeId, kLeaderEpoch, {kNodeId}, {kNodeId}, {}});
@@ -18,17 +21,29 @@ void Describe(const log::TopicInfo& info, MetadataResponse::Topic& topic) {
 }
 
 void DescribeOrFail(Services& services, MetadataResponse::Topic& topic) {
-  const auto info = services.log.Describe(topic.name);
+  const auto info = services.log.Describe(*topic.name);
   topic.error_code = info.ok() ? kNone : kUnknownTopicOrPartition;
   if (info.ok()) Describe(*info, topic);
+}
+
+void DescribeById(Services& services, const CallPtr& call, const Uuid& id,
+                  MetadataResponse::Topic& topic) {
+  const auto info = FindTopic(services.log, id);
+  // Who may not see it does not learn that it is there, as in Kafka.
+  if (!info || CheckTopic(services, call, AclOperation::kDescribe, info->name) != kNone) {
+    topic.id = id;
+    topic.error_code = kUnknownTopicId;
+    return;
+  }
+  Describe(*info, topic);
 }
 
 void Create(Services& services, MetadataResponse::Topic& topic) {
   log::TopicConfig config;
   config.partitions = services.options.default_partitions;
-  const Status status = services.log.CreateTopic(topic.name, config);
+  const Status status = services.log.CreateTopic(*topic.name, config);
   if (status.ok()) {
-    spdlog::info("kafka: topic created on demand: topic=\"{}\" partitions={}", topic.name,
+    spdlog::info("kafka: topic created on demand: topic=\"{}\" partitions={}", *topic.name,
                  config.partitions);
   }
   if (status.ok() || status.code() == Code::kAlreadyExists) {
@@ -52,7 +67,6 @@ void HandleMetadata(Services& services, const MetadataRequest& request, const Ca
     for (const log::TopicInfo& info : services.log.Topics()) {
       if (CheckTopic(services, call, AclOperation::kDescribe, info.name) != kNone) continue;
       MetadataResponse::Topic topic;
-      topic.name = info.name;
       Describe(info, topic);
       response->topics.push_back(std::move(topic));
     }
@@ -63,7 +77,12 @@ void HandleMetadata(Services& services, const MetadataRequest& request, const Ca
   for (const auto& wanted : *request.topics) {
     MetadataResponse::Topic topic;
     topic.name = wanted.name;
-    topic.error_code = CheckTopic(services, call, AclOperation::kDescribe, wanted.name);
+    if (!wanted.name) {
+      DescribeById(services, call, wanted.id, topic);
+      response->topics.push_back(std::move(topic));
+      continue;
+    }
+    topic.error_code = CheckTopic(services, call, AclOperation::kDescribe, *wanted.name);
     if (topic.error_code == kNone) DescribeOrFail(services, topic);
     missing |= topic.error_code == kUnknownTopicOrPartition;
     response->topics.push_back(std::move(topic));
@@ -75,7 +94,7 @@ void HandleMetadata(Services& services, const MetadataRequest& request, const Ca
   services.in_background([&services, response, call] {
     for (auto& topic : response->topics) {
       if (topic.error_code != kUnknownTopicOrPartition) continue;
-      topic.error_code = CheckCreation(services, call, topic.name);
+      topic.error_code = CheckCreation(services, call, *topic.name);
       if (topic.error_code == kNone) Create(services, topic);
     }
     call->Answer(*response);

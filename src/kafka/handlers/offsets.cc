@@ -160,6 +160,10 @@ void HandleOffsetFetch(Services& services, const OffsetFetchRequest& request, co
       auto& to = response.groups.emplace_back();
       to.group_id = group.group_id;
       to.error_code = CheckGroup(services, call, AclOperation::kDescribe, group.group_id);
+      if (to.error_code == kNone && group.member_id && group.member_epoch >= 0) {
+        to.error_code =
+            services.groups.CheckFetch(group.group_id, *group.member_id, group.member_epoch);
+      }
       if (to.error_code != kNone) continue;
       to.topics = FindOffsets(services, call, group.group_id, request.require_stable, group.topics);
     }

@@ -45,9 +45,11 @@ struct ApiVersionsResponse {
 
 struct MetadataRequest {
   struct Topic {
-    std::string name;
+    Uuid id;  // looked at when there is no name
+    std::optional<std::string> name;
     template <class Io>
     void Visit(Io& io) {
+      io.Since(10, id);
       io(name);
     }
   };
@@ -59,7 +61,8 @@ struct MetadataRequest {
   void Visit(Io& io) {
     io(topics);
     io.Since(4, allow_auto_topic_creation);
-    io.Since(8, include_cluster_operations, include_topic_operations);
+    io.Between(8, 10, include_cluster_operations);
+    io.Since(8, include_topic_operations);
   }
 };
 
@@ -93,13 +96,15 @@ struct MetadataResponse {
   };
   struct Topic {
     int16_t error_code = 0;
-    std::string name;
+    std::optional<std::string> name;  // null: asked for by an id that no topic has
+    Uuid id;
     bool is_internal = false;
     std::vector<Partition> partitions;
     int32_t operations = kOperationsUnknown;
     template <class Io>
     void Visit(Io& io) {
       io(error_code, name);
+      io.Since(10, id);
       io.Since(1, is_internal);
       io(partitions);
       io.Since(8, operations);
@@ -118,7 +123,7 @@ struct MetadataResponse {
     io.Since(2, cluster_id);
     io.Since(1, controller_id);
     io(topics);
-    io.Since(8, operations);
+    io.Between(8, 10, operations);
   }
 };
 

@@ -252,10 +252,14 @@ struct OffsetFetchRequest {
   };
   struct Group {
     std::string group_id;
+    std::optional<std::string> member_id;
+    int32_t member_epoch = -1;
     std::optional<std::vector<Topic>> topics;
     template <class Io>
     void Visit(Io& io) {
-      io(group_id, topics);
+      io(group_id);
+      io.Since(9, member_id, member_epoch);
+      io(topics);
     }
   };
   std::string group_id;
