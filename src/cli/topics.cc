@@ -5,6 +5,7 @@
 #include "cli/access.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/sql_answer.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
 
@@ -33,6 +34,31 @@ Status List(const TopicsOptions& options) {
   return Status::Ok();
 }
 
+// What of the topic is kept as Parquet; nothing where nothing is.
+Status DescribeHistory(Access& access, const std::string& topic) {
+  MR_ASSIGN_OR_RETURN(const std::string json,
+                      access.Sql("SELECT table_name, partition, files, from_offset, to_offset, "
+                                 "bytes FROM millrace.topic_history WHERE topic = " +
+                                 QuoteLiteral(topic) + " ORDER BY table_name, partition"));
+  MR_ASSIGN_OR_RETURN(const SqlAnswer answer, ParseSqlAnswer(json));
+  if (answer.rows.empty()) return Status::Ok();
+  TextTable table({{"as Parquet"},
+                   {"partition", true},
+                   {"files", true},
+                   {"first", true},
+                   {"next", true},
+                   {"size", true}});
+  for (const auto& row : answer.rows) {
+    const auto offset = [&](size_t column) {
+      return row[column].is_null() ? std::string("-") : row[column].text;
+    };
+    table.Add({row[0].text, row[1].text, row[2].text, offset(3), offset(4),
+               FormatBytes(std::atoll(row[5].text.c_str()))});
+  }
+  fmt::print("\n{}", table.Render());
+  return Status::Ok();
+}
+
 Status Describe(const TopicsOptions& options) {
   MR_ASSIGN_OR_RETURN(auto access, Access::Open(options.directory, options.target));
   MR_ASSIGN_OR_RETURN(TopicDescription topic, access->Topic(options.topic));
@@ -46,7 +72,7 @@ Status Describe(const TopicsOptions& options) {
                FormatBytes(p.size_bytes)});
   }
   fmt::print("{}", table.Render());
-  return Status::Ok();
+  return DescribeHistory(*access, topic.name);
 }
 
 Status Create(const TopicsOptions& options) {

@@ -1,5 +1,6 @@
 #include "duck/table_provider.h"
 
+#include <deque>
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/function/replacement_scan.hpp>
 #include <duckdb/function/table_function.hpp>
@@ -54,14 +55,32 @@ class Tables {
     const auto found = views_.find(ToLower(name));
     return found == views_.end() ? "" : found->second;
   }
+  // Keeps a table that one statement needs between its replacement scan and its bind, and returns
+  // the key under which Find finds it.
+  std::string PutForBind(VirtualTable table) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::string key = Key("", std::to_string(next_for_bind_++));
+    tables_[key] = std::make_shared<VirtualTable>(std::move(table));
+    for_bind_.push_back(key);
+    if (for_bind_.size() > kForBindMax) {
+      tables_.erase(for_bind_.front());
+      for_bind_.pop_front();
+    }
+    return key;
+  }
   static std::string Key(const std::string& schema, const std::string& name) {
     return ToLower(schema + "." + name);
   }
 
  private:
+  // More than statements that are being bound at a time name tables.
+  static constexpr size_t kForBindMax = 1024;
+
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<VirtualTable>> tables_;
   std::map<std::string, std::string> views_;  // name -> query
+  std::deque<std::string> for_bind_;  // keys, oldest first
+  int64_t next_for_bind_ = 0;
 };
 
 struct Info : duckdb::TableFunctionInfo {
@@ -150,12 +169,29 @@ void Scan(duckdb::ClientContext&, duckdb::TableFunctionInput& input, duckdb::Dat
   output.SetCardinality(state.chunk.size());
 }
 
-duckdb::unique_ptr<duckdb::TableRef> Subquery(const std::string& query, const std::string& name) {
+duckdb::unique_ptr<duckdb::TableRef> Subquery(const std::string& sql, const std::string& alias) {
   duckdb::Parser parser;
-  parser.ParseQuery(query);
+  parser.ParseQuery(sql);
   auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
       std::move(parser.statements[0]));
-  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), name);
+  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), alias);
+}
+
+std::string ScanCall(const std::string& key) {
+  return std::string(kFunction) + "(" + QuoteLiteral(key) + ")";
+}
+
+// What stands for the table in FROM where part of its rows comes from a query; "" when none does.
+std::string SplitSource(Tables& tables, const VirtualTable& table) {
+  if (!table.split) return "";
+  auto rows = table.split();
+  if (!rows.ok()) Throw(rows.status());
+  if (rows->select.empty()) return "";
+  VirtualTable rest;
+  rest.columns = table.columns;
+  rest.scan = std::move(rows->rest);
+  return "(" + rows->select + " UNION ALL SELECT * FROM " +
+         ScanCall(tables.PutForBind(std::move(rest))) + ")";
 }
 
 // `FROM name`: a name without a schema that no stored table has.
@@ -165,15 +201,16 @@ duckdb::unique_ptr<duckdb::TableRef> Replace(
   const std::string schema = input.schema_name.empty() ? kMainSchema : input.schema_name;
   const std::string key = Tables::Key(schema, input.table_name);
   if (schema != kMainSchema) return nullptr;
-  const Tables& tables = *data->Cast<ReplacementData>().tables;
+  Tables& tables = *data->Cast<ReplacementData>().tables;
   const std::string view = tables.FindView(input.table_name);
   if (!view.empty()) return Subquery(view, input.table_name);
   auto table = tables.Find(key);
   if (!table) return nullptr;
-  if (!table->select.empty()) {
-    return Subquery("SELECT " + table->select + " FROM " + kFunction + "(" + QuoteLiteral(key) +
-                        ")" + table->tail,
-                    input.table_name);
+  std::string source = SplitSource(tables, *table);
+  if (!table->select.empty() || !source.empty()) {
+    if (source.empty()) source = ScanCall(key);
+    const std::string select = table->select.empty() ? "*" : table->select;
+    return Subquery("SELECT " + select + " FROM " + source + table->tail, input.table_name);
   }
   auto ref = duckdb::make_uniq<duckdb::TableFunctionRef>();
   duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> arguments;

@@ -29,6 +29,17 @@ class TableScan {
   virtual Status Next(duckdb::DataChunk& out) = 0;
 };
 
+// Begins a pass. `wanted`: indexes into the table's columns, in the order of the output; empty for
+// count(*), where only the number of rows matters.
+using BeginScan =
+    std::function<Result<std::unique_ptr<TableScan>>(const std::vector<size_t>& wanted)>;
+
+// A table's rows in two parts: what a query gives, at its own speed, and the rest.
+struct SplitRows {
+  std::string select;  // gives the table's columns, in their order; "": no rows
+  BeginScan rest;      // rows that `select` does not give
+};
+
 struct VirtualTable {
   std::string schema;  // e.g. "millrace"; "main" for names without a schema
   std::string name;
@@ -37,9 +48,10 @@ struct VirtualTable {
   std::string select = {};
   // What follows the scan in `SELECT select FROM scan …`: GROUP BY, QUALIFY. Needs `select`.
   std::string tail = {};
-  // Begins a pass. `wanted`: indexes into `columns`, in the order of the output; empty for
-  // count(*), where only the number of rows matters.
-  std::function<Result<std::unique_ptr<TableScan>>(const std::vector<size_t>& wanted)> scan;
+  BeginScan scan;  // of all rows
+  // Where part of the rows lies in files: asked whenever a statement that names the table is bound,
+  // by any thread, instead of `scan`. Null: nothing does. Only for schema "main".
+  std::function<Result<SplitRows>()> split = nullptr;
 };
 
 // Makes the table known; a second call with the same schema and name replaces it.

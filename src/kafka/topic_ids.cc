@@ -9,7 +9,8 @@
 namespace millrace::kafka {
 
 Uuid IdOf(const log::TopicInfo& topic) {
-  const XXH128_hash_t hash = XXH3_128bits(topic.name.data(), topic.name.size());
+  const std::string born = topic.name + "/" + std::to_string(topic.created_us);
+  const XXH128_hash_t hash = XXH3_128bits(born.data(), born.size());
   XXH128_canonical_t bytes;
   XXH128_canonicalFromHash(&bytes, hash);
   Uuid id;

@@ -35,6 +35,14 @@ Result<int64_t> Log::DeleteRecords(const std::string&, int, int64_t) {
   return Status(Code::kUnsupported, "this log does not delete records");
 }
 
+Result<std::vector<OffsetRange>> Log::ClosedSegments(const std::string&, int) const {
+  return std::vector<OffsetRange>();
+}
+
+Status Log::HoldRetention(const std::string&, int, int64_t) {
+  return Status(Code::kUnsupported, "this log has no retention");
+}
+
 Result<int64_t> Log::AppendAndWait(const std::string& topic, int partition,
                                    std::span<const NewRecord> records,
                                    const ProducerSequence& sequence) {

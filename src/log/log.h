@@ -60,6 +60,9 @@ struct TopicConfig {
 struct TopicInfo {
   std::string name;
   TopicConfig config;
+  // When it was created: tells it from an earlier topic of its name. 0: by a version that did not
+  // say.
+  int64_t created_us = 0;
 };
 
 struct PartitionInfo {
@@ -70,6 +73,14 @@ struct PartitionInfo {
   // One past the newest record whose fate is known: the first record of the oldest transaction that
   // is still open, else end_offset.
   int64_t stable_offset = 0;
+  // Records before it were deleted by DeleteRecords, not by retention; 0: none were.
+  int64_t deleted_before = 0;
+};
+
+// Offsets [from, to).
+struct OffsetRange {
+  int64_t from = 0;
+  int64_t to = 0;
 };
 
 // One record to append. Views must live until Append returns (bytes are copied there).
@@ -201,6 +212,13 @@ class Log {
   // Aborted transactions with records in [from, to).
   virtual Result<std::vector<AbortedTransaction>> Aborted(const std::string& topic, int partition,
                                                           int64_t from, int64_t to) const;
+  // The offsets of the segments that take no more records and whose records' fate is known, oldest
+  // first. What a range reads changes only when compaction, retention or DeleteRecords takes it.
+  virtual Result<std::vector<OffsetRange>> ClosedSegments(const std::string& topic,
+                                                          int partition) const;
+  // Retention leaves segments with records at or behind `from` where they are, until a later call
+  // says otherwise: for who copies them. INT64_MAX, and what holds after Open: it leaves none.
+  virtual Status HoldRetention(const std::string& topic, int partition, int64_t from);
   // Makes `before` the start offset, for good; frees segments that hold nothing else. Returns the
   // start offset, which may be larger. kInvalidArgument when `before` is past end_offset.
   virtual Result<int64_t> DeleteRecords(const std::string& topic, int partition, int64_t before);

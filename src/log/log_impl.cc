@@ -69,7 +69,9 @@ Status LogImpl::OpenTopic(const std::string& name) {
   const std::string path = TopicPath(name, kTopicSuffix);
   MR_ASSIGN_OR_RETURN(const std::string text, env::ReadWholeFile(*files_, path));
   Topic topic;
-  MR_ASSIGN_OR_RETURN(topic.config, DecodeTopic(path, text));
+  MR_ASSIGN_OR_RETURN(const TopicInfo info, DecodeTopic(path, text));
+  topic.config = info.config;
+  topic.created_us = info.created_us;
   for (int i = 0; i < topic.config.partitions; i++) {
     const std::string directory = PartitionDirectory(options_.directory, name, i);
     auto partition = Partition::Open(context_, name, i, directory, topic.config);
@@ -88,8 +90,8 @@ Status LogImpl::OpenTopic(const std::string& name) {
 Status LogImpl::FinishDeletion(const std::string& name) {
   const std::string path = TopicPath(name, kDeletedSuffix);
   MR_ASSIGN_OR_RETURN(const std::string text, env::ReadWholeFile(*files_, path));
-  MR_ASSIGN_OR_RETURN(const TopicConfig config, DecodeTopic(path, text));
-  for (int i = 0; i < config.partitions; i++) {
+  MR_ASSIGN_OR_RETURN(const TopicInfo info, DecodeTopic(path, text));
+  for (int i = 0; i < info.config.partitions; i++) {
     MR_RETURN_IF_ERROR(RemoveDirectory(*files_, PartitionDirectory(options_.directory, name, i)));
   }
   // In this order also after a crash: while a directory is there, so is the note to remove it.
@@ -113,7 +115,8 @@ Status LogImpl::AddPartitions(const std::string& name, const TopicConfig& config
     topic->partitions.push_back(std::move(partition));
   }
   topic->config = config;
-  return env::ReplaceFile(*files_, TopicPath(name, kTopicSuffix), EncodeTopic(config));
+  return env::ReplaceFile(*files_, TopicPath(name, kTopicSuffix),
+                          EncodeTopic(config, topic->created_us));
 }
 
 Status LogImpl::CreateTopic(const std::string& name, const TopicConfig& config) {
@@ -125,6 +128,7 @@ Status LogImpl::CreateTopic(const std::string& name, const TopicConfig& config) 
   // Directories of a topic of that name whose deletion could not be finished.
   if (files_->Size(TopicPath(name, kDeletedSuffix)).ok()) MR_RETURN_IF_ERROR(FinishDeletion(name));
   Topic topic;
+  topic.created_us = context_.clock->WallMicros();
   MR_RETURN_IF_ERROR(AddPartitions(name, config, &topic));
   std::unique_lock lock(topics_mutex_);
   topics_.emplace(name, std::move(topic));
@@ -180,7 +184,9 @@ Status LogImpl::UnknownTopic(const std::string& name) const {
 std::vector<TopicInfo> LogImpl::Topics() const {
   std::shared_lock lock(topics_mutex_);
   std::vector<TopicInfo> infos;
-  for (const auto& [name, topic] : topics_) infos.push_back({name, topic.config});
+  for (const auto& [name, topic] : topics_) {
+    infos.push_back({name, topic.config, topic.created_us});
+  }
   return infos;
 }
 
@@ -188,7 +194,7 @@ Result<TopicInfo> LogImpl::Describe(const std::string& topic) const {
   std::shared_lock lock(topics_mutex_);
   const auto it = topics_.find(topic);
   if (it == topics_.end()) return UnknownTopic(topic);
-  return TopicInfo{topic, it->second.config};
+  return TopicInfo{topic, it->second.config, it->second.created_us};
 }
 
 Result<std::shared_ptr<Partition>> LogImpl::Find(const std::string& topic, int partition) const {
@@ -256,6 +262,18 @@ Result<BatchRange> LogImpl::FindBatches(const std::string& topic, int partition,
                                         int64_t to, int64_t max_bytes, bool at_least_one) {
   MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
   return found->FindBatches(from, to, max_bytes, at_least_one);
+}
+
+Result<std::vector<OffsetRange>> LogImpl::ClosedSegments(const std::string& topic,
+                                                         int partition) const {
+  MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
+  return found->ClosedSegments();
+}
+
+Status LogImpl::HoldRetention(const std::string& topic, int partition, int64_t from) {
+  MR_ASSIGN_OR_RETURN(const auto found, Find(topic, partition));
+  found->HoldRetention(from);
+  return {};
 }
 
 Result<int64_t> LogImpl::DeleteRecords(const std::string& topic, int partition, int64_t before) {

@@ -45,6 +45,9 @@ class LogImpl : public Log {
                                    int64_t budget_bytes) const override;
   Result<int64_t> OffsetForTime(const std::string& topic, int partition,
                                 int64_t timestamp_ms) const override;
+  Result<std::vector<OffsetRange>> ClosedSegments(const std::string& topic,
+                                                  int partition) const override;
+  Status HoldRetention(const std::string& topic, int partition, int64_t from) override;
   uint64_t CommitCount() const override;
   uint64_t WaitForCommit(uint64_t seen, int64_t timeout_us) override;
   void WakeWaiters() override;
@@ -52,6 +55,7 @@ class LogImpl : public Log {
  private:
   struct Topic {
     TopicConfig config;
+    int64_t created_us = 0;
     std::vector<std::shared_ptr<Partition>> partitions;
   };
 

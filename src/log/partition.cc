@@ -132,7 +132,22 @@ Result<PartitionInfo> Partition::Describe() const {
   if (info.end_offset > info.start_offset && max_timestamp_ms_ != INT64_MIN) {
     info.newest_timestamp_ms = max_timestamp_ms_;
   }
+  info.deleted_before = deleted_before_;
   return info;
+}
+
+Result<std::vector<OffsetRange>> Partition::ClosedSegments() const {
+  std::lock_guard lock(state_mutex_);
+  if (deleted_) return DeletedError();
+  const int64_t start = StartOffsetLocked();
+  const int64_t stable = StableOffsetLocked();
+  std::vector<OffsetRange> closed;
+  for (size_t i = 0; i + 1 < segments_.size(); i++) {
+    const int64_t end = segments_[i + 1]->base_offset();
+    if (end > stable) break;
+    if (end > start) closed.push_back({std::max(segments_[i]->base_offset(), start), end});
+  }
+  return closed;
 }
 
 int64_t Partition::StartOffsetLocked() const {

@@ -63,6 +63,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
                        const std::function<void(std::span<const model::Record>)>& visit);
   Result<BatchRange> FindBatches(int64_t from, int64_t to, int64_t max_bytes, bool at_least_one);
   std::vector<AbortedTransaction> Aborted(int64_t from, int64_t to) const;
+  Result<std::vector<OffsetRange>> ClosedSegments() const;
+  void HoldRetention(int64_t from) { held_from_ = from; }
   Result<int64_t> DeleteRecords(int64_t before);
   Result<int64_t> OffsetAfterBytes(int64_t from, int64_t budget_bytes);
   Result<int64_t> OffsetForTime(int64_t timestamp_ms);
@@ -157,6 +159,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::atomic<bool> compacts_;
   std::atomic<int64_t> compaction_lag_ms_;
   std::atomic<int64_t> tombstones_ms_;
+  std::atomic<int64_t> held_from_{INT64_MAX};
 
   mutable std::mutex pending_mutex_;
   PendingAppends pending_;

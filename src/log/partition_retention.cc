@@ -32,6 +32,7 @@ void Partition::ApplyRetention(int64_t now_ms) {
     const bool over = retention_bytes >= 0 && kept_bytes >= retention_bytes;
     const bool empty = segments[1]->base_offset() <= deleted_before;
     if (!over && !empty && !expired(*oldest)) break;
+    if (!empty && segments[1]->base_offset() > held_from_) break;
     if (!DropOldest(oldest)) break;
   }
   RemoveDropped();

@@ -48,41 +48,43 @@ Status CheckTopic(const std::string& name, const TopicConfig& config) {
   return {};
 }
 
-std::string EncodeTopic(const TopicConfig& config) {
+std::string EncodeTopic(const TopicConfig& config, int64_t created_us) {
   return fmt::format(
       "{{\"partitions\": {}, \"retention_ms\": {}, \"retention_bytes\": {}, \"segment_bytes\": {}, "
-      "\"remove\": {}, \"compact\": {}, \"compaction_lag_ms\": {}, \"tombstones_ms\": {}}}\n",
+      "\"remove\": {}, \"compact\": {}, \"compaction_lag_ms\": {}, \"tombstones_ms\": {}, "
+      "\"created_us\": {}}}\n",
       config.partitions, config.retention_ms, config.retention_bytes, config.segment_bytes,
-      config.cleanup.remove, config.cleanup.compact, config.compaction_lag_ms,
-      config.tombstones_ms);
+      config.cleanup.remove, config.cleanup.compact, config.compaction_lag_ms, config.tombstones_ms,
+      created_us);
 }
 
-Result<TopicConfig> DecodeTopic(const std::string& path, std::string_view text) {
+Result<TopicInfo> DecodeTopic(const std::string& path, std::string_view text) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  TopicConfig config;
+  TopicInfo info;
+  TopicConfig& config = info.config;
   int64_t partitions = 0;
   // Topics of earlier versions do not have all settings.
   const auto optional = [&](std::string_view name, auto& value) {
     const auto error = root[name].get(value);
     return error == simdjson::SUCCESS || error == simdjson::NO_SUCH_FIELD;
   };
-  const bool good = parser.parse(simdjson::padded_string(text)).get(root) == simdjson::SUCCESS &&
-                    root["partitions"].get(partitions) == simdjson::SUCCESS &&
-                    root["retention_ms"].get(config.retention_ms) == simdjson::SUCCESS &&
-                    root["retention_bytes"].get(config.retention_bytes) == simdjson::SUCCESS &&
-                    root["segment_bytes"].get(config.segment_bytes) == simdjson::SUCCESS &&
-                    optional("remove", config.cleanup.remove) &&
-                    optional("compact", config.cleanup.compact) &&
-                    optional("compaction_lag_ms", config.compaction_lag_ms) &&
-                    optional("tombstones_ms", config.tombstones_ms) && partitions >= 1 &&
-                    partitions <= kPartitionsMax;
+  const bool good =
+      parser.parse(simdjson::padded_string(text)).get(root) == simdjson::SUCCESS &&
+      root["partitions"].get(partitions) == simdjson::SUCCESS &&
+      root["retention_ms"].get(config.retention_ms) == simdjson::SUCCESS &&
+      root["retention_bytes"].get(config.retention_bytes) == simdjson::SUCCESS &&
+      root["segment_bytes"].get(config.segment_bytes) == simdjson::SUCCESS &&
+      optional("remove", config.cleanup.remove) && optional("compact", config.cleanup.compact) &&
+      optional("compaction_lag_ms", config.compaction_lag_ms) &&
+      optional("tombstones_ms", config.tombstones_ms) && optional("created_us", info.created_us) &&
+      partitions >= 1 && partitions <= kPartitionsMax;
   if (!good) {
     return Status(Code::kCorruption, "\"" + path + "\" does not hold a topic's settings")
-        .WithHint("it should read like " + EncodeTopic(TopicConfig()));
+        .WithHint("it should read like " + EncodeTopic(TopicConfig(), 0));
   }
   config.partitions = static_cast<int>(partitions);
-  return config;
+  return info;
 }
 
 Status RemoveDirectory(env::FileSystem& files, const std::string& path) {

@@ -2,7 +2,7 @@
 //
 // Format
 //   <topic>.topic.json     {"partitions": 4, "retention_ms": 604800000, "retention_bytes": -1,
-//                          "segment_bytes": 268435456}; replaced in one step
+//                          "segment_bytes": 268435456, "created_us": …}; replaced in one
 //   <topic>.deleted.json   the same, renamed: the topic is gone, its directories may still be there
 //   <topic>-<partition>/   log/partition.h
 #pragma once
@@ -24,9 +24,9 @@ std::string PartitionDirectory(const std::string& directory, const std::string& 
 // kInvalidArgument: a name that is not [a-zA-Z0-9._-]{1,240}, "." or ".."; settings out of range.
 Status CheckTopic(const std::string& name, const TopicConfig& config);
 
-std::string EncodeTopic(const TopicConfig& config);
-// kCorruption when the text is not such JSON.
-Result<TopicConfig> DecodeTopic(const std::string& path, std::string_view text);
+std::string EncodeTopic(const TopicConfig& config, int64_t created_us);
+// All but the name. kCorruption when the text is not such JSON.
+Result<TopicInfo> DecodeTopic(const std::string& path, std::string_view text);
 
 // Removes a directory of files; fine when it is gone already.
 Status RemoveDirectory(env::FileSystem& files, const std::string& path);

@@ -42,6 +42,22 @@ void ReadTarget(Reader& reader, const YAML::Node& node, const std::string& name,
                }}});
 }
 
+// `parquet: true`, or `parquet: {keep: 400 d}`.
+void ReadHistory(Reader& reader, const YAML::Node& node, TopicSettings& topic) {
+  topic.history.on = true;
+  if (node.IsScalar()) {
+    reader.Flag(node, topic.history.on);
+  } else {
+    reader.Map(node, "parquet", {{"keep", [&](const YAML::Node& n) {
+                                    reader.DurationMs(n, topic.history.keep_ms.emplace(0));
+                                  }}});
+  }
+  if (topic.history.on && topic.config.cleanup.compact) {
+    reader.Fault(node, Code::kBadOption, "a compacted topic cannot be kept as Parquet too",
+                 "compaction takes records out of closed segments; choose one of them");
+  }
+}
+
 void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
                TopicSettings& topic) {
   reader.Map(
@@ -64,7 +80,10 @@ void ReadTopic(Reader& reader, const YAML::Node& node, const std::string& name,
           }
         }},
        {"key", [&](const YAML::Node& n) { reader.Text(n, topic.key); }},
-       {"strict", [&](const YAML::Node& n) { reader.Flag(n, topic.strict); }}});
+       {"strict", [&](const YAML::Node& n) { reader.Flag(n, topic.strict); }},
+       // Below, when the others are known.
+       {"parquet", [](const YAML::Node&) {}}});
+  if (node.IsMap() && node["parquet"]) ReadHistory(reader, node["parquet"], topic);
 }
 
 // `name: expression`, or `name: {check: expression, on-violation: dead letter}`.

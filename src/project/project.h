@@ -20,6 +20,7 @@
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
 //     orders: {strict: true}      # takes only records of its subject in the schema registry
+//     clicks: {parquet: true}     # closed segments also as Parquet; or {keep: 400 d}
 //   expectations:                   # CHECKs of tables whose SQL is not yours to change
 //     orders:
 //       quantity_positive: quantity > 0          # else a dead letter
@@ -31,6 +32,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,8 +47,17 @@
 
 namespace millrace::project {
 
+// Whether closed segments are also kept as Parquet (project/history/history_keeper.h).
+struct HistorySettings {
+  bool on = false;
+  // How old records get there, whatever the topic's retention; -1: for ever; none: a file goes with
+  // its segment.
+  std::optional<int64_t> keep_ms;
+};
+
 struct TopicSettings {
   log::TopicConfig config;
+  HistorySettings history;
   std::string key;      // column whose value keys collected events; "": the table's 'key.fields'
   bool strict = false;  // takes only records of its subject (registry/record_check.h)
 };

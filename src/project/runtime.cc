@@ -7,6 +7,8 @@
 
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "project/history/history_keeper.h"
+#include "project/history/history_rows.h"
 #include "project/ledger_report.h"
 #include "project/reconcile.h"
 #include "project/server_tables.h"
@@ -23,6 +25,8 @@ Result<std::unique_ptr<Runtime>> Runtime::Open(std::unique_ptr<Project> project,
   runtime->started_ms_ = env::Clock::System()->WallMicros() / 1000;
   MR_RETURN_IF_ERROR(runtime->OpenStores(with_jobs));
   MR_RETURN_IF_ERROR(runtime->CreateTopics());
+  MR_ASSIGN_OR_RETURN(runtime->history_,
+                      HistoryKeeper::Open(*runtime->project_, runtime->Services()));
   if (with_jobs) MR_RETURN_IF_ERROR(runtime->OpenJobs());
   MR_RETURN_IF_ERROR(runtime->RegisterSystemTables());
   return runtime;
@@ -50,7 +54,9 @@ Status Runtime::OpenStores(bool serving) {
   options.memory_limit_bytes = project_->config().warehouse_memory_bytes;
   options.threads = project_->config().warehouse_threads;
   // Whoever may ask over HTTP must not read the machine's files.
-  if (serving) options.readable_directories = {project_->directory()};
+  if (serving) {
+    options.readable_directories = {project_->directory(), HistoryKeeper::DirectoryOf(*project_)};
+  }
   MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(
                                       project_->target_directory() + "/warehouse.duckdb", options));
   // The functions that rewritten Flink SQL uses, so that a query can be asked as a batch too.
@@ -147,6 +153,7 @@ void Runtime::Run(Place& place) {
 void Runtime::Start() {
   std::lock_guard<std::mutex> lock(jobs_mutex_);
   started_ = true;
+  history_->Start();
   for (Place& place : jobs_) Run(place);
 }
 
@@ -160,6 +167,7 @@ void Runtime::Stop() {
       if (place.thread.joinable()) threads.push_back(std::move(place.thread));
     }
   }
+  if (history_) history_->Stop();
   if (log_) log_->WakeWaiters();
   for (std::thread& thread : threads) thread.join();
 }
@@ -201,8 +209,9 @@ std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
 }
 
 Status Runtime::RegisterSystemTables() {
-  MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, Services()));
+  MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, Services(), *history_));
   RegisterViews(*project_, *warehouse_);
+  MR_RETURN_IF_ERROR(RegisterHistoryRows(*history_, *log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterLedgerTables(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterReconciliationTable(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));

@@ -26,6 +26,8 @@
 
 namespace millrace::project {
 
+class HistoryKeeper;
+
 class Runtime {
  public:
   // Opens log and warehouse, creates missing topics, compiles and opens the jobs (not yet running).
@@ -48,6 +50,8 @@ class Runtime {
   registry::RecordCheck& record_check() { return *record_check_; }
   // What connectors may use of this process.
   connectors::Services Services();
+  // Closed segments as Parquet; of no topic unless millrace.yml says so.
+  HistoryKeeper& history() { return *history_; }
   DeadLetterBook& dead_letters() { return *dead_letters_; }
   std::vector<job::JobStatus> JobStatuses() const;
   // Null when there is none, or when it is between two versions.
@@ -101,6 +105,7 @@ class Runtime {
   std::unique_ptr<registry::Registry> schemas_;
   std::unique_ptr<registry::RecordCheck> record_check_;
   std::unique_ptr<DeadLetterBook> dead_letters_;
+  std::unique_ptr<HistoryKeeper> history_;
   std::unique_ptr<duck::Warehouse> warehouse_;
   mutable std::mutex jobs_mutex_;
   std::vector<Place> jobs_;
