@@ -141,6 +141,16 @@ lake_clients() { # Iceberg's Python client, for tests/e2e/iceberg_test.sh
   touch "$out/.ready"
 }
 
+delta_clients() { # Delta Lake's Python client and DuckDB's, for tests/e2e/delta_test.sh
+  local out=$deps/delta-clients
+  [ -f "$out/.ready" ] && return 0
+  say "fetching Delta Lake's Python client (PyPI deltalake)"
+  rm -rf "$out" && python3 -m venv "$out"
+  "$out/bin/pip" install -q --disable-pip-version-check \
+    deltalake==1.6.6 pyarrow==26.0.1 "duckdb==$duckdb_version"
+  touch "$out/.ready"
+}
+
 kafka_go() { # a Kafka client in Go, for tests/e2e/kafka_go_test.sh
   local from=tests/support/kafka_go out=$deps/kafka-go stamp go
   stamp=$(cat $from/go.mod $from/go.sum $from/main.go | sha256sum)
@@ -262,5 +272,6 @@ if [ "${1:-}" != --build ]; then
   s3_server
   iceberg_catalog
   lake_clients
+  delta_clients
 fi
 say "ready"

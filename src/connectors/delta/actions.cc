@@ -189,6 +189,10 @@ std::string ActionLines(const Actions& actions) {
   return lines;
 }
 
+std::string PartitionJson(const PartitionValues& partition) {
+  return Object(partition);
+}
+
 std::string EncodePath(std::string_view name) {
   std::string path;
   for (char c : name) {

@@ -88,6 +88,8 @@ Status ReadAction(std::string_view line, Actions& actions);
 // The lines, each with its line end.
 std::string ActionLines(const Actions& actions);
 
+std::string PartitionJson(const PartitionValues& partition);
+
 // A path of the log from a file's name below the table, and back.
 std::string EncodePath(std::string_view name);
 std::string DecodePath(std::string_view path);

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <duckdb/main/appender.hpp>
+#include <map>
 #include <set>
 
 #include "base/strings.h"
 #include "connectors/delta/file_stats.h"
-#include "duck/door.h"
 
 namespace millrace::connectors::delta {
 
@@ -16,7 +15,6 @@ namespace {
 using duck::Warehouse;
 
 constexpr int64_t kMemoryBytes = 512LL << 20;
-constexpr duckdb::idx_t kFlushRows = 122'880;
 
 // What DuckDB does here can fail for want of memory or disk only.
 Status MayPass(Status status) {
@@ -56,66 +54,19 @@ Result<std::string> DataFiles::Uuid() {
   return made.Get(0, 0).ToString();
 }
 
-Status DataFiles::Begin(model::Schema schema) {
-  columns_ = std::move(schema);
-  std::vector<std::string> columns;
-  for (const model::Column& column : columns_.columns) {
-    columns.push_back(QuoteIdentifier(column.name) + " " + column.type.ToString());
-  }
-  MR_RETURN_IF_ERROR(Execute("CREATE TABLE gathered (" + Join(columns, ", ") + ")"));
-  return Forget();
-}
-
-Status DataFiles::MakeRoom() {
-  return rows_->Count() < kFlushRows ? Status::Ok() : Flush();
-}
-
-void DataFiles::Gather(duckdb::DataChunk& rows) {
-  rows_->Append(rows);
-  gathered_rows_ += static_cast<int64_t>(rows.size());
-}
-
-// Into the table "gathered", all or nothing.
-Status DataFiles::Flush() {
-  if (rows_->Count() == 0) return Status::Ok();
-  Status flushed = duck::AtTheDoor([&] {
-    connection_->BeginTransaction();
-    duckdb::Appender appender(*connection_, "gathered");
-    for (auto& chunk : rows_->Chunks()) appender.AppendDataChunk(chunk);
-    appender.Close();
-    connection_->Commit();
-    return Status::Ok();
-  });
-  if (!flushed.ok()) {
-    if (connection_->HasActiveTransaction()) connection_->Rollback();
-    return MayPass(std::move(flushed));
-  }
-  rows_ = std::make_unique<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(),
-                                                         columns_.Types());
-  return Status::Ok();
-}
-
-Status DataFiles::Forget() {
-  rows_ = std::make_unique<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(),
-                                                         columns_.Types());
-  gathered_rows_ = 0;
-  // TRUNCATE would keep the memory.
-  return Execute("CREATE OR REPLACE TABLE gathered AS FROM gathered LIMIT 0");
-}
-
-Result<std::vector<AddFile>> DataFiles::Write(const std::vector<std::string>& partitioned_by,
+Result<std::vector<AddFile>> DataFiles::Write(const std::string& query,
+                                              const model::Schema& columns,
+                                              const std::vector<std::string>& partitioned_by,
                                               int64_t now_ms) {
-  MR_RETURN_IF_ERROR(Flush());
-  if (gathered_rows_ == 0) return std::vector<AddFile>();
   std::vector<std::string> keys;
   for (const std::string& name : partitioned_by) keys.push_back(QuoteIdentifier(name));
   // DuckDB cuts files by size only where it does not partition.
   const std::string shape = keys.empty()
                                 ? fmt::format("FILE_SIZE_BYTES '{}B'", settings_.file_bytes)
                                 : "PARTITION_BY (" + Join(keys, ", ") + ")";
-  return Copy("FROM gathered", settings_.directory,
+  return Copy(query, settings_.directory,
               ", APPEND, FILENAME_PATTERN " + QuoteLiteral(Prefix() + "{uuidv7}") + ", " + shape,
-              columns_, now_ms);
+              columns, now_ms);
 }
 
 Result<AddFile> DataFiles::Merge(const std::vector<AddFile>& files, const model::Schema& columns,
@@ -124,39 +75,64 @@ Result<AddFile> DataFiles::Merge(const std::vector<AddFile>& files, const model:
   for (const model::Column& column : columns.columns) {
     if (!files.front().partition.contains(column.name)) stored.columns.push_back(column);
   }
-  std::vector<std::string> paths, nulls, values;
-  for (const AddFile& file : files) paths.push_back(QuoteLiteral(Name(file.path)));
-  for (const model::Column& column : stored.columns) {
-    const std::string name = QuoteIdentifier(column.name);
-    const std::string type = column.type.ToString();
-    nulls.push_back("NULL::" + type + " AS " + name);
-    values.push_back("CAST(" + name + " AS " + type + ") AS " + name);
-  }
   MR_ASSIGN_OR_RETURN(std::string uuid, Uuid());
-  // A file from before a column was added lacks it.
-  MR_ASSIGN_OR_RETURN(
-      auto merged,
-      Copy("SELECT " + Join(values, ", ") + " FROM (SELECT " + Join(nulls, ", ") +
-               " WHERE false UNION ALL BY NAME FROM read_parquet([" + Join(paths, ", ") +
-               "], union_by_name = true, hive_partitioning = false))",
-           env::ParentDirectory(Name(files.front().path)) + "/" + Prefix() + uuid + ".parquet", "",
-           stored, now_ms));
+  const std::string directory = env::ParentDirectory(Name(files.front().path));
+  MR_ASSIGN_OR_RETURN(auto merged,
+                      Copy("SELECT * EXCLUDE (" + std::string(kFileColumn) + ") FROM (" +
+                               RowsOf(files, stored) + ")",
+                           directory + "/" + Prefix() + uuid + ".parquet", "", stored, now_ms));
   merged.front().partition = files.front().partition;
   merged.front().data_change = false;
   return merged.front();
 }
 
-Result<std::vector<AddFile>> DataFiles::Copy(const std::string& rows, const std::string& to,
+std::string DataFiles::RowsOf(const std::vector<AddFile>& files,
+                              const model::Schema& columns) const {
+  std::map<PartitionValues, std::vector<std::string>> partitions;
+  for (const AddFile& file : files) {
+    partitions[file.partition].push_back(QuoteLiteral(Name(file.path)));
+  }
+  std::vector<std::string> queries;
+  for (const auto& [partition, paths] : partitions) {
+    std::vector<std::string> stored, values;
+    for (const model::Column& column : columns.columns) {
+      const std::string name = QuoteIdentifier(column.name);
+      const std::string type = column.type.ToString();
+      const auto constant = partition.find(column.name);
+      std::string value = name;
+      if (constant == partition.end()) {
+        stored.push_back("NULL::" + type + " AS " + name);
+      } else {
+        value = constant->second ? QuoteLiteral(*constant->second) : "NULL";
+      }
+      values.push_back("CAST(" + value + " AS " + type + ") AS " + name);
+    }
+    stored.push_back(std::string("NULL::VARCHAR AS ") + kFileColumn);
+    queries.push_back(
+        fmt::format("SELECT {0}, {3} FROM (SELECT {1} WHERE false UNION ALL BY NAME FROM "
+                    "read_parquet([{2}], union_by_name = true, hive_partitioning = false, "
+                    "filename = '{3}'))",
+                    Join(values, ", "), Join(stored, ", "), Join(paths, ", "), kFileColumn));
+  }
+  return Join(queries, " UNION ALL ");
+}
+
+Result<std::vector<AddFile>> DataFiles::Copy(const std::string& query, const std::string& to,
                                              const std::string& options,
                                              const model::Schema& columns, int64_t now_ms) {
   auto written = Warehouse::QueryOn(
-      *connection_, "COPY (" + rows + ") TO " + QuoteLiteral(to) +
+      *connection_, "COPY (" + query + ") TO " + QuoteLiteral(to) +
                         " (FORMAT parquet, COMPRESSION zstd, RETURN_STATS" + options + ")");
   if (!written.ok()) return MayPass(std::move(written).status());
   std::vector<AddFile> files;
   for (size_t i = 0; i < written->row_count(); i++) {
+    const std::string name = written->Get(i, 0).ToString();
+    if (written->Get(i, 1).GetValue<int64_t>() == 0) {
+      MR_RETURN_IF_ERROR(files_.Remove(name));
+      continue;
+    }
     AddFile& file = files.emplace_back();
-    file.path = EncodePath(written->Get(i, 0).ToString().substr(settings_.directory.size() + 1));
+    file.path = EncodePath(name.substr(settings_.directory.size() + 1));
     file.bytes = written->Get(i, 2).GetValue<int64_t>();
     file.modified_ms = now_ms;
     file.stats = StatsJson(written->Get(i, 1).GetValue<int64_t>(), written->Get(i, 4), columns);
@@ -184,32 +160,32 @@ Status DataFiles::Sync(const std::vector<AddFile>& files) {
   return Status::Ok();
 }
 
-bool DataFiles::IsOwn(const std::string& path) const {
-  return std::string_view(path).substr(path.rfind('/') + 1).starts_with(Prefix());
-}
-
 Result<int64_t> DataFiles::DeleteOrphans(const Snapshot& snapshot) {
+  // By name: another writer's checkpoint may encode a path in another way.
+  std::set<std::string> known;
+  for (const auto& [path, file] : snapshot.files) known.insert(Name(path));
+  for (const auto& [path, file] : snapshot.tombstones) known.insert(Name(path));
   std::vector<std::string> found;
   MR_RETURN_IF_ERROR(FindOwn("", snapshot.metadata.partition_columns.size(), found));
   int64_t deleted = 0;
-  for (const std::string& path : found) {
-    if (snapshot.files.contains(path) || snapshot.tombstones.contains(path)) continue;
-    MR_RETURN_IF_ERROR(Delete(path));
+  for (const std::string& name : found) {
+    if (known.contains(name)) continue;
+    MR_RETURN_IF_ERROR(files_.Remove(name));
     deleted++;
   }
   return deleted;
 }
 
-// Paths, as in the log, of this writer's files in `below` ("" or "dt=…/") and `levels` directories
-// of partitions further down.
+// The names of this writer's files in `below` ("" or "dt=…/") and `levels` directories of
+// partitions further down.
 Status DataFiles::FindOwn(const std::string& below, size_t levels,
                           std::vector<std::string>& found) {
   MR_ASSIGN_OR_RETURN(auto names, files_.List(settings_.directory + "/" + below));
   for (const std::string& name : names) {
     if (levels > 0 && name.find('=') != std::string::npos) {
       MR_RETURN_IF_ERROR(FindOwn(below + name + "/", levels - 1, found));
-    } else if (IsOwn(name)) {
-      found.push_back(EncodePath(below + name));
+    } else if (name.starts_with(Prefix())) {
+      found.push_back(settings_.directory + "/" + below + name);
     }
   }
   return Status::Ok();

@@ -119,7 +119,8 @@ Status DeltaLog::Open() {
                                          std::to_string(first) + ", without a checkpoint")
         .WithHint("only classic checkpoints in Parquet are read here; or its first files are lost");
   }
-  return Refresh().status();
+  Actions all;
+  return ReadNewVersions(all);
 }
 
 Status DeltaLog::ReadCheckpoint(int64_t version, const std::vector<std::string>& parts) {
@@ -153,11 +154,34 @@ Result<Actions> DeltaLog::ReadVersion(int64_t version) const {
   return actions;
 }
 
+// Whether the log still has the version known here. It is deleted from its beginning: without that
+// version there is no telling that the next one is not there only because it is not there any more.
+bool DeltaLog::Reaches() const {
+  return snapshot_.version < 0 || files_.Size(VersionPath(snapshot_.version, ".json")).ok() ||
+         files_.Size(VersionPath(snapshot_.version, ".checkpoint.parquet")).ok();
+}
+
 Result<Actions> DeltaLog::Refresh() {
   Actions all;
+  if (Reaches()) {
+    MR_RETURN_IF_ERROR(ReadNewVersions(all));
+    return all;
+  }
+  MR_RETURN_IF_ERROR(Open());
+  if (!Reaches()) {
+    return Status(Code::kCorruption, "the log \"" + directory_ + "\" lacks its newest version " +
+                                         std::to_string(snapshot_.version));
+  }
+  all.protocol = snapshot_.protocol;
+  all.metadata = snapshot_.metadata;
+  for (const auto& [path, file] : snapshot_.files) all.added.push_back(file);
+  return all;
+}
+
+Status DeltaLog::ReadNewVersions(Actions& all) {
   while (true) {
     auto next = ReadVersion(snapshot_.version + 1);
-    if (!next.ok() && next.status().code() == Code::kNotFound) return all;
+    if (!next.ok() && next.status().code() == Code::kNotFound) return Status::Ok();
     if (!next.ok()) return std::move(next).status();
     snapshot_.Apply(*next);
     snapshot_.version++;
@@ -165,11 +189,14 @@ Result<Actions> DeltaLog::Refresh() {
     if (next->metadata) all.metadata = next->metadata;
     all.removed.insert(all.removed.end(), next->removed.begin(), next->removed.end());
     all.added.insert(all.added.end(), next->added.begin(), next->added.end());
-    all.versions.insert(all.versions.end(), next->versions.begin(), next->versions.end());
   }
 }
 
 Status DeltaLog::Commit(const Actions& actions) {
+  if (!Reaches()) {
+    return Status(Code::kAlreadyExists, "the log \"" + directory_ + "\" begins after version " +
+                                            std::to_string(snapshot_.version));
+  }
   MR_RETURN_IF_ERROR(WriteWhole(files_, aside_, ActionLines(actions)));
   MR_RETURN_IF_ERROR(env::RenameNew(aside_, VersionPath(snapshot_.version + 1, ".json")));
   MR_RETURN_IF_ERROR(files_.SyncDirectory(directory_));

@@ -45,7 +45,8 @@ class DeltaLog {
   // begins with a kind of checkpoint that is not read here.
   Status Open();
   const Snapshot& snapshot() const { return snapshot_; }
-  // Takes over the versions that came since, and says what they did.
+  // Takes over the versions that came since, and says what they did. When others have deleted the
+  // log beyond the version known here, all of the table counts as new.
   Result<Actions> Refresh();
   // Makes the next version. kAlreadyExists: another writer has made it; Refresh, then perhaps try
   // again. After any other error it may be there all the same.
@@ -62,7 +63,9 @@ class DeltaLog {
 
  private:
   std::string VersionPath(int64_t version, const std::string& suffix) const;
+  bool Reaches() const;
   Result<Actions> ReadVersion(int64_t version) const;
+  Status ReadNewVersions(Actions& all);
   Status ReadCheckpoint(int64_t version, const std::vector<std::string>& parts);
 
   env::FileSystem& files_;

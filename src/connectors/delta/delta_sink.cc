@@ -18,11 +18,13 @@ ConnectorSpec Spec() {
       "A table of Delta Lake in a local directory: Parquet files with a transaction log, which "
       "Spark, deltalake and DuckDB read and write at the same time.";
   spec.sink = true;
+  spec.sink_accepts_updates = true;
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc =
       "The rows of a few epochs are one version of the table, whose txn action carries the job, "
       "the "
-      "table and the epoch; readers see a version as a whole. Small files are merged, old versions "
+      "table and the epoch; readers see a version as a whole. With a PRIMARY KEY, files that hold "
+      "changed keys are written anew. Small files are merged, old versions "
       "and files that nobody needs deleted between commits.";
   spec.options = {
       {.name = "path",
@@ -71,6 +73,7 @@ DeltaSettings SettingsOf(const TableContext& table) {
   return {.path = Absolute(options.GetString("path"), base),
           .job = table.job,
           .table = table.name,
+          .key = table.primary_key,
           .partitioned_by = table.partitioned_by,
           .spill_directory = Absolute(".millrace/spill/" + table.job, base),
           .file_bytes = options.GetBytes("target-file-size"),
@@ -98,22 +101,15 @@ class DeltaSink : public Sink {
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
     if (rows.size() == 0) return Status::Ok();
-    bool all_once = true;
     for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
-      all_once = all_once && (*batch.weights)[r] == 1;
-      if ((*batch.weights)[r] >= 0) continue;
+      if ((*batch.weights)[r] >= 0 || !table_.primary_key.empty()) continue;
       return Status(Code::kUnsupported, "table \"" + table_.name +
                                             "\" takes new rows only, but the query takes rows back")
-          .WithHint(
-              "write updating results into a table with a PRIMARY KEY ('connector' = "
-              "'jdbc'), or the final rows of windows here");
+          .WithDetail("without a key there is no telling which stored row is meant")
+          .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
     }
     MR_RETURN_IF_ERROR(delta_->MakeRoom());
-    if (all_once) {
-      delta_->Gather(rows);
-    } else {
-      GatherCopies(rows, *batch.weights);
-    }
+    delta_->Gather(batch);
     if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
     return Status::Ok();
   }
@@ -149,21 +145,6 @@ class DeltaSink : public Sink {
   }
 
  private:
-  // Rows that come several times, and those that come not at all.
-  void GatherCopies(duckdb::DataChunk& rows, const std::vector<int32_t>& weights) {
-    std::vector<duckdb::sel_t> chosen;
-    for (duckdb::idx_t r = 0; r < rows.size(); r++) {
-      chosen.insert(chosen.end(), static_cast<size_t>(weights[r]), static_cast<duckdb::sel_t>(r));
-    }
-    duckdb::DataChunk part;
-    part.InitializeEmpty(rows.GetTypes());
-    for (size_t at = 0; at < chosen.size(); at += STANDARD_VECTOR_SIZE) {
-      part.Slice(rows, duckdb::SelectionVector(chosen.data() + at),
-                 std::min<size_t>(STANDARD_VECTOR_SIZE, chosen.size() - at));
-      delta_->Gather(part);
-    }
-  }
-
   const TableContext table_;
   env::Clock& clock_;
   std::unique_ptr<DeltaTable> delta_;
@@ -173,16 +154,23 @@ class DeltaSink : public Sink {
   int64_t maintained_us_ = 0;  // monotonic
 };
 
+Status CheckNames(const TableContext& table, const std::vector<std::string>& names,
+                  const std::string& clause) {
+  for (const std::string& name : names) {
+    if (table.schema.Find(name) >= 0) continue;
+    return Status(Code::kUnknownColumn, clause + " of table \"" + table.name +
+                                            "\" names the column \"" + name +
+                                            "\", which does not exist")
+        .WithHint(DidYouMean(name, table.schema.Names()));
+  }
+  return Status::Ok();
+}
+
 Status CheckPartitions(const TableContext& table) {
+  MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));
   for (const std::string& name : table.partitioned_by) {
-    const int column = table.schema.Find(name);
-    if (column < 0) {
-      return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
-                                              "\" names the column \"" + name +
-                                              "\", which does not exist")
-          .WithHint(DidYouMean(name, table.schema.Names()));
-    }
-    const auto& type = table.schema.columns[static_cast<size_t>(column)].type;
+    const auto column = static_cast<size_t>(table.schema.Find(name));
+    const auto& type = table.schema.columns[column].type;
     if (!type.IsNested() && type.id() != duckdb::LogicalTypeId::BLOB) continue;
     return Status(Code::kType, "table \"" + table.name + "\" cannot be PARTITIONED BY \"" + name +
                                    "\": " + type.ToString() + " makes no directory");
@@ -200,6 +188,7 @@ ConnectorEntry DeltaConnector() {
 
 Result<std::unique_ptr<Sink>> NewDeltaSink(const TableContext& table) {
   MR_RETURN_IF_ERROR(CheckPartitions(table));
+  MR_RETURN_IF_ERROR(CheckNames(table, table.primary_key, "PRIMARY KEY"));
   const std::string path = table.options.GetString("path");
   if (path.find("://") != std::string::npos) {
     return Status(Code::kUnsupported, "\"" + path + "\" is not on this machine")

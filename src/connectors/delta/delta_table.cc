@@ -9,6 +9,7 @@
 #include "connectors/delta/compaction.h"
 #include "connectors/delta/delta_schema.h"
 #include "connectors/delta/protocol.h"
+#include "connectors/delta/table_columns.h"
 
 namespace millrace::connectors::delta {
 
@@ -43,12 +44,25 @@ Status DeltaTable::Open() {
     if (created.code() == Code::kAlreadyExists) created = log_->Refresh().status();
     MR_RETURN_IF_ERROR(created);
   }
-  MR_RETURN_IF_ERROR(CheckRights());
-  MR_ASSIGN_OR_RETURN(model::Schema missing, FindMissing());
+  MR_ASSIGN_OR_RETURN(const model::Schema missing, CheckTable());
   if (missing.size() > 0) MR_RETURN_IF_ERROR(AddMissing(missing));
   MR_RETURN_IF_ERROR(data_->DeleteOrphans(log_->snapshot()).status());
-  MR_ASSIGN_OR_RETURN(model::Schema named, NamedAsStored());
-  return data_->Begin(std::move(named));
+  return StartGathering();
+}
+
+Status DeltaTable::StartGathering() {
+  MR_ASSIGN_OR_RETURN(model::Schema named, NamedAsStored(log_->snapshot().metadata, columns_));
+  if (settings_.key.empty()) {
+    rows_ = std::make_unique<GatheredRows>(data_->connection(), std::move(named));
+    return rows_->Open();
+  }
+  std::vector<std::string> key;
+  for (const std::string& name : settings_.key) {
+    key.push_back(named.columns[static_cast<size_t>(named.Find(name))].name);
+  }
+  changes_ = std::make_unique<KeyChanges>(*data_, std::move(named), std::move(key),
+                                          log_->snapshot().metadata.partition_columns);
+  return changes_->Open();
 }
 
 Status DeltaTable::Create() {
@@ -60,8 +74,6 @@ Status DeltaTable::Create() {
   actions.protocol = protocol;
   actions.metadata = {
       .id = id,
-      .name = {},
-      .description = {},
       .schema = schema,
       .partition_columns = settings_.partitioned_by,
       .configuration = {{"delta.deletedFileRetentionDuration", Seconds(settings_.retention_us)},
@@ -70,49 +82,14 @@ Status DeltaTable::Create() {
   return log_->Commit(actions);
 }
 
-Status DeltaTable::CheckRights() const {
+// The declared columns that the table lacks; an error when Millrace cannot write it as it is.
+Result<model::Schema> DeltaTable::CheckTable() const {
   const Snapshot& table = log_->snapshot();
-  return CheckWritable(table.protocol, table.metadata, false)
-      .Annotate("Delta table \"" + settings_.path + "\"");
-}
-
-// The declared columns that the table lacks; kFailedPrecondition when what it has is not as
-// declared.
-Result<model::Schema> DeltaTable::FindMissing() const {
-  const auto refused = [&](const std::string& what) {
-    return Status(Code::kFailedPrecondition, "Delta table \"" + settings_.path + "\" " + what)
-        .WithHint("declare the table as it is there, or write to another 'path'");
-  };
-  const Metadata& metadata = log_->snapshot().metadata;
-  MR_ASSIGN_OR_RETURN(const model::Schema stored, ParseSchemaJson(metadata.schema));
-  const auto& partitions = metadata.partition_columns;
-  if (!std::equal(partitions.begin(), partitions.end(), settings_.partitioned_by.begin(),
-                  settings_.partitioned_by.end(), EqualsIgnoreCase)) {
-    return refused("is partitioned by (" + Join(partitions, ", ") + "), table \"" +
-                   settings_.table + "\" by (" + Join(settings_.partitioned_by, ", ") + ")");
-  }
-  model::Schema missing;
-  for (const model::Column& column : columns_.columns) {
-    const int at = stored.Find(column.name);
-    if (at < 0) {
-      missing.columns.push_back(column);
-      continue;
-    }
-    const model::Column& there = stored.columns[static_cast<size_t>(at)];
-    if (there.type != column.type) {
-      return refused("has column \"" + there.name + "\" as " + there.type.ToString() +
-                     ", table \"" + settings_.table + "\" declares " + column.type.ToString());
-    }
-    if (!there.nullable && column.nullable) {
-      return refused("has column \"" + there.name + "\" NOT NULL, table \"" + settings_.table +
-                     "\" declares that it may be NULL");
-    }
-  }
-  for (const model::Column& there : stored.columns) {
-    if (there.nullable || columns_.Find(there.name) >= 0) continue;
-    return refused("has the column \"" + there.name + "\" NOT NULL, which table \"" +
-                   settings_.table + "\" does not declare");
-  }
+  const std::string where = "Delta table \"" + settings_.path + "\"";
+  MR_RETURN_IF_ERROR(
+      CheckWritable(table.protocol, table.metadata, !settings_.key.empty()).Annotate(where));
+  auto missing = MissingColumns(table.metadata, columns_, settings_.partitioned_by);
+  if (!missing.ok()) return std::move(missing).status().Annotate(where);
   return missing;
 }
 
@@ -131,15 +108,8 @@ Status DeltaTable::AddMissing(const model::Schema& missing) {
   return std::move(added).WithRetry(Retry::kBackoff);  // Open looks at the table anew
 }
 
-// The declared columns under the names that the table has for them.
-Result<model::Schema> DeltaTable::NamedAsStored() const {
-  MR_ASSIGN_OR_RETURN(const model::Schema stored,
-                      ParseSchemaJson(log_->snapshot().metadata.schema));
-  model::Schema named = columns_;
-  for (model::Column& column : named.columns) {
-    column.name = stored.columns[static_cast<size_t>(stored.Find(column.name))].name;
-  }
-  return named;
+Result<model::Schema> DeltaTable::Stored() const {
+  return ParseSchemaJson(log_->snapshot().metadata.schema);
 }
 
 model::Epoch DeltaTable::LastEpoch() const {
@@ -158,8 +128,7 @@ Result<model::Epoch> DeltaTable::FindLastEpoch() {
 Result<Actions> DeltaTable::CatchUp() {
   MR_ASSIGN_OR_RETURN(Actions others, log_->Refresh());
   if (!others.protocol && !others.metadata) return others;
-  MR_RETURN_IF_ERROR(CheckRights());
-  MR_ASSIGN_OR_RETURN(const model::Schema missing, FindMissing());
+  MR_ASSIGN_OR_RETURN(const model::Schema missing, CheckTable());
   if (missing.size() == 0) return others;
   return Status(Code::kFailedPrecondition, "Delta table \"" + settings_.path +
                                                "\" lost the column \"" + missing.columns[0].name +
@@ -167,31 +136,99 @@ Result<Actions> DeltaTable::CatchUp() {
       .WithHint("a restart adds it again");
 }
 
+Status DeltaTable::MakeRoom() {
+  return changes_ ? changes_->MakeRoom() : rows_->MakeRoom();
+}
+
+void DeltaTable::Gather(const SinkBatch& batch) {
+  if (changes_) {
+    changes_->Gather(batch);
+  } else if (batch.weights) {
+    rows_->GatherCopies(*batch.rows, *batch.weights);
+  } else {
+    rows_->Gather(*batch.rows);
+  }
+}
+
+int64_t DeltaTable::gathered_rows() const {
+  return changes_ ? changes_->gathered() : rows_->count();
+}
+
+Status DeltaTable::Forget() {
+  return changes_ ? changes_->Forget() : rows_->Forget();
+}
+
 Status DeltaTable::Commit(model::Epoch epoch) {
   Actions actions;
   actions.info = Info("STREAMING UPDATE");
   actions.info->parameters["epoch"] = std::to_string(epoch);
-  actions.info->blind_append = true;
   actions.versions = {{Application(), epoch, NowMs()}};
-  MR_ASSIGN_OR_RETURN(actions.added,
-                      data_->Write(log_->snapshot().metadata.partition_columns, NowMs()));
-  MR_RETURN_IF_ERROR(Append(actions));
-  return data_->Forget();
+  MR_RETURN_IF_ERROR(changes_ ? Change(std::move(actions)) : Append(std::move(actions)));
+  return Forget();
 }
 
-Status DeltaTable::Append(const Actions& actions) {
+// As CatchUp; nobody else may commit under this job's name.
+Result<Actions> DeltaTable::CatchUpAsTheOnlyOne() {
+  const model::Epoch before = LastEpoch();
+  MR_ASSIGN_OR_RETURN(Actions others, CatchUp());
+  if (LastEpoch() == before) return others;
+  return Status(Code::kFailedPrecondition, "another process commits to Delta table \"" +
+                                               settings_.path + "\" as job \"" + settings_.job +
+                                               "\" of table \"" + settings_.table + "\"")
+      .WithHint("stop one of the two, or rename its job");
+}
+
+Status DeltaTable::Append(Actions actions) {
+  actions.info->blind_append = true;
+  MR_RETURN_IF_ERROR(rows_->Flush());
+  if (rows_->count() > 0) {
+    const Metadata& table = log_->snapshot().metadata;
+    MR_ASSIGN_OR_RETURN(const model::Schema named, NamedAsStored(table, columns_));
+    MR_ASSIGN_OR_RETURN(actions.added,
+                        data_->Write("FROM gathered", named, table.partition_columns, NowMs()));
+  }
   while (true) {
     Status done = log_->Commit(actions);
     if (done.code() != Code::kAlreadyExists) return done;
-    MR_ASSIGN_OR_RETURN(const Actions others, CatchUp());
-    for (const ApplicationVersion& version : others.versions) {
-      if (version.application != Application()) continue;
-      return Status(Code::kFailedPrecondition, "another process commits to Delta table \"" +
-                                                   settings_.path + "\" as job \"" + settings_.job +
-                                                   "\" of table \"" + settings_.table + "\"")
-          .WithHint("stop one of the two, or rename its job");
-    }
+    MR_RETURN_IF_ERROR(CatchUpAsTheOnlyOne().status());
   }
+}
+
+Status DeltaTable::Change(Actions actions) {
+  MR_RETURN_IF_ERROR(changes_->Settle());
+  while (true) {
+    MR_ASSIGN_OR_RETURN(const model::Schema stored, Stored());
+    MR_ASSIGN_OR_RETURN(const auto replaced, changes_->Concerned(log_->snapshot(), stored));
+    actions.removed = Removed(replaced, true);
+    MR_ASSIGN_OR_RETURN(actions.added,
+                        data_->Write(changes_->Rows(replaced, stored), stored,
+                                     log_->snapshot().metadata.partition_columns, NowMs()));
+    bool still_right = true;
+    while (still_right) {
+      Status done = log_->Commit(actions);
+      if (done.code() != Code::kAlreadyExists) return done;
+      MR_ASSIGN_OR_RETURN(const Actions others, CatchUpAsTheOnlyOne());
+      still_right = AllThere(replaced) && !others.protocol && !others.metadata &&
+                    std::none_of(others.added.begin(), others.added.end(),
+                                 [](const AddFile& file) { return file.data_change; });
+    }
+    for (const AddFile& file : actions.added) MR_RETURN_IF_ERROR(data_->Delete(file.path));
+  }
+}
+
+bool DeltaTable::AllThere(const std::vector<AddFile>& files) const {
+  const auto& present = log_->snapshot().files;
+  return std::all_of(files.begin(), files.end(),
+                     [&](const AddFile& file) { return present.contains(file.path); });
+}
+
+std::vector<RemoveFile> DeltaTable::Removed(const std::vector<AddFile>& files,
+                                            bool data_change) const {
+  std::vector<RemoveFile> removed;
+  for (const AddFile& file : files) {
+    removed.push_back({file.path, NowMs(), data_change, file.partition, file.bytes});
+  }
+  return removed;
 }
 
 Result<Maintenance> DeltaTable::Maintain() {
@@ -213,25 +250,18 @@ Result<Maintenance> DeltaTable::Maintain() {
 
 // Puts one file into the place of `files`. False: another writer changed what they are part of.
 Result<bool> DeltaTable::Replace(const std::vector<AddFile>& files) {
-  MR_ASSIGN_OR_RETURN(const model::Schema stored,
-                      ParseSchemaJson(log_->snapshot().metadata.schema));
+  MR_ASSIGN_OR_RETURN(const model::Schema stored, Stored());
   MR_ASSIGN_OR_RETURN(AddFile merged, data_->Merge(files, stored, NowMs()));
   Actions actions;
   actions.info = Info("OPTIMIZE");
   actions.added = {merged};
-  for (const AddFile& file : files) {
-    actions.removed.push_back({file.path, NowMs(), false, file.partition, file.bytes});
-  }
+  actions.removed = Removed(files, false);
   while (true) {
     Status done = log_->Commit(actions);
     if (done.ok()) return true;
     if (done.code() != Code::kAlreadyExists) return done;
     MR_ASSIGN_OR_RETURN(const Actions others, CatchUp());
-    const auto& present = log_->snapshot().files;
-    const bool all_there = std::all_of(files.begin(), files.end(), [&](const AddFile& file) {
-      return present.contains(file.path);
-    });
-    if (all_there && !others.protocol && !others.metadata) continue;
+    if (AllThere(files) && !others.protocol && !others.metadata) continue;
     MR_RETURN_IF_ERROR(data_->Delete(merged.path));
     return false;
   }

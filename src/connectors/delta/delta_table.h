@@ -2,8 +2,9 @@
 //
 // A commit is one version of the table: data files with the rows that were gathered, and
 // txn {appId: "<job>/<table>", version: epoch}. So a reader sees all of it or nothing, whatever the
-// process does, and what was committed last is asked of the log. Other writers may add versions at
-// any time: an append is tried again behind them, unless they changed what the table is.
+// process does, and what was committed last is asked of the log. With a key the rows are changes,
+// and the files that hold changed keys are replaced. Other writers may add versions at any time: an
+// append is tried again behind them, a change made anew, unless they changed what the table is.
 //
 // Contract: one thread. Errors that another try may mend have Retry::kBackoff; every method may be
 // repeated.
@@ -15,8 +16,11 @@
 #include <vector>
 
 #include "base/status.h"
+#include "connectors/connector.h"
 #include "connectors/delta/data_files.h"
 #include "connectors/delta/delta_log.h"
+#include "connectors/delta/key_changes.h"
+#include "connectors/gathered_rows.h"
 #include "env/clock.h"
 #include "env/files.h"
 #include "model/position.h"
@@ -27,7 +31,8 @@ namespace millrace::connectors::delta {
 struct DeltaSettings {
   std::string path;  // of the table's directory
   std::string job;
-  std::string table;  // as the job calls it
+  std::string table;             // as the job calls it
+  std::vector<std::string> key;  // empty: rows are only added
   std::vector<std::string> partitioned_by;
   std::string spill_directory;
   int64_t file_bytes = 0;           // target size of a file
@@ -55,10 +60,13 @@ class DeltaTable {
   model::Epoch LastEpoch() const;
   // As LastEpoch, of the log as it is now. Deletes what a failed attempt has left.
   Result<model::Epoch> FindLastEpoch();
-  Status MakeRoom() { return data_->MakeRoom(); }
-  void Gather(duckdb::DataChunk& rows) { data_->Gather(rows); }
-  int64_t gathered_rows() const { return data_->gathered_rows(); }
-  Status Forget() { return data_->Forget(); }
+  // Puts what fills the memory aside.
+  Status MakeRoom();
+  // Takes rows, with a key also negative weights; never fails.
+  void Gather(const SinkBatch& batch);
+  int64_t gathered_rows() const;
+  // Forgets what was gathered.
+  Status Forget();
   // Makes what was gathered visible, and forgets it. After an error the version may be there all
   // the same: ask FindLastEpoch first when it is repeated.
   Status Commit(model::Epoch epoch);
@@ -67,12 +75,16 @@ class DeltaTable {
 
  private:
   Status Create();
-  Status CheckRights() const;
-  Result<model::Schema> FindMissing() const;
+  Status StartGathering();
+  Result<model::Schema> CheckTable() const;
   Status AddMissing(const model::Schema& missing);
-  Result<model::Schema> NamedAsStored() const;
+  Result<model::Schema> Stored() const;
   Result<Actions> CatchUp();
-  Status Append(const Actions& actions);
+  Result<Actions> CatchUpAsTheOnlyOne();
+  Status Append(Actions actions);
+  Status Change(Actions actions);
+  bool AllThere(const std::vector<AddFile>& files) const;
+  std::vector<RemoveFile> Removed(const std::vector<AddFile>& files, bool data_change) const;
   Result<bool> Replace(const std::vector<AddFile>& files);
   Result<int64_t> DeleteRemoved(int64_t before_ms);
   std::string Application() const;
@@ -84,7 +96,10 @@ class DeltaTable {
   const DeltaSettings settings_;
   const model::Schema columns_;
   std::unique_ptr<DataFiles> data_;
-  std::unique_ptr<DeltaLog> log_;  // uses the connection of data_
+  // These use the connection of data_. Of the last two, one is there.
+  std::unique_ptr<DeltaLog> log_;
+  std::unique_ptr<GatheredRows> rows_;
+  std::unique_ptr<KeyChanges> changes_;
 };
 
 }  // namespace millrace::connectors::delta

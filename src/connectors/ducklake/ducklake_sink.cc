@@ -141,9 +141,7 @@ class DuckLakeSink : public Sink {
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
     if (rows.size() == 0) return Status::Ok();
-    bool all_once = true;
     for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
-      all_once = all_once && (*batch.weights)[r] == 1;
       if ((*batch.weights)[r] >= 0) continue;
       return Status(Code::kUnsupported, "table \"" + table_.name +
                                             "\" takes new rows only, but the query takes rows back")
@@ -151,11 +149,11 @@ class DuckLakeSink : public Sink {
               "write updating results into a table with a PRIMARY KEY ('connector' = "
               "'jdbc'), or the final rows of windows here");
     }
-    MR_RETURN_IF_ERROR(lake_->MakeRoom());
-    if (all_once) {
-      lake_->Gather(rows);
+    MR_RETURN_IF_ERROR(lake_->rows().MakeRoom());
+    if (batch.weights) {
+      lake_->rows().GatherCopies(rows, *batch.weights);
     } else {
-      GatherCopies(rows, *batch.weights);
+      lake_->rows().Gather(rows);
     }
     if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
     return Status::Ok();
@@ -171,7 +169,7 @@ class DuckLakeSink : public Sink {
       MR_RETURN_IF_ERROR(lake_->Commit(table_.job, epoch));
       committed_ = epoch;
     } else if (asks_again_) {
-      MR_RETURN_IF_ERROR(lake_->Forget());
+      MR_RETURN_IF_ERROR(lake_->rows().Forget());
     }
     asks_again_ = false;
     first_row_us_ = -1;
@@ -188,25 +186,10 @@ class DuckLakeSink : public Sink {
     if (first_row_us_ < 0) return false;
     return clock_.MonotonicMicros() - first_row_us_ >=
                table_.options.GetMicros("commit.interval") ||
-           lake_->gathered_rows() >= kRowsMax;
+           lake_->rows().count() >= kRowsMax;
   }
 
  private:
-  // Rows that come several times, and those that come not at all.
-  void GatherCopies(duckdb::DataChunk& rows, const std::vector<int32_t>& weights) {
-    std::vector<duckdb::sel_t> chosen;
-    for (duckdb::idx_t r = 0; r < rows.size(); r++) {
-      chosen.insert(chosen.end(), static_cast<size_t>(weights[r]), static_cast<duckdb::sel_t>(r));
-    }
-    duckdb::DataChunk part;
-    part.InitializeEmpty(rows.GetTypes());
-    for (size_t at = 0; at < chosen.size(); at += STANDARD_VECTOR_SIZE) {
-      part.Slice(rows, duckdb::SelectionVector(chosen.data() + at),
-                 std::min<size_t>(STANDARD_VECTOR_SIZE, chosen.size() - at));
-      lake_->Gather(part);
-    }
-  }
-
   const TableContext table_;
   env::Clock& clock_;
   std::unique_ptr<LakeTable> lake_;

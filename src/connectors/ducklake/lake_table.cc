@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <duckdb/main/appender.hpp>
-
 #include "base/strings.h"
 #include "duck/door.h"
 #include "duck/extensions.h"
@@ -16,7 +14,6 @@ namespace {
 using duck::Warehouse;
 
 constexpr int64_t kMemoryBytes = 512LL << 20;
-constexpr duckdb::idx_t kFlushRows = 122'880;
 
 // Whether another try may do: a catalog that is locked or away, a commit that another one overtook.
 bool MayPass(Code code) {
@@ -72,12 +69,8 @@ Status LakeTable::Open() {
   MR_RETURN_IF_ERROR(Execute(fmt::format("CALL lake.set_option('target_file_size', '{}B'{}",
                                          settings_.file_bytes, of_table)));
   MR_RETURN_IF_ERROR(Execute("CALL lake.set_option('parquet_compression', 'zstd'" + of_table));
-  std::vector<std::string> columns;
-  for (const model::Column& column : columns_.columns) {
-    columns.push_back(QuoteIdentifier(column.name) + " " + column.type.ToString());
-  }
-  rows_ = NewRows();
-  return Execute("CREATE TABLE gathered (" + Join(columns, ", ") + ")");
+  rows_ = std::make_unique<GatheredRows>(*connection_, columns_);
+  return rows_->Open();
 }
 
 Status LakeTable::Attach() {
@@ -153,36 +146,8 @@ Result<model::Epoch> LakeTable::LastEpoch(const std::string& job) {
   return epoch.IsNull() ? 0 : epoch.GetValue<int64_t>();
 }
 
-Status LakeTable::MakeRoom() {
-  return rows_->Count() < kFlushRows ? Status::Ok() : Flush();
-}
-
-void LakeTable::Gather(duckdb::DataChunk& rows) {
-  rows_->Append(rows);
-  gathered_rows_ += static_cast<int64_t>(rows.size());
-}
-
-// Into the table "gathered", all or nothing.
-Status LakeTable::Flush() {
-  if (rows_->Count() == 0) return Status::Ok();
-  Status flushed = duck::AtTheDoor([&] {
-    connection_->BeginTransaction();
-    duckdb::Appender appender(*connection_, "gathered");
-    for (auto& chunk : rows_->Chunks()) appender.AppendDataChunk(chunk);
-    appender.Close();
-    connection_->Commit();
-    return Status::Ok();
-  });
-  if (!flushed.ok()) {
-    if (connection_->HasActiveTransaction()) connection_->Rollback();
-    return ForLake(std::move(flushed));
-  }
-  rows_ = NewRows();
-  return Status::Ok();
-}
-
 Status LakeTable::Commit(const std::string& job, model::Epoch epoch) {
-  MR_RETURN_IF_ERROR(Flush());
+  MR_RETURN_IF_ERROR(rows_->Flush());
   std::vector<std::string> names;
   for (const std::string& name : columns_.Names()) names.push_back(QuoteIdentifier(name));
   const std::string list = Join(names, ", ");
@@ -202,14 +167,7 @@ Status LakeTable::Commit(const std::string& job, model::Epoch epoch) {
     if (connection_->HasActiveTransaction()) connection_->Rollback();
     return ForLake(std::move(done));
   }
-  return Forget();
-}
-
-Status LakeTable::Forget() {
-  rows_ = NewRows();
-  gathered_rows_ = 0;
-  // TRUNCATE would keep the memory.
-  return Execute("CREATE OR REPLACE TABLE gathered AS FROM gathered LIMIT 0");
+  return rows_->Forget();
 }
 
 Result<Maintenance> LakeTable::Maintain() {
@@ -249,11 +207,6 @@ std::string LakeTable::UnusedFor() const {
   const bool by_day = settings_.catalog.starts_with("sqlite:");
   return "older_than => now() - " +
          Interval(settings_.cleanup_delay_us + (by_day ? 86'400'000'000 : 0));
-}
-
-std::unique_ptr<duckdb::ColumnDataCollection> LakeTable::NewRows() const {
-  return std::make_unique<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(),
-                                                        columns_.Types());
 }
 
 Status LakeTable::Execute(const std::string& sql) {

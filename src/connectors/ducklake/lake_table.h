@@ -5,20 +5,19 @@
 // {"job": "orders", "table": …, "epoch": 12}. So a reader sees all of it or nothing, whatever the
 // process does, and what was committed last is asked of the snapshots.
 //
-// Contract: one thread. A DuckDB of its own, in memory, gathers the rows and spills what exceeds
-// its limit. Errors that another try may mend have Retry::kBackoff; every method may be repeated.
-// Source: ducklake.select, the specification of DuckLake 0.3 and the functions of DuckDB's
-// extension.
+// Contract: one thread. A DuckDB of its own, in memory, gathers the rows. Errors that another try
+// may mend have Retry::kBackoff; every method may be repeated. Source: ducklake.select, the
+// specification of DuckLake 0.3 and the functions of DuckDB's extension.
 #pragma once
 
 #include <duckdb.hpp>
-#include <duckdb/common/types/column/column_data_collection.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "connectors/gathered_rows.h"
 #include "duck/warehouse.h"
 #include "model/position.h"
 #include "model/schema.h"
@@ -55,15 +54,10 @@ class LakeTable {
   Status Open();
   // Of the newest snapshot that `job` made; 0: none.
   Result<model::Epoch> LastEpoch(const std::string& job);
-  // Puts what fills the memory aside.
-  Status MakeRoom();
-  // Never fails, so that a row is never taken twice.
-  void Gather(duckdb::DataChunk& rows);
-  int64_t gathered_rows() const { return gathered_rows_; }
+  // Those of the next commit; forgotten by it.
+  GatheredRows& rows() { return *rows_; }
   // Makes what was gathered visible, and forgets it.
   Status Commit(const std::string& job, model::Epoch epoch);
-  // Forgets what was gathered.
-  Status Forget();
   // Merges small files, expires old snapshots, deletes files that nobody needs. The newest snapshot
   // of every job stays, however old: it says how far that job came.
   Result<Maintenance> Maintain();
@@ -72,9 +66,7 @@ class LakeTable {
   Status Attach();
   Status CreateTable();
   Status EvolveTable();
-  Status Flush();
   std::string UnusedFor() const;
-  std::unique_ptr<duckdb::ColumnDataCollection> NewRows() const;
   Status Execute(const std::string& sql);
   Result<duck::QueryResult> Query(const std::string& sql);
 
@@ -83,8 +75,7 @@ class LakeTable {
   const std::string table_;  // quoted
   std::unique_ptr<duck::Warehouse> database_;
   std::unique_ptr<duckdb::Connection> connection_;
-  std::unique_ptr<duckdb::ColumnDataCollection> rows_;  // not in the table "gathered" yet
-  int64_t gathered_rows_ = 0;                           // in both
+  std::unique_ptr<GatheredRows> rows_;
 };
 
 }  // namespace millrace::connectors::ducklake

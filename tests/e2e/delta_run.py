@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""A job that writes into a Delta table, killed with -9 at random moments, while another client appends.
+
+Read by deltalake (the client in Rust) and by DuckDB's extension (delta-kernel):
+
+  old or new     whoever reads at any moment sees exactly the rows 0 … n-1, n never falling
+  once           at the end the table is what DuckDB makes of the input as a batch
+  by key         a table of a query that updates its rows holds the newest of each key
+  others         rows that deltalake's own writer appends meanwhile are all there, too
+  time travel    an older version still has what it had; the history says which epoch it is
+
+    delta_run.py BINARY
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import deltalake
+import duckdb
+import pyarrow
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from s3_server import DEPS  # noqa: E402
+
+ROUNDS = 3
+CHUNK = 20_000
+
+JOB = """
+SET 'millrace.epoch.bytes' = '50 kb';
+SET 'execution.checkpointing.interval' = '300 ms';
+CREATE TABLE numbers (id BIGINT, word STRING)
+WITH ('connector' = 'kafka', 'topic' = 'numbers', 'properties.bootstrap.servers' = 'embedded',
+  'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE lake_numbers (id BIGINT, word STRING, amount DECIMAL(12, 2), at TIMESTAMP(3), part STRING)
+PARTITIONED BY (part)
+WITH ('connector' = 'delta', 'path' = 'lake/numbers', 'commit.interval' = '1 ms',
+  'maintenance.interval' = '300 ms', 'retention' = '1 min', 'checkpoint.versions' = '10');
+INSERT INTO lake_numbers SELECT id, word, CAST(id * 0.07 AS DECIMAL(12, 2)),
+  CAST(TIMESTAMPADD(SECOND, CAST(id AS INT), TIMESTAMP '2026-01-01 00:00:00') AS TIMESTAMP(3)), word
+FROM numbers;
+CREATE TABLE lake_buckets (bucket BIGINT, n BIGINT, newest BIGINT, PRIMARY KEY (bucket) NOT ENFORCED)
+WITH ('connector' = 'delta', 'path' = 'lake/buckets', 'commit.interval' = '50 ms',
+  'maintenance.interval' = '300 ms', 'retention' = '1 min', 'checkpoint.versions' = '5');
+INSERT INTO lake_buckets SELECT MOD(id, 100), COUNT(*), MAX(id) FROM numbers GROUP BY MOD(id, 100);
+"""
+
+# The same rows, by DuckDB.
+BATCH = """
+SELECT id, 'a/b ' || (id %% 3) AS word, (id * 0.07)::DECIMAL(12, 2) AS amount,
+  TIMESTAMP '2026-01-01' + to_seconds(id) AS at, word AS part FROM range(%d) AS r(id)
+"""
+
+
+BUCKETS = "SELECT id %% 100 AS bucket, count(*) AS n, max(id) AS newest FROM range(%d) AS r(id) GROUP BY ALL"
+
+
+def check(condition, text):
+    if not condition:
+        raise SystemExit("FAILED: " + text)
+
+
+class Table:
+    """What two other clients see."""
+
+    def __init__(self, path):
+        self.path = path
+        self.client = duckdb.connect()
+        self.client.execute("SET extension_directory = '%s/duckdb-1.5.5/extensions'" % DEPS)
+        self.client.execute("SET autoload_known_extensions = true")
+        self.client.execute("SET TimeZone = 'UTC'")
+
+    def ask(self, sql):
+        """Of DuckDB; %s stands for the table."""
+        return self.client.execute(sql % ("delta_scan('%s')" % self.path)).fetchall()
+
+    def rows(self, version=None):
+        """As deltalake reads them, ours only."""
+        table = deltalake.DeltaTable(self.path, version=version).to_pyarrow_table()
+        return self.client.from_arrow(table).filter("id >= 0")
+
+    def count(self):
+        """Ours; fails when they are not 0 … n-1, each once."""
+        rows, distinct, last = self.ask(
+            "SELECT count(*), count(DISTINCT id), max(id) FROM %s WHERE id >= 0")[0]
+        check(rows == distinct and (last if rows else -1) == rows - 1,
+              "%d rows, %d distinct, the last is %s" % (rows, distinct, last))
+        return rows
+
+    def different(self, rows, produced, batch=BATCH):
+        batch = self.client.sql(batch % produced)  # noqa: F841
+        return self.client.sql(
+            "SELECT count(*) FROM ((FROM rows EXCEPT ALL FROM batch) UNION ALL "
+            "(FROM batch EXCEPT ALL FROM rows))").fetchone()[0]
+
+
+class Reader(threading.Thread):
+    def __init__(self, path):
+        super().__init__()
+        self.table = Table(path)
+        self.done = threading.Event()
+        self.seen = []
+        self.fault = None
+
+    def run(self):
+        try:
+            while not self.done.is_set():
+                count = self.table.count()
+                check(not self.seen or count >= self.seen[-1], "rows were there, and went")
+                self.seen.append(count)
+                time.sleep(0.05)
+        except (SystemExit, duckdb.Error) as fault:
+            self.fault = fault
+
+
+class Writer(threading.Thread):
+    """Appends rows with ids below 0, through deltalake."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+        self.done = threading.Event()
+        self.written = 0
+        self.fault = None
+
+    def run(self):
+        schema = pyarrow.schema([("id", pyarrow.int64()), ("word", pyarrow.string()),
+                                 ("amount", pyarrow.decimal128(12, 2)),
+                                 ("at", pyarrow.timestamp("us")), ("part", pyarrow.string())])
+        try:
+            while not self.done.is_set():
+                row = {"id": -1 - self.written, "word": "other", "amount": None, "at": None, "part": "a/b 0"}
+                deltalake.write_deltalake(self.path, pyarrow.Table.from_pylist([row], schema=schema),
+                                          mode="append")
+                self.written += 1
+                time.sleep(0.1)
+        except Exception as fault:  # pylint: disable=broad-except
+            self.fault = fault
+
+
+def produce(binary, project, first):
+    lines = "".join('{"id": %d, "word": "a/b %d"}\n' % (i, i % 3) for i in range(first, first + CHUNK))
+    subprocess.run([binary, "topics", "-C", project, "produce", "numbers"], input=lines, text=True,
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def start(binary, project):
+    log = open(os.path.join(project, "run.log"), "a")
+    return subprocess.Popen([binary, "dev", project, "--port", "0"], stdout=log, stderr=log)
+
+
+def answers(binary, project):
+    return subprocess.run([binary, "status", project], check=False, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+def until(condition, process, text):
+    deadline = time.monotonic() + 60
+    while not condition():
+        check(process.poll() is None, text + ": it ended")
+        if time.monotonic() > deadline:
+            subprocess.run([*process.args[:1], "status", process.args[2]], check=False)
+            check(False, text)
+        time.sleep(0.05)
+
+
+def crash_rounds(binary, work):
+    project = os.path.join(work, "lake")
+    os.makedirs(os.path.join(project, "sql"))
+    with open(os.path.join(project, "millrace.yml"), "w") as file:
+        file.write("name: lake\n")
+    with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
+        file.write(JOB)
+    path = os.path.join(project, "lake", "numbers")
+    table, buckets, produced, others = Table(path), Table(os.path.join(project, "lake", "buckets")), 0, []
+    try:
+        for turn in range(ROUNDS):
+            produce(binary, project, produced)
+            produced += CHUNK
+            process = start(binary, project)
+            if not others:
+                until(lambda: os.path.exists(os.path.join(path, "_delta_log", "%020d.json" % 0)),
+                      process, "the table is not made")
+                others = [Reader(path), Writer(path)]
+                for other in others:
+                    other.start()
+            time.sleep(random.uniform(0.2, 1.0))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            deltalake.DeltaTable(path).create_checkpoint()  # that the next process reads
+        process = start(binary, project)
+        until(lambda: table.count() == produced, process, "rows are missing")
+        early = deltalake.DeltaTable(path).version()
+        until(lambda: answers(binary, project), process, "it does not answer")
+        produce(binary, project, produced)
+        produced += CHUNK
+        until(lambda: table.count() == produced, process, "rows are missing")
+        until(lambda: buckets.ask("SELECT sum(n) FROM %s")[0][0] == produced, process, "counts are missing")
+        process.send_signal(signal.SIGTERM)
+        check(process.wait() == 0, "it did not end well")
+    finally:
+        for other in others:
+            other.done.set()
+        for other in others:
+            other.join()
+    for other in others:
+        check(other.fault is None, "%s: %s" % (type(other).__name__, other.fault))
+    reader, writer = others
+    check(table.different(table.rows(), produced) == 0, "deltalake reads other rows than the batch has")
+    scanned = table.client.sql("SELECT * FROM delta_scan('%s') WHERE id >= 0" % path)
+    check(table.different(scanned, produced) == 0, "DuckDB reads other rows than the batch has")
+    check(table.different(table.rows(early), produced - CHUNK) == 0, "version %d has changed" % early)
+    counted = buckets.client.from_arrow(deltalake.DeltaTable(buckets.path).to_pyarrow_table())
+    check(buckets.different(counted, produced, BUCKETS) == 0, "other buckets than the batch has")
+    foreign = table.ask("SELECT count(*), count(DISTINCT id) FROM %s WHERE id < 0")[0]
+    check(foreign == (writer.written,) * 2, "%d foreign rows, %s there" % (writer.written, foreign))
+    delta = deltalake.DeltaTable(path)
+    operations = {}
+    for entry in delta.history():
+        operations[entry["operation"]] = operations.get(entry["operation"], 0) + 1
+    for operation in ("STREAMING UPDATE", "OPTIMIZE", "WRITE"):
+        check(operations.get(operation), "no %s in the history: %s" % (operation, operations))
+    print("%d rows once and %d of another writer, %d reads of %d states; %d versions, %d files, %s; "
+          "%d versions by key"
+          % (produced, writer.written, len(reader.seen), len(set(reader.seen)), delta.version() + 1,
+             len(delta.file_uris()), operations, deltalake.DeltaTable(buckets.path).version() + 1))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    work = tempfile.mkdtemp()
+    try:
+        crash_rounds(sys.argv[1], work)
+        print("passed")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# A Delta Lake sink, killed at random moments, beside another writer: see delta_run.py.
+#
+#   tests/e2e/delta_test.sh [BINARY]     default: build/release/millrace
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+python=${MILLRACE_DEPS:-$root/.deps}/delta-clients/bin/python
+exec "$python" "$root/tests/e2e/delta_run.py" "$(realpath "${1:-$root/build/release/millrace}")"
