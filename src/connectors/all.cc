@@ -8,6 +8,7 @@
 #include "connectors/elasticsearch/elasticsearch.h"
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/http/http_function.h"
+#include "connectors/iceberg/iceberg.h"
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/kafka/cluster.h"
 #include "connectors/kafka/kafka.h"
@@ -29,6 +30,7 @@ const std::vector<ConnectorEntry>& AllConnectors() {
       elasticsearch::OpenSearchConnector(),
       filesystem::FilesystemConnector(),
       http::HttpFunctionConnector(),
+      iceberg::IcebergConnector(),
       jdbc::JdbcConnector(),
       kafka::KafkaConnector(),
       kafka::KafkaClusterConnector(),

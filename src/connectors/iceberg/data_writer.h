@@ -1,0 +1,68 @@
+// DataWriter: gathers rows and writes them into Parquet files that an Iceberg table can take.
+//
+// Contract: one thread. A DuckDB of its own, in memory, holds the rows and spills what exceeds its
+// limit. Append takes all rows or, on an error, none; WriteFiles leaves the rows until Forget.
+#pragma once
+
+#include <cstdint>
+#include <duckdb.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "connectors/connector.h"
+#include "connectors/iceberg/manifest.h"
+#include "connectors/iceberg/partition_transform.h"
+#include "connectors/iceberg/table_files.h"
+#include "duck/warehouse.h"
+
+namespace millrace::connectors::iceberg {
+
+class DataWriter {
+ public:
+  // `store`: of CREATE SECRET (TYPE s3); empty: none.
+  static Result<std::unique_ptr<DataWriter>> Open(const std::string& spill_directory,
+                                                  const std::map<std::string, std::string>& store);
+
+  // What rows look like from here on: `columns`, in this order, as the table has them. Nothing may
+  // be gathered.
+  Status Describe(const IcebergSchema& columns, std::vector<PartitionTransform> partition);
+  // Rows of the columns, or of types that are cast to theirs.
+  Status Append(const SinkBatch& batch);
+  int64_t rows() const { return rows_; }
+  int64_t bytes() const { return bytes_; }  // before compression, roughly
+  // One file for each partition that has rows.
+  Result<std::vector<DataFile>> WriteFiles(const std::string& directory);
+  Status Forget();
+  // The rows of `files`, which are in one partition, as one file with these columns.
+  Result<DataFile> Rewrite(const std::vector<DataFile>& files, const IcebergSchema& columns,
+                           const std::string& directory);
+
+  TableFiles& files() { return *files_; }
+
+ private:
+  DataWriter() = default;
+  Result<DataFile> Copy(const std::string& query, const IcebergSchema& columns,
+                        const std::string& directory);
+  Result<duck::QueryResult> Query(const std::string& sql);
+
+  std::unique_ptr<duck::Warehouse> database_;
+  std::unique_ptr<duckdb::Connection> connection_;
+  std::unique_ptr<TableFiles> files_;
+  IcebergSchema columns_;
+  duckdb::vector<duckdb::LogicalType> types_;
+  std::vector<PartitionTransform> partition_;
+  int64_t rows_ = 0;
+  int64_t bytes_ = 0;
+};
+
+// "millrace-…", by chance: the name of a file of ours.
+std::string NewFileName(const std::string& extension);
+// Whether it is one of those.
+bool IsOurFile(const std::string& location);
+// Positive, by chance.
+int64_t NewSnapshotId();
+
+}  // namespace millrace::connectors::iceberg
