@@ -36,15 +36,6 @@ class Tables {
     std::string key = Key(table.schema, table.name);
     tables_[key] = std::make_shared<VirtualTable>(std::move(table));
   }
-  void Remove(const std::string& schema, const std::string& name) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    tables_.erase(Key(schema, name));
-  }
-  std::shared_ptr<VirtualTable> Find(const std::string& key) const {
-    std::lock_guard<std::mutex> lock(mutex_);
-    auto found = tables_.find(ToLower(key));
-    return found == tables_.end() ? nullptr : found->second;
-  }
   // Keeps a table that one statement needs between its replacement scan and its bind, and returns
   // the key under which Find finds it.
   std::string PutForBind(VirtualTable table) {
@@ -58,6 +49,15 @@ class Tables {
     }
     return key;
   }
+  void Remove(const std::string& schema, const std::string& name) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    tables_.erase(Key(schema, name));
+  }
+  std::shared_ptr<VirtualTable> Find(const std::string& key) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto found = tables_.find(ToLower(key));
+    return found == tables_.end() ? nullptr : found->second;
+  }
   static std::string Key(const std::string& schema, const std::string& name) {
     return ToLower(schema + "." + name);
   }
@@ -65,11 +65,11 @@ class Tables {
  private:
   // More than statements that are being bound at a time name tables.
   static constexpr size_t kForBindMax = 1024;
+  std::deque<std::string> for_bind_;  // keys, oldest first
+  int64_t next_for_bind_ = 0;
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<VirtualTable>> tables_;
-  std::deque<std::string> for_bind_;  // keys, oldest first
-  int64_t next_for_bind_ = 0;
 };
 
 struct Info : duckdb::TableFunctionInfo {
@@ -95,6 +95,23 @@ struct BindData : duckdb::FunctionData {
 [[noreturn]] void Throw(const Status& status) {
   throw duckdb::InvalidInputException("%s%s", status.message(),
                                       status.hint().empty() ? "" : "; " + status.hint());
+}
+
+std::string ScanCall(const std::string& key) {
+  return std::string(kFunction) + "(" + QuoteLiteral(key) + ")";
+}
+
+// What stands for the table in FROM where part of its rows comes from a query; "" when none does.
+std::string SplitSource(Tables& tables, const VirtualTable& table) {
+  if (!table.split) return "";
+  auto rows = table.split();
+  if (!rows.ok()) Throw(rows.status());
+  if (rows->select.empty()) return "";
+  VirtualTable rest;
+  rest.columns = table.columns;
+  rest.scan = std::move(rows->rest);
+  return "(" + rows->select + " UNION ALL SELECT * FROM " +
+         ScanCall(tables.PutForBind(std::move(rest))) + ")";
 }
 
 struct ScanState : duckdb::GlobalTableFunctionState {
@@ -158,29 +175,12 @@ void Scan(duckdb::ClientContext&, duckdb::TableFunctionInput& input, duckdb::Dat
   output.SetCardinality(state.chunk.size());
 }
 
-duckdb::unique_ptr<duckdb::TableRef> Subquery(const std::string& sql, const std::string& alias) {
+duckdb::unique_ptr<duckdb::TableRef> Subquery(const std::string& query, const std::string& name) {
   duckdb::Parser parser;
-  parser.ParseQuery(sql);
+  parser.ParseQuery(query);
   auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
       std::move(parser.statements[0]));
-  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), alias);
-}
-
-std::string ScanCall(const std::string& key) {
-  return std::string(kFunction) + "(" + QuoteLiteral(key) + ")";
-}
-
-// What stands for the table in FROM where part of its rows comes from a query; "" when none does.
-std::string SplitSource(Tables& tables, const VirtualTable& table) {
-  if (!table.split) return "";
-  auto rows = table.split();
-  if (!rows.ok()) Throw(rows.status());
-  if (rows->select.empty()) return "";
-  VirtualTable rest;
-  rest.columns = table.columns;
-  rest.scan = std::move(rows->rest);
-  return "(" + rows->select + " UNION ALL SELECT * FROM " +
-         ScanCall(tables.PutForBind(std::move(rest))) + ")";
+  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), name);
 }
 
 // `FROM name`: a name without a schema that no stored table has.

@@ -209,11 +209,11 @@ std::shared_ptr<job::Job> Runtime::FindJob(const std::string& name) const {
 
 Status Runtime::RegisterSystemTables() {
   MR_RETURN_IF_ERROR(RegisterTopicTables(*project_, Services(), *history_));
-  MR_RETURN_IF_ERROR(RegisterHistoryRows(*history_, *log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterLedgerTables(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterReconciliationTable(*log_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterDeadLetterTables(*log_, *dead_letters_, *warehouse_));
   MR_RETURN_IF_ERROR(RegisterServerTables(*project_, *warehouse_));
+  MR_RETURN_IF_ERROR(RegisterHistoryRows(*history_, *log_, *warehouse_));
   return project::RegisterSystemTables(*this);
 }
 

@@ -44,7 +44,7 @@ constexpr const char* kQueries[] = {
 
 std::string Settings(const std::string& parquet) {
   return "topics:\n  readings: {partitions: " + std::to_string(kPartitions) +
-         ", retention: -1, segment-bytes: 8 KB" + parquet + "}\n";
+         ", retention: -1, segment-bytes: 16 KB" + parquet + "}\n";
 }
 
 class HistoryTest : public testing::Test {
@@ -79,7 +79,9 @@ class HistoryTest : public testing::Test {
       const auto& config = tables.project->config().topics.at("readings").config;
       ASSERT_TRUE(log_->CreateTopic("readings", config).ok());
     }
-    tables.warehouse = *duck::Warehouse::Open("");
+    // As of a process that serves: it may read nothing else.
+    tables.warehouse = *duck::Warehouse::Open(
+        "", {.readable_directories = {HistoryKeeper::DirectoryOf(*tables.project)}});
     duckdb::DuckDB database(tables.warehouse->instance());
     ASSERT_TRUE(duck::RegisterFunctions(database).ok());
     ASSERT_TRUE(sql::RegisterFlinkFunctions(database).ok());
@@ -275,7 +277,7 @@ TEST_P(RandomHistory, IsWhatTheLogSays) {
       default:
         AppendSome(Pick(40));
     }
-    if (step % 6 == 5) ExpectEqual();
+    if (step % 10 == 9) ExpectEqual();
   }
   for (int p = 0; p < kPartitions; p++) {
     if (open[p]) EndTransaction(p, true);
@@ -290,7 +292,7 @@ TEST_P(RandomHistory, IsWhatTheLogSays) {
   EXPECT_EQ(FilesKept(), files) << "each segment once";
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, testing::Range(1, 4));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, testing::Range(1, 3));
 
 TEST_F(HistoryTest, QueriesWhileSegmentsClose) {
   OpenWith(", parquet: true");
@@ -343,7 +345,7 @@ std::string Since(std::string sql, int64_t from) {
 TEST_F(HistoryTest, FilesOutliveTheirSegments) {
   constexpr int64_t kDeleted = 2;  // by ApplyRetention, in the end
   OpenWith(", parquet: {keep: -1}");
-  AppendSome(400);
+  AppendSome(300);
   std::vector<std::vector<std::string>> all;
   for (const char* query : kQueries) all.push_back(Answer(decoding_, Since(query, kDeleted)));
   ApplyRetention(8192);
