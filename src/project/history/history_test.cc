@@ -465,6 +465,52 @@ TEST_F(HistoryTest, WhatCannotBeKept) {
   EXPECT_EQ(opened.status().code(), Code::kBadOption);
 }
 
+TEST_F(HistoryTest, InARuntime) {
+  constexpr int kRecords = 2000;
+  Write(directory_.path() + "/millrace.yml", Settings(", parquet: true"));
+  for (const bool begins : {true, false}) {
+    const auto runtime = Open(directory_.path(), true);
+    ASSERT_NE(runtime, nullptr);
+    if (begins) {
+      std::vector<std::string> values(kRecords / 10);
+      for (int i = 0; i < kRecords; i += static_cast<int>(values.size())) {
+        std::vector<log::NewRecord> records;
+        for (auto& value : values) {
+          value = Value();
+          records.emplace_back().value = value;
+        }
+        const auto done = runtime->log().AppendAndWait("readings", i % kPartitions, records);
+        ASSERT_TRUE(done.ok()) << done.status().ToString();
+      }
+    }
+    runtime->Start();
+    const auto count = [&](const std::string& sql) {
+      const auto rows = runtime->warehouse().Query(sql);
+      EXPECT_TRUE(rows.ok()) << rows.status().ToString();
+      return rows.ok() ? rows->Get(0, 0).GetValue<int64_t>() : 0;
+    };
+    const std::string kept =
+        "SELECT coalesce(sum(to_offset - from_offset), 0)::BIGINT FROM "
+        "millrace.topic_history WHERE topic = 'readings'";
+    const auto segments = [&] {
+      int64_t records = 0;
+      for (int p = 0; p < kPartitions; p++) {
+        const auto closed = runtime->log().ClosedSegments("readings", p);
+        for (const auto& range : *closed) records += range.to - range.from;
+      }
+      return records;
+    };
+    while (count(kept) < segments()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_GT(count(kept), 0);
+    EXPECT_EQ(count("SELECT count(*) FROM (SELECT DISTINCT part, place_in_log FROM readings)"),
+              count("SELECT count(*) FROM readings"));
+    const auto plan = runtime->warehouse().Query("EXPLAIN SELECT n FROM readings");
+    ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+    EXPECT_NE(plan->ToJson().find("READ_PARQUET"), std::string::npos);
+    runtime->Stop();
+  }
+}
+
 TEST(OffsetSetTest, IsWhatAVectorOfFlagsSays) {
   std::mt19937 random(1);
   for (int round = 0; round < 200; round++) {
