@@ -54,6 +54,56 @@ TEST_F(RetentionTest, ByTimeRollsTheNewestSegmentAndKeepsOffsets) {
   EXPECT_EQ(Append("t", {"z"}), 11);
 }
 
+TEST_F(RetentionTest, LeavesWhatIsHeld) {
+  Open();  // no upkeep: DeleteRecords applies the retention, too
+  Create("t", {.retention_bytes = 0, .segment_bytes = 4096});
+  for (int i = 0; i < 20; i++) Append("t", {std::string(900, 'x')});  // four per segment
+  ASSERT_TRUE(log_->HoldRetention("t", 0, 9).ok());
+  ASSERT_EQ(*log_->DeleteRecords("t", 0, 1), 1);
+  EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 8) << "9 is in the segment of 8 to 11";
+  EXPECT_EQ(log_->DescribePartition("t", 0)->deleted_before, 1);
+  ASSERT_EQ(*log_->DeleteRecords("t", 0, 13), 13);
+  EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 13) << "deleted is deleted";
+  ASSERT_TRUE(log_->HoldRetention("t", 0, INT64_MAX).ok());
+  ASSERT_EQ(*log_->DeleteRecords("t", 0, 14), 14);
+  EXPECT_EQ(log_->DescribePartition("t", 0)->start_offset, 16);
+}
+
+TEST_F(RetentionTest, ClosedSegments) {
+  const auto closed = [&] {
+    std::vector<std::pair<int64_t, int64_t>> ranges;
+    const auto found = log_->ClosedSegments("t", 0);
+    for (const auto& range : *found) {
+      ranges.emplace_back(range.from, range.to);
+    }
+    return ranges;
+  };
+  using Ranges = std::vector<std::pair<int64_t, int64_t>>;
+  Open();
+  Create("t", {.segment_bytes = 4096});
+  EXPECT_EQ(closed(), Ranges());
+  for (int i = 0; i < 10; i++) Append("t", {std::string(900, 'x')});  // four per segment
+  EXPECT_EQ(closed(), (Ranges{{0, 4}, {4, 8}}));
+  ASSERT_EQ(*log_->DeleteRecords("t", 0, 5), 5);
+  EXPECT_EQ(closed(), (Ranges{{5, 8}}));
+  Open();
+  EXPECT_EQ(closed(), (Ranges{{5, 8}}));
+}
+
+TEST_F(RetentionTest, ATopicKnowsWhenItWasCreated) {
+  Open();
+  Create("t");
+  const int64_t created_us = log_->Describe("t")->created_us;
+  EXPECT_EQ(created_us, clock_.WallMicros());
+  clock_.SetMillis(clock_.WallMicros() / 1000 + 5);
+  ASSERT_TRUE(log_->AlterTopic("t", {.partitions = 2}).ok());
+  Open();
+  EXPECT_EQ(log_->Describe("t")->created_us, created_us);
+  ASSERT_TRUE(log_->DeleteTopic("t").ok());
+  Create("t");
+  EXPECT_NE(log_->Describe("t")->created_us, created_us);
+}
+
 TEST_F(RetentionTest, ReadBeforeTheStartSaysSo) {
   Open(1);
   Create("t", {.retention_bytes = 5000, .segment_bytes = 4096});

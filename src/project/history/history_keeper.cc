@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/strings.h"
 #include "env/clock.h"
@@ -16,7 +17,8 @@ constexpr auto kPause = std::chrono::seconds(1);
 }  // namespace
 
 std::string HistoryKeeper::DirectoryOf(const Project& project) {
-  return project.data_directory() + "/history";
+  const std::filesystem::path data = std::filesystem::absolute(project.data_directory());
+  return (data / "history").lexically_normal().string();
 }
 
 Result<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(const Project& project,
@@ -41,6 +43,12 @@ Result<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(const Project& projec
     MR_RETURN_IF_ERROR(history->Open());
     keeper->tables_[table->name] = std::move(history);
   }
+  for (const auto& [topic, settings] : project.config().topics) {
+    const bool kept = std::any_of(
+        keeper->tables_.begin(), keeper->tables_.end(),
+        [name = topic](const auto& table) { return table.second->table().topic == name; });
+    if (settings.history.on && !kept) keeper->without_table_.push_back(topic);
+  }
   MR_RETURN_IF_ERROR(keeper->HoldRetention());
   return keeper;
 }
@@ -55,6 +63,9 @@ const TableHistory* HistoryKeeper::Find(const std::string& table) const {
 }
 
 void HistoryKeeper::Start() {
+  for (const std::string& topic : without_table_) {
+    spdlog::warn("topic \"{}\" is not kept as Parquet: no table over it only appends", topic);
+  }
   if (!tables_.empty() && !thread_.joinable()) thread_ = std::thread([this] { Run(); });
 }
 

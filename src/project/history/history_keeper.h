@@ -12,6 +12,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "connectors/connector.h"
 #include "duck/warehouse.h"
@@ -22,7 +23,7 @@ namespace millrace::project {
 
 class HistoryKeeper {
  public:
-  // Where the files of a project lie.
+  // Where the files of a project lie, absolute.
   static std::string DirectoryOf(const Project& project);
 
   // Of the services: log and schema registry. The topics exist.
@@ -48,6 +49,7 @@ class HistoryKeeper {
   log::Log& log_;
   std::unique_ptr<duck::Warehouse> database_;  // in memory; reads and writes files
   std::map<std::string, std::unique_ptr<TableHistory>> tables_;  // by name
+  std::vector<std::string> without_table_;  // topics that are to be kept, and cannot be
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -44,7 +44,7 @@ constexpr const char* kQueries[] = {
 
 std::string Settings(const std::string& parquet) {
   return "topics:\n  readings: {partitions: " + std::to_string(kPartitions) +
-         ", retention: -1, segment-bytes: 8 KB" + parquet + "}\n";
+         ", retention: -1, segment-bytes: 16 KB" + parquet + "}\n";
 }
 
 class HistoryTest : public testing::Test {
@@ -79,7 +79,9 @@ class HistoryTest : public testing::Test {
       const auto& config = tables.project->config().topics.at("readings").config;
       ASSERT_TRUE(log_->CreateTopic("readings", config).ok());
     }
-    tables.warehouse = *duck::Warehouse::Open("");
+    // As of a process that serves: it may read nothing else.
+    tables.warehouse = *duck::Warehouse::Open(
+        "", {.readable_directories = {HistoryKeeper::DirectoryOf(*tables.project)}});
     duckdb::DuckDB database(tables.warehouse->instance());
     ASSERT_TRUE(duck::RegisterFunctions(database).ok());
     ASSERT_TRUE(sql::RegisterFlinkFunctions(database).ok());
@@ -275,7 +277,7 @@ TEST_P(RandomHistory, IsWhatTheLogSays) {
       default:
         AppendSome(Pick(40));
     }
-    if (step % 6 == 5) ExpectEqual();
+    if (step % 10 == 9) ExpectEqual();
   }
   for (int p = 0; p < kPartitions; p++) {
     if (open[p]) EndTransaction(p, true);
@@ -290,7 +292,7 @@ TEST_P(RandomHistory, IsWhatTheLogSays) {
   EXPECT_EQ(FilesKept(), files) << "each segment once";
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, testing::Range(1, 4));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, testing::Range(1, 3));
 
 TEST_F(HistoryTest, QueriesWhileSegmentsClose) {
   OpenWith(", parquet: true");
@@ -343,7 +345,7 @@ std::string Since(std::string sql, int64_t from) {
 TEST_F(HistoryTest, FilesOutliveTheirSegments) {
   constexpr int64_t kDeleted = 2;  // by ApplyRetention, in the end
   OpenWith(", parquet: {keep: -1}");
-  AppendSome(400);
+  AppendSome(300);
   std::vector<std::vector<std::string>> all;
   for (const char* query : kQueries) all.push_back(Answer(decoding_, Since(query, kDeleted)));
   ApplyRetention(8192);
@@ -461,6 +463,52 @@ TEST_F(HistoryTest, WhatCannotBeKept) {
   const auto opened = HistoryKeeper::Open(*project, services);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.status().code(), Code::kBadOption);
+}
+
+TEST_F(HistoryTest, InARuntime) {
+  constexpr int kRecords = 2000;
+  Write(directory_.path() + "/millrace.yml", Settings(", parquet: true"));
+  for (const bool begins : {true, false}) {
+    const auto runtime = Open(directory_.path(), true);
+    ASSERT_NE(runtime, nullptr);
+    if (begins) {
+      std::vector<std::string> values(kRecords / 10);
+      for (int i = 0; i < kRecords; i += static_cast<int>(values.size())) {
+        std::vector<log::NewRecord> records;
+        for (auto& value : values) {
+          value = Value();
+          records.emplace_back().value = value;
+        }
+        const auto done = runtime->log().AppendAndWait("readings", i % kPartitions, records);
+        ASSERT_TRUE(done.ok()) << done.status().ToString();
+      }
+    }
+    runtime->Start();
+    const auto count = [&](const std::string& sql) {
+      const auto rows = runtime->warehouse().Query(sql);
+      EXPECT_TRUE(rows.ok()) << rows.status().ToString();
+      return rows.ok() ? rows->Get(0, 0).GetValue<int64_t>() : 0;
+    };
+    const std::string kept =
+        "SELECT coalesce(sum(to_offset - from_offset), 0)::BIGINT FROM "
+        "millrace.topic_history WHERE topic = 'readings'";
+    const auto segments = [&] {
+      int64_t records = 0;
+      for (int p = 0; p < kPartitions; p++) {
+        const auto closed = runtime->log().ClosedSegments("readings", p);
+        for (const auto& range : *closed) records += range.to - range.from;
+      }
+      return records;
+    };
+    while (count(kept) < segments()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_GT(count(kept), 0);
+    EXPECT_EQ(count("SELECT count(*) FROM (SELECT DISTINCT part, place_in_log FROM readings)"),
+              count("SELECT count(*) FROM readings"));
+    const auto plan = runtime->warehouse().Query("EXPLAIN SELECT n FROM readings");
+    ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+    EXPECT_NE(plan->ToJson().find("READ_PARQUET"), std::string::npos);
+    runtime->Stop();
+  }
 }
 
 TEST(OffsetSetTest, IsWhatAVectorOfFlagsSays) {
