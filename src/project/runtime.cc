@@ -147,6 +147,12 @@ void Runtime::Start() {
   std::lock_guard<std::mutex> lock(jobs_mutex_);
   started_ = true;
   for (Place& place : jobs_) Run(place);
+  drift_ = DriftBook::Start(*this);
+}
+
+std::vector<DriftNote> Runtime::drift_notes() const {
+  std::lock_guard<std::mutex> lock(jobs_mutex_);
+  return drift_ ? drift_->notes() : std::vector<DriftNote>();
 }
 
 void Runtime::Stop() {
@@ -161,6 +167,7 @@ void Runtime::Stop() {
   }
   if (log_) log_->WakeWaiters();
   for (std::thread& thread : threads) thread.join();
+  if (drift_) drift_->Finish();
 }
 
 Status Runtime::WaitForJobs(const std::function<void()>& every_100ms,

@@ -290,7 +290,7 @@ Status RegisterChangingTable(const sql::Table& table, log::Log& log, duck::Wareh
 Status RegisterTopicTables(const Project& project, const connectors::Services& services) {
   log::Log& log = *services.log;
   duck::Warehouse& warehouse = *services.warehouse;
-  for (const sql::Table* table : project.catalog().Tables()) {
+  for (const sql::Table* table : project.grown_catalog().Tables()) {
     const std::string connector = table->Option("connector");
     const bool upsert = connector == "upsert-kafka";
     if (!project.IsInLog(*table) || table->Option("topic").empty()) continue;
