@@ -49,7 +49,7 @@ Status SelectFromStreams(project::Runtime& runtime, const sql::Select& select, i
   const project::Project& project = runtime.project();
   MR_ASSIGN_OR_RETURN(
       auto compiled,
-      job::CompileSelect(project.catalog(), select, project.settings(),
+      job::CompileSelect(project.grown_catalog(), select, project.settings(),
                          [&](const sql::Table& table) { return project.Bind(table); }));
   RowPrinter printer(compiled->plan.names,
                      compiled->plan.changelog != stream::ChangelogKind::kAppend);

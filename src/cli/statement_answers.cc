@@ -122,8 +122,8 @@ Result<std::string> ExplainStatement(const project::Project& project,
   auto binder = [&](const sql::Table& table) { return project.Bind(table); };
   std::vector<sql::Insert> inserts;
   if (const auto* select = statement.As<sql::Select>()) {
-    MR_ASSIGN_OR_RETURN(auto compiled,
-                        job::CompileSelect(project.catalog(), *select, project.settings(), binder));
+    MR_ASSIGN_OR_RETURN(auto compiled, job::CompileSelect(project.grown_catalog(), *select,
+                                                          project.settings(), binder));
     return compiled->Explain();
   }
   if (const auto* insert = statement.As<sql::Insert>()) inserts.push_back(*insert);
@@ -146,8 +146,8 @@ Result<std::string> ExplainStatement(const project::Project& project,
 Result<std::string> AnswerShow(const project::Project& project, const sql::Show& show) {
   std::vector<std::string> names;
   if (show.what == "CREATE TABLE") {
-    MR_ASSIGN_OR_RETURN(const sql::Table* table, project.catalog().GetTable(show.name));
-    return CreateTableText(project.catalog(), *table);
+    MR_ASSIGN_OR_RETURN(const sql::Table* table, project.grown_catalog().GetTable(show.name));
+    return CreateTableText(project.grown_catalog(), *table);
   }
   if (show.what == "CREATE VIEW") return CreateViewText(project, show.name);
   if (show.what == "COLUMNS") return AnswerDescribe(project, show.name);
@@ -170,14 +170,18 @@ Result<std::string> AnswerShow(const project::Project& project, const sql::Show&
 }
 
 Result<std::string> AnswerDescribe(const project::Project& project, const sql::Name& name) {
-  MR_ASSIGN_OR_RETURN(const sql::Table* table, project.catalog().GetTable(name));
-  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(project.catalog(), *table));
+  MR_ASSIGN_OR_RETURN(const sql::Table* table, project.grown_catalog().GetTable(name));
+  MR_ASSIGN_OR_RETURN(model::Schema columns, ColumnsOf(project.grown_catalog(), *table));
   TextTable text({{"name"}, {"type"}, {"null"}, {"key"}, {"extras"}, {"watermark"}});
   for (const model::Column& column : columns.columns) {
     bool timed = table->watermark && table->watermark->column.size() == 1 &&
                  table->watermark->column[0] == column.name;
+    // A job that does not name it does not see it.
+    const sql::Table* declared = project.catalog().FindTable(table->name);
+    const bool added = declared != nullptr && !Contains(declared->column_names, column.name);
     text.Add({column.name, sql::ToFlinkType(column.type), column.nullable ? "TRUE" : "FALSE",
-              Contains(table->primary_key, column.name) ? "PRI" : "", ExtrasOf(*table, column.name),
+              Contains(table->primary_key, column.name) ? "PRI" : "",
+              added ? "added: records have it" : ExtrasOf(*table, column.name),
               timed ? table->watermark->flink.text : ""});
   }
   return text.Render(true);

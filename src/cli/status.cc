@@ -63,6 +63,10 @@ class Report {
     if (!job["lookups"].get(lookups)) {
       for (element lookup : lookups) AddLookup(name, lookup);
     }
+    simdjson::dom::array drift;
+    if (!job["drift"].get(drift)) {
+      for (element field : drift) AddDrift(name, field);
+    }
     element error;
     if (!job["error"].get(error) && error.is_object()) {
       std::string line = fmt::format("{}: {}", name, Text(error["message"]));
@@ -75,6 +79,7 @@ class Report {
   std::string Render() const {
     std::string out = table_.row_count() > 0 ? "\n" + table_.Render() : "";
     if (lookups_.row_count() > 0) out += "\n" + lookups_.Render();
+    if (drift_.row_count() > 0) out += "\n" + drift_.Render();
     for (const std::string& error : errors_) out += "\n" + error + "\n";
     return out;
   }
@@ -90,6 +95,13 @@ class Report {
                               Number(lookup["latency_ms"]["p99"])),
                   waiting_ms > 0 ? fmt::format("{:.0f} ms", waiting_ms) : "-",
                   Text(lookup["circuit"]), version.empty() ? "-" : version});
+  }
+
+  void AddDrift(const std::string& job, element field) {
+    const std::string type = Text(field["type"]);
+    drift_.Add({Text(field["field"]), Text(field["table"]), job, type.empty() ? "-" : type,
+                FormatCount(Number(field["times_seen"])),
+                fmt::format("{:.0f}", Number(field["first_offset"]))});
   }
 
   const HttpClient& client_;
@@ -114,6 +126,8 @@ class Report {
                       {"waits", true},
                       {"circuit"},
                       {"version"}}};
+  TextTable drift_{
+      {{"undeclared field"}, {"table"}, {"job"}, {"type"}, {"seen", true}, {"since offset", true}}};
   std::vector<std::string> errors_;
 };
 

@@ -6,6 +6,7 @@
 #include <duckdb/common/vector_operations/vector_operations.hpp>
 
 #include "base/check.h"
+#include "format/json_decoder.h"
 #include "format/row_fault.h"
 
 namespace millrace::format {
@@ -75,9 +76,12 @@ Result<std::unique_ptr<Decoder>> ChangelogDecoder::Create(const DecoderOptions& 
   json.format = "json";
   json.schema = std::move(message);
   json.wanted = std::move(wanted);
+  std::vector<std::string> rows = {"data"};
+  if (decoder->debezium_) rows = {"before", "after"};
   if (decoder->in_payload_) {
     model::WantedFields payload;
     for (size_t i = 0; i < json.wanted.size(); i++) payload.fields[i] = json.wanted[i];
+    for (std::string& path : rows) path = "payload." + path;
     json.schema.columns = {{"payload", RowType(json.schema)}};
     json.wanted = {payload};
   }
@@ -86,7 +90,10 @@ Result<std::unique_ptr<Decoder>> ChangelogDecoder::Create(const DecoderOptions& 
     if (name == "debezium-json.schema-include") continue;
     json.options["json" + name.substr(spec.name.size())] = value;
   }
-  MR_ASSIGN_OR_RETURN(decoder->json_, NewDecoder(json));
+  MR_ASSIGN_OR_RETURN(const FormatSpec* json_spec, FindFormat(json.format));
+  MR_ASSIGN_OR_RETURN(const FormatOptions json_parsed,
+                      ParseFormatOptions(*json_spec, json.options));
+  MR_ASSIGN_OR_RETURN(decoder->json_, JsonDecoder::Create(json, json_parsed, rows));
   decoder->messages_.Initialize(duckdb::Allocator::DefaultAllocator(), json.schema.Types());
   return std::unique_ptr<Decoder>(std::move(decoder));
 }

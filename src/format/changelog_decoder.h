@@ -22,11 +22,12 @@
 #include <vector>
 
 #include "format/decoder.h"
+#include "format/drift.h"
 #include "format/format_options.h"
 
 namespace millrace::format {
 
-class ChangelogDecoder : public Decoder {
+class ChangelogDecoder : public Decoder, public DriftSource {
  public:
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options,
                                                  const FormatSpec& spec,
@@ -37,6 +38,7 @@ class ChangelogDecoder : public Decoder {
   size_t records_max() const override { return STANDARD_VECTOR_SIZE / 2; }
   const std::vector<int32_t>* weights() const override { return &weights_; }
   size_t skipped() const override { return skipped_; }
+  const DriftList* drift() const override { return DriftOf(*json_); }
 
  private:
   // A row of a message: of the side that comes or the one that is taken away.

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "format/avro/avro_options.h"
+#include "format/drift.h"
 #include "format/json_schema/json_schema_options.h"
 #include "format/protobuf/proto_options.h"
 
@@ -57,6 +58,7 @@ FormatSpec Json() {
       Flag("json.decode.json-parser.enabled",
            "there is one parser, and it is fast; accepted so that the same text runs on Flink",
            "true"),
+      DriftSpec("json"),
   };
   return spec;
 }

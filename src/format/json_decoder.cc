@@ -39,7 +39,8 @@ const char* TopLevelName(char first) {
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& options,
-                                                     const FormatOptions& parsed) {
+                                                     const FormatOptions& parsed,
+                                                     const std::vector<std::string>& rows) {
   std::unique_ptr<JsonDecoder> decoder(new JsonDecoder());
   decoder->ignore_parse_errors_ = parsed.GetBool("json.ignore-parse-errors");
   decoder->fail_on_missing_field_ = parsed.GetBool("json.fail-on-missing-field");
@@ -78,6 +79,7 @@ Result<std::unique_ptr<Decoder>> JsonDecoder::Create(const DecoderOptions& optio
   }
   for (Field& field : decoder->fields_) decoder->fields_by_name_[field.name] = &field;
   decoder->first_.next = decoder->unknown_.next = &decoder->unknown_;
+  decoder->FindRows(options, rows);
   return std::unique_ptr<Decoder>(std::move(decoder));
 }
 
@@ -93,6 +95,8 @@ bool JsonDecoder::DecodeDocument(const model::Record& record, idx_t row) {
   document_++;
   fields_seen_ = 0;
   nulls_seen_ = false;
+  drifted_ = nullptr;
+  offset_ = record.offset;
   if (!record.has_value)
     return Fault(RowErrorKind::kMalformed, "tombstone: the record has no value");
   std::string_view document = record.value;
@@ -108,8 +112,11 @@ bool JsonDecoder::DecodeDocument(const model::Record& record, idx_t row) {
   tokens_.Advance();
   if (!DecodeFields(row)) return false;
   if (!tokens_.AtEnd()) return Malformed("nothing after the object");
-  if (fields_seen_ == fields_.size() && !nulls_seen_) return true;
-  return CheckFields(row);
+  const bool complete = fields_seen_ == fields_.size() && !nulls_seen_;
+  if (!complete && !CheckFields(row)) return false;
+  if (drifted_ == nullptr) return true;
+  fault_.column = drifted_->field;
+  return Fault(RowErrorKind::kType, drifted_->Reason());
 }
 
 bool JsonDecoder::DecodeFields(idx_t row) {
@@ -129,6 +136,8 @@ bool JsonDecoder::DecodeFields(idx_t row) {
     tokens_.Advance(2);
     if (key->field != nullptr) {
       if (!DecodeField(*key->field, row)) return false;
+    } else if (key->drift != nullptr) {
+      if (!PassDrift(*key->drift)) return false;
     } else if (!tokens_.SkipValue()) {
       return Malformed("a value");
     }
@@ -161,14 +170,18 @@ JsonDecoder::Key* JsonDecoder::LearnKey(std::string_view quoted, Key* previous) 
   if (!ReadKey(name)) return nullptr;
   const auto field = fields_by_name_.find(std::string(name));
   Field* found = field != fields_by_name_.end() ? field->second : nullptr;
+  const bool drifts = document_is_row_ && declared_.count(std::string(name)) == 0;
+  FieldDrift* drift = drifts ? &drift_.Entry(name) : nullptr;
   if (keys_.size() >= kKeysMax || quoted.size() > kKeyBytesMax) {
     unknown_.field = found;
+    unknown_.drift = drift;
     unknown_.next = &unknown_;
     return &unknown_;
   }
   auto key = std::make_unique<Key>();
   key->quoted = quoted;
   key->field = found;
+  key->drift = drift;
   key->next = &unknown_;
   previous->next = key.get();
   const std::string_view stable = key->quoted;

@@ -13,29 +13,37 @@
 //   container for a scalar kType, and so is 1.5 or 3000000000 for an INT, a number for a TIMESTAMP
 //   more DECIMAL digits    rounded half away from zero
 //   duplicate field        the last one counts
+//   field of no column     passed over; under json.schema-drift more (format/drift.h). Fields
+//                          within columns are looked at only where the policy is not kIgnore.
 // With json.ignore-parse-errors a scalar of the wrong type becomes NULL; the rest stays an error.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "format/column_writer.h"
 #include "format/decoder.h"
+#include "format/drift.h"
 #include "format/format_options.h"
 #include "format/json_tokens.h"
 
 namespace millrace::format {
 
-class JsonDecoder : public Decoder {
+class JsonDecoder : public Decoder, public DriftSource {
  public:
+  // `rows`: where in a document the table's row is ("payload.after"), each a field that is a ROW;
+  // none: the document is the row. What lies elsewhere is no drift.
   // Errors: kUnsupported for a column type, naming the column.
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options,
-                                                 const FormatOptions& parsed);
+                                                 const FormatOptions& parsed,
+                                                 const std::vector<std::string>& rows = {});
 
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
+  const DriftList* drift() const override { return &drift_; }
 
  private:
   // A column that matters: projected, NOT NULL, or with a field that may not be missing.
@@ -54,7 +62,8 @@ class JsonDecoder : public Decoder {
   // events of one producer have one order, so a comparison mostly replaces the hash lookup.
   struct Key {
     std::string quoted;
-    Field* field = nullptr;  // null: no column has this name
+    Field* field = nullptr;       // null: no column of this name matters
+    FieldDrift* drift = nullptr;  // where no column has it, and the document is the row
     Key* next = nullptr;
   };
 
@@ -66,6 +75,12 @@ class JsonDecoder : public Decoder {
   bool CheckFields(duckdb::idx_t row);
   Key* FindKey(Key* predicted);
   Key* LearnKey(std::string_view quoted, Key* predicted);
+
+  void FindRows(const DecoderOptions& options, const std::vector<std::string>& rows);
+  void NamePaths(const ColumnType& type, const std::string& path);
+  // Pass over the value of a field that the table does not declare.
+  bool PassDrift(FieldDrift& drift);
+  bool PassUnknownIn(const ColumnType& row);
 
   // Writes the current value and passes over it. False: fault_ says why.
   bool WriteValue(ColumnWriter& writer, duckdb::idx_t row);
@@ -104,6 +119,17 @@ class JsonDecoder : public Decoder {
   model::RowError fault_;
   std::string fault_path_;          // below the column: ".address[3].zip"
   const Field* current_ = nullptr;  // the field being written
+
+  DriftPolicy policy_ = DriftPolicy::kIgnore;
+  DriftList drift_;
+  std::unordered_set<std::string> declared_;  // the columns, where the document is the row
+  // The ROWs among the columns' types, with what comes before their fields' names.
+  std::unordered_map<const ColumnType*, std::string> rows_;
+  bool document_is_row_ = true;
+  const FieldDrift* drifted_ = nullptr;  // the first in this document that makes it an error
+  model::Offset offset_ = 0;             // of this document
+  std::string_view unknown_name_;        // what FindField did not find
+  simdjson::dom::parser types_parser_;
 };
 
 }  // namespace millrace::format

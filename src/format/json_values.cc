@@ -230,6 +230,7 @@ bool JsonDecoder::FindField(const ColumnType& type, size_t position, size_t& fie
   if (tokens_.Peek() != ':') return Malformed("\":\"");
   tokens_.Advance();
   for (field = 0; field < count && type.field_names[field] != key;) field++;
+  unknown_name_ = key;
   return true;
 }
 
@@ -237,7 +238,7 @@ bool JsonDecoder::WriteField(ColumnWriter& writer, idx_t row, size_t& position, 
   const ColumnType& type = writer.type();
   size_t i = 0;
   if (!FindField(type, position, i)) return false;
-  if (i == type.field_names.size()) return tokens_.SkipValue() || Malformed("a value");
+  if (i == type.field_names.size()) return PassUnknownIn(type);
   position = i + 1;
   if (i < 64) seen |= uint64_t{1} << i;
   if (writer.child(i).skipped()) return tokens_.SkipValue() || Malformed("a value");

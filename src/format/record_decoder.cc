@@ -10,6 +10,8 @@ namespace millrace::format {
 
 Status RecordDecoder::Open(const DecoderOptions& options) {
   format_ = options.format;
+  schema_ = options.schema;
+  policy_ = DriftPolicyOf(format_, options.options);
   for (const model::Column& column : options.schema.columns) {
     auto type = MakeColumnType(column.type);
     if (!type.ok()) {
@@ -69,7 +71,29 @@ bool RecordDecoder::DecodeOne(const model::Record& record, duckdb::idx_t row) {
                     format_));
   }
   MR_CHECK(known_.count(*id) > 0, "Prepare comes before Decode");
+  offset_ = record.offset;
   return DecodeRecord(*id, record.value.substr(kConfluentHeader), row);
+}
+
+RecordDecoder::Drifted RecordDecoder::NoteDrift(const std::vector<UndeclaredField>& fields) {
+  Drifted noted;
+  for (const UndeclaredField& field : fields) {
+    noted.push_back(&drift_.Entry(field.path));
+    noted.back()->Widen(field.type);
+  }
+  return noted;
+}
+
+bool RecordDecoder::PassDrift(const Drifted& fields) {
+  for (FieldDrift* field : fields) {
+    if (field->values++ == 0) field->first_offset = offset_;
+  }
+  const bool refuses = policy_ == DriftPolicy::kFail || policy_ == DriftPolicy::kDeadLetter;
+  if (!refuses || fields.empty()) return true;
+  fault_.kind = model::RowErrorKind::kType;
+  fault_.column = fields[0]->field;
+  fault_.message = fields[0]->Reason();
+  return false;
 }
 
 bool RecordDecoder::Malformed(std::string message) {

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "format/column_writer.h"
 #include "format/decoder.h"
+#include "format/drift.h"
 
 namespace millrace::format {
 
@@ -21,11 +23,18 @@ struct TargetColumn {
   bool required = false;           // NOT NULL
 };
 
-class RecordDecoder : public Decoder {
+// A field of a writer's schema that no column takes.
+struct UndeclaredField {
+  std::string path;                         // format/drift.h
+  std::optional<duckdb::LogicalType> type;  // that takes its values; none: no type does
+};
+
+class RecordDecoder : public Decoder, public DriftSource {
  public:
   Status Prepare(std::span<const model::Record> records) final;
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) final;
+  const DriftList* drift() const final { return &drift_; }
 
  protected:
   // Takes the columns and, for a format whose records name their schema, the registry. Errors:
@@ -39,6 +48,14 @@ class RecordDecoder : public Decoder {
   virtual bool DecodeRecord(int32_t id, std::string_view bytes, duckdb::idx_t row) = 0;
 
   bool Malformed(std::string message);
+
+  // Fields of a writer's schema that the table does not declare, noted for later.
+  using Drifted = std::vector<FieldDrift*>;
+  Drifted NoteDrift(const std::vector<UndeclaredField>& fields);
+  // The record in hand has these fields; false: that makes it a fault.
+  bool PassDrift(const Drifted& fields);
+  const model::Schema& schema() const { return schema_; }
+
   const std::vector<TargetColumn>& columns() const { return columns_; }  // projected or NOT NULL
   const std::vector<ColumnType>& types() const { return types_; }        // of all columns
 
@@ -48,11 +65,15 @@ class RecordDecoder : public Decoder {
   bool DecodeOne(const model::Record& record, duckdb::idx_t row);
 
   std::string format_;
+  model::Schema schema_;
   std::vector<ColumnType> types_;
   std::vector<ColumnWriter> writers_;
   std::vector<TargetColumn> columns_;
   std::shared_ptr<SchemaRegistry> registry_;  // null: records have no header
   std::set<int32_t> known_;
+  DriftPolicy policy_ = DriftPolicy::kIgnore;
+  DriftList drift_;
+  model::Offset offset_ = 0;  // of the record in hand
 };
 
 }  // namespace millrace::format

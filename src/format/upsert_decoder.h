@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "format/decoder.h"
+#include "format/drift.h"
 
 namespace millrace::format {
 
-class UpsertDecoder : public Decoder {
+class UpsertDecoder : public Decoder, public DriftSource {
  public:
   // Errors: as NewDecoder; kBadOption for formats that are changelogs themselves.
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options);
@@ -25,6 +26,10 @@ class UpsertDecoder : public Decoder {
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
   const std::vector<int32_t>* weights() const override { return &weights_; }
   size_t skipped() const override { return skipped_; }
+  // Of the values; what else a key has is nothing to the table.
+  const DriftList* drift() const override {
+    return value_.decoder ? DriftOf(*value_.decoder) : nullptr;
+  }
 
  private:
   // One of the two formats: which columns it gives, and what it gave of the records in hand.

@@ -616,6 +616,7 @@ void Job::Publish(JobState state) {
   next.state_rows = next.state_bytes = next.lag_rows = 0;
   next.frontier = model::kTimeMax;
   bool timed = false;
+  std::vector<TableDrift> drift;
   for (auto& source : sources_) {
     SourceStatus status;
     status.table = source->table_name();
@@ -631,6 +632,8 @@ void Job::Publish(JobState state) {
       status.splits.push_back({split.id, split.first, split.next});
     }
     status.frontier = source->frontier();
+    TableDrift found{status.table, status.topic, source->drift()};
+    if (!found.fields.empty()) drift.push_back(std::move(found));
     if (source->has_event_time()) {
       timed = true;
       next.frontier = std::min(next.frontier, status.frontier);
@@ -670,6 +673,12 @@ void Job::Publish(JobState state) {
   next.checkpoint_ms = static_cast<double>(checkpoint_us_max_) / 1000;
   std::lock_guard<std::mutex> lock(status_mutex_);
   status_ = std::move(next);
+  drift_ = std::move(drift);
+}
+
+std::vector<TableDrift> Job::drift() const {
+  std::lock_guard<std::mutex> lock(status_mutex_);
+  return drift_;
 }
 
 JobStatus Job::status() const {

@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "env/files.h"
+#include "format/drift.h"
 #include "job/compiled_job.h"
 #include "job/ledger.h"
 #include "job/lookup_desk.h"
@@ -79,6 +80,13 @@ struct SourceStatus {
   int64_t warned = 0;
   int64_t lag_rows = 0;
   model::EventTime frontier = model::kTimeMin;
+};
+
+// Fields of a table's records that it does not declare, since the job was opened.
+struct TableDrift {
+  std::string table;
+  std::string topic;  // "" when it is none
+  std::vector<format::FieldDrift> fields;
 };
 
 // What a stage costs.
@@ -184,6 +192,8 @@ class Job {
   JobStatus status() const;
   // What it asks other systems, as of now: also while an epoch waits for an answer. Any thread.
   std::vector<LookupStatus> lookups() const;
+  // As of the last epoch; tables without any are left out. Any thread.
+  std::vector<TableDrift> drift() const;
   // Of the state that was found when it was opened: kNew, kSame or kKeeps.
   const StateFit& fit() const { return fit_; }
   const CompiledJob& compiled() const { return *compiled_; }
@@ -298,6 +308,7 @@ class Job {
   bool run_ended_ = false;  // before Run its position is not that of the sink
   mutable std::mutex status_mutex_;
   JobStatus status_;
+  std::vector<TableDrift> drift_;
 };
 
 }  // namespace millrace::job

@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "connectors/schema_registry/schema_registry.h"
 #include "duck/door.h"
+#include "format/drift.h"
 #include "format/format_options.h"
 #include "job/metadata_columns.h"
 #include "stream/row_text.h"
@@ -65,6 +66,24 @@ void RenumberReferences(duckdb::Expression& e, const std::map<size_t, size_t>& p
   }
   duckdb::ExpressionIterator::EnumerateChildren(
       e, [&](duckdb::Expression& child) { RenumberReferences(child, positions); });
+}
+
+// Of a record that is not as declared, where the format's option says that the job stops at it.
+Status DriftFault(const SourceTable& source, const std::string& split,
+                  const model::DeadLetter& letter) {
+  const format::DecoderOptions options = format::DecoderOptionsOf(source.binding.options);
+  const format::DriftPolicy policy = format::DriftPolicyOf(options.format, options.options);
+  if (policy != format::DriftPolicy::kFail) return {};
+  return Status(
+             Code::kFailedPrecondition,
+             fmt::format("table \"{}\": the record at offset {} of partition {} of \"{}\" is not "
+                         "as declared: \"{}\": {}",
+                         source.table->name, letter.offset, split, letter.topic, letter.column,
+                         letter.reason))
+      .WithHint(fmt::format("change CREATE TABLE, or say with '{}.schema-drift' = 'dead-letter' or "
+                            "'ignore' what becomes of such records",
+                            options.format))
+      .At(source.table->span);
 }
 
 }  // namespace
@@ -349,6 +368,8 @@ void SourceLane::OnRecords(std::span<const model::Record> records) {
     letter.kind = error.kind;
     letter.column = error.column;
     letter.reason = error.message;
+    if (error.kind == RowErrorKind::kType) failure_ = DriftFault(table_, reading_->id, letter);
+    if (!failure_.ok()) return;
     counters_.dead_lettered++;
     context_.dead_letters->Add(std::move(letter));
   }

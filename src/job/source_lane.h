@@ -19,6 +19,7 @@
 
 #include "connectors/connector.h"
 #include "format/decoder.h"
+#include "format/drift.h"
 #include "job/compiled_job.h"
 #include "job/row_checks.h"
 #include "state/decision_log.h"
@@ -73,6 +74,8 @@ class SourceLane {
 
   connectors::Source& source() { return *source_; }
   SourceCounters& counters() { return counters_; }
+  // Null: the format cannot tell.
+  const format::DriftList* drift() const { return decoder_ ? format::DriftOf(*decoder_) : nullptr; }
 
  private:
   class Output;  // the connector's SourceOutput

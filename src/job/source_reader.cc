@@ -120,6 +120,26 @@ SourceCounters SourceReader::counters() const {
   return sum;
 }
 
+std::vector<format::FieldDrift> SourceReader::drift() const {
+  std::vector<format::FieldDrift> all;
+  for (const auto& lane : lanes_) {
+    if (lane->drift() == nullptr) continue;
+    for (const format::FieldDrift& found : lane->drift()->fields()) {
+      if (found.values == 0) continue;
+      auto same = std::find_if(all.begin(), all.end(),
+                               [&](const auto& known) { return known.field == found.field; });
+      if (same == all.end()) {
+        all.push_back(found);
+        continue;
+      }
+      same->values += found.values;
+      same->Widen(found.type);
+      same->mixed |= found.mixed;
+    }
+  }
+  return all;
+}
+
 model::EventTime SourceReader::Advance(const state::Decision& decision) {
   if (!has_event_time()) {
     return Ended() ? model::kTimeMax : model::kTimeMin;

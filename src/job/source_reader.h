@@ -59,6 +59,9 @@ class SourceReader {
 
   connectors::Source& source() { return lanes_[0]->source(); }
   SourceCounters counters() const;  // over all lanes
+  // Fields of records that the table does not declare: over all lanes, since
+  // Open.
+  std::vector<format::FieldDrift> drift() const;
   const std::vector<SplitState>& splits() const { return splits_; }
   model::EventTime frontier() const { return frontier_; }
   bool has_event_time() const { return table_.bound.scan.time_column >= 0; }

@@ -106,6 +106,9 @@ void Alerter::Look() {
     }
     book_.Note("dead_letters", job::kDeadLetterTopic, unread, now_ms);
     letters_.Note(book_, now_ms);
+    for (const DriftNote& note : runtime_.drift_notes()) {
+      book_.Note("schema_drift", note.table + "." + note.field, note.text, now_ms);
+    }
     LookAtLags(statuses, now_ms);
     news = book_.TakeNews();
   }

@@ -86,6 +86,7 @@ bool JobVersions::SameText(int version, const Project& project) const {
   auto scripts = files.List(root + "/sql");
   if (!scripts.ok()) return false;
   kept += scripts->size();
+  kept += files.Size(root + "/" + Project::kAddedColumnsFile).ok() ? 1 : 0;
   if (kept != project.files().size()) return false;
   for (const auto& [name, text] : project.files()) {
     auto content = env::ReadWholeFile(files, root + "/" + name);

@@ -58,11 +58,13 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
   env::FileSystem& files = *env::FileSystem::Real();
   if (EndsWith(path, ".sql")) {
     project->directory_ = env::ParentDirectory(path);
+    project->LoadAddedColumns(faults);
     project->config_.name = path;
     project->config_.targets["dev"].embedded = {"kafka", "jdbc"};
     project->LoadScript(path, faults);
   } else {
     project->directory_ = path;
+    project->LoadAddedColumns(faults);
     project->LoadConfig(target, faults);
     auto names = files.List(path + "/sql");
     if (!names.ok()) {
@@ -155,7 +157,7 @@ void Project::AddScript(const std::string& text, const std::string& path,
       sql::CreateTable definition = *table;
       if (!definition.query.empty()) {
         if (definition.if_not_exists && catalog_.FindTable(definition.name.last())) continue;
-        auto filling = TakeQuery(catalog_, settings_, definition);
+        auto filling = TakeQueryOf(definition);
         if (!filling.ok()) {
           faults.push_back(filling.status());
           continue;
@@ -166,6 +168,7 @@ void Project::AddScript(const std::string& text, const std::string& path,
     } else if (statement.As<sql::CreateView>() || statement.As<sql::CreateFunction>() ||
                statement.As<sql::Drop>()) {
       Status applied = catalog_.Apply(statement);
+      if (applied.ok() && !added_.columns.empty()) applied = grown_.Apply(statement);
       if (!applied.ok()) faults.push_back(std::move(applied));
     } else {
       others_.push_back(std::move(statement));
@@ -240,7 +243,45 @@ void Project::AddTable(sql::CreateTable definition, std::vector<Status>& faults)
     }
   }
   Status added = catalog_.AddTable(definition);
+  if (added.ok() && !added_.columns.empty()) return AddGrown(definition, faults);
   if (!added.ok()) faults.push_back(std::move(added));
+}
+
+// What a version of a job was made with lies beside its scripts; else what was found last.
+void Project::LoadAddedColumns(std::vector<Status>& faults) {
+  env::FileSystem& files = *env::FileSystem::Real();
+  for (const std::string& directory : {directory_, data_directory()}) {
+    auto text = env::ReadWholeFile(files, directory + "/" + kAddedColumnsFile);
+    if (!text.ok()) continue;
+    auto added = AddedColumns::Parse(*text);
+    if (!added.ok()) {
+      faults.push_back(
+          std::move(added).status().At({directory + "/" + kAddedColumnsFile, 0, 0, 0}));
+      return;
+    }
+    added_ = std::move(*added);
+    files_[kAddedColumnsFile] = std::move(*text);
+    return;
+  }
+}
+
+void Project::AddGrown(const sql::CreateTable& definition, std::vector<Status>& faults) {
+  sql::CreateTable grown = definition;
+  Status added = added_.AppendTo(grown);
+  if (added.ok()) added = grown_.AddTable(grown);
+  // By now the table declares the name in another way, by LIKE say.
+  if (!added.ok()) added = grown_.AddTable(definition);
+  if (!added.ok()) faults.push_back(std::move(added));
+}
+
+Result<sql::Insert> Project::TakeQueryOf(sql::CreateTable& definition) const {
+  sql::CreateTable grown = definition;
+  auto filling = TakeQuery(catalog_, settings_, definition);
+  if (filling.ok() || added_.columns.empty()) return filling;
+  auto with_added = TakeQuery(grown_, settings_, grown);
+  if (!with_added.ok()) return filling;
+  definition = std::move(grown);
+  return with_added;
 }
 
 std::string Project::data_directory() const {
@@ -327,9 +368,18 @@ Result<job::Binding> Project::Bind(const sql::Table& table) const {
   return binding;
 }
 
+Result<std::unique_ptr<job::CompiledJob>> Project::CompileIn(const sql::Catalog& catalog,
+                                                             const JobStatement& statement) const {
+  return job::CompileInsert(catalog, statement.insert, statement.sql, statement.settings,
+                            [this](const sql::Table& table) { return Bind(table); });
+}
+
 Result<std::unique_ptr<job::CompiledJob>> Project::Compile(const JobStatement& statement) const {
-  auto job = job::CompileInsert(catalog_, statement.insert, statement.sql, statement.settings,
-                                [this](const sql::Table& table) { return Bind(table); });
+  auto job = CompileIn(catalog_, statement);
+  if (!job.ok() && !added_.columns.empty()) {
+    auto grown = CompileIn(grown_, statement);
+    if (grown.ok()) return grown;
+  }
   if (!job.ok()) return Placed(std::move(job).status());
   return job;
 }

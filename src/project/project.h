@@ -40,6 +40,7 @@
 #include "base/status.h"
 #include "job/compiled_job.h"
 #include "log/log.h"
+#include "project/added_columns.h"
 #include "project/kafka_settings.h"
 #include "project/stream_models.h"
 #include "sql/catalog.h"
@@ -120,6 +121,11 @@ class Project {
 
   const ProjectConfig& config() const { return config_; }
   const sql::Catalog& catalog() const { return catalog_; }
+  // The same with the columns that tables got from their records. A job's query sees them where it
+  // cannot be bound without them; so what was written before they came stays as it was.
+  const sql::Catalog& grown_catalog() const { return added_.columns.empty() ? catalog_ : grown_; }
+  const AddedColumns& added_columns() const { return added_; }
+  static constexpr const char* kAddedColumnsFile = "drift.json";
   const std::vector<JobStatement>& jobs() const { return jobs_; }  // names are made unique
   const std::vector<sql::Statement>& others() const {
     return others_;
@@ -143,6 +149,11 @@ class Project {
   Status Placed(Status status) const;
   void Reset(const std::string& key);
   void AddTable(sql::CreateTable definition, std::vector<Status>& faults);
+  void LoadAddedColumns(std::vector<Status>& faults);
+  void AddGrown(const sql::CreateTable& definition, std::vector<Status>& faults);
+  Result<sql::Insert> TakeQueryOf(sql::CreateTable& definition) const;
+  Result<std::unique_ptr<job::CompiledJob>> CompileIn(const sql::Catalog& catalog,
+                                                      const JobStatement& statement) const;
 
   std::string directory_;
   std::map<std::string, std::string> files_;
@@ -153,6 +164,8 @@ class Project {
   std::map<std::string, std::string> set_;  // by SET, and not reset: what settings_ is made of
   std::vector<JobStatement> jobs_;
   std::vector<sql::Statement> others_;
+  AddedColumns added_;
+  sql::Catalog grown_;  // where there are any
 };
 
 // Replaces ${env:NAME} and ${file:path} in a value. Error kNotFound names the reference, never a

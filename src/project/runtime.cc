@@ -155,6 +155,12 @@ void Runtime::Start() {
   started_ = true;
   history_->Start();
   for (Place& place : jobs_) Run(place);
+  drift_ = DriftBook::Start(*this);
+}
+
+std::vector<DriftNote> Runtime::drift_notes() const {
+  std::lock_guard<std::mutex> lock(jobs_mutex_);
+  return drift_ ? drift_->notes() : std::vector<DriftNote>();
 }
 
 void Runtime::Stop() {
@@ -170,6 +176,7 @@ void Runtime::Stop() {
   if (history_) history_->Stop();
   if (log_) log_->WakeWaiters();
   for (std::thread& thread : threads) thread.join();
+  if (drift_) drift_->Finish();
 }
 
 Status Runtime::WaitForJobs(const std::function<void()>& every_100ms,

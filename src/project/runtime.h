@@ -19,6 +19,7 @@
 #include "job/job.h"
 #include "log/log.h"
 #include "project/dead_letter_book.h"
+#include "project/drift_book.h"
 #include "project/job_versions.h"
 #include "project/project.h"
 #include "registry/record_check.h"
@@ -53,6 +54,9 @@ class Runtime {
   // Closed segments as Parquet; of no topic unless millrace.yml says so.
   HistoryKeeper& history() { return *history_; }
   DeadLetterBook& dead_letters() { return *dead_letters_; }
+  // What fields records have that tables do not declare, of those that want
+  // columns added.
+  std::vector<DriftNote> drift_notes() const;
   std::vector<job::JobStatus> JobStatuses() const;
   // Null when there is none, or when it is between two versions.
   std::shared_ptr<job::Job> FindJob(const std::string& name) const;
@@ -116,6 +120,7 @@ class Runtime {
   std::mutex subscribers_mutex_;
   std::map<int, std::function<void(const std::string&)>> subscribers_;
   int next_subscription_ = 1;
+  std::unique_ptr<DriftBook> drift_;  // null: no table wants columns added, or nothing runs
 };
 
 }  // namespace millrace::project

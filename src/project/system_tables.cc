@@ -65,6 +65,25 @@ Result<Rows> SourceRows(Runtime& runtime) {
   return rows;
 }
 
+Result<Rows> DriftRows(Runtime& runtime) {
+  Rows rows;
+  for (const JobStatement& statement : runtime.project().jobs()) {
+    const auto job = runtime.FindJob(statement.settings.name);
+    if (!job) continue;
+    for (const job::TableDrift& found : job->drift()) {
+      for (const format::FieldDrift& field : found.fields) {
+        rows.push_back(
+            {Value(statement.settings.name), Value(found.table),
+             found.topic.empty() ? Value(LogicalType::VARCHAR) : Value(found.topic),
+             Value(field.field),
+             field.type ? Value(format::DeclaredType(*field.type)) : Value(LogicalType::VARCHAR),
+             Value::BIGINT(field.values), Value::BIGINT(field.first_offset)});
+      }
+    }
+  }
+  return rows;
+}
+
 Result<Rows> StageRows(Runtime& runtime) {
   Rows rows;
   for (const job::JobStatus& job : runtime.JobStatuses()) {
@@ -147,6 +166,16 @@ Status RegisterSystemTables(Runtime& runtime) {
                                                               {"lag_rows", count},
                                                               {"watermark", time}}),
                                                      [&runtime] { return SourceRows(runtime); })));
+  MR_RETURN_IF_ERROR(
+      duck::RegisterTable(warehouse, duck::RowsTable("millrace", "drift",
+                                                     Columns({{"job", text},
+                                                              {"table_name", text},
+                                                              {"topic", text},
+                                                              {"field", text},
+                                                              {"type", text},
+                                                              {"times_seen", count},
+                                                              {"first_offset", count}}),
+                                                     [&runtime] { return DriftRows(runtime); })));
   MR_RETURN_IF_ERROR(
       duck::RegisterTable(warehouse, duck::RowsTable("millrace", "stages", StageColumns(),
                                                      [&runtime] { return StageRows(runtime); })));

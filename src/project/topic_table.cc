@@ -124,7 +124,7 @@ Status RegisterChangingTable(const sql::Table& table, log::Log& log, duck::Wareh
 Result<std::vector<TopicTable>> TopicTablesOf(const Project& project,
                                               const connectors::Services& services) {
   std::vector<TopicTable> tables;
-  for (const sql::Table* table : project.catalog().Tables()) {
+  for (const sql::Table* table : project.grown_catalog().Tables()) {
     const bool upsert = table->Option("connector") == "upsert-kafka";
     if (!project.IsInLog(*table) || table->Option("topic").empty()) continue;
     format::DecoderOptions options = format::DecoderOptionsOf(table->OptionValues());

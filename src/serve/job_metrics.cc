@@ -57,6 +57,18 @@ void AddSources(MetricFamilies& families, const job::JobStatus& job) {
   }
 }
 
+void AddDrift(MetricFamilies& families, const std::string& job,
+              const std::vector<job::TableDrift>& drift) {
+  for (const job::TableDrift& found : drift) {
+    for (const format::FieldDrift& field : found.fields) {
+      families.AddCounter("millrace_source_undeclared_values_total",
+                          "Values of fields that the table does not declare",
+                          {{"job", job}, {"table", found.table}, {"field", field.field}},
+                          static_cast<double>(field.values));
+    }
+  }
+}
+
 void AddJob(MetricFamilies& families, const job::JobStatus& job, const project::JobLag& lag) {
   const MetricLabels labels = {{"job", job.name}};
   auto counter = [&](const char* name, const char* help, int64_t value) {
@@ -108,6 +120,7 @@ std::vector<prometheus::MetricFamily> JobMetrics::Collect() const {
     AddStageMetrics(families, job);
     if (const auto running = runtime_.FindJob(job.name)) {
       AddLookups(families, job.name, running->lookups());
+      AddDrift(families, job.name, running->drift());
     }
   }
   auto letters = [&](const char* name, const char* help, const char* what,

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "model/masking.h"
+#include "serve/drift_view.h"
 #include "serve/lookup_view.h"
 
 namespace millrace::serve {
@@ -245,7 +246,8 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       "out\":{}}},"
       "\"ledger\":{{\"in\":{},\"used\":{},\"out\":{},\"filtered\":{},\"late\":{},\"dead_lettered\":"
       "{},\"rejected\":{},"
-      "\"in_state\":{},\"missing\":{},\"gap\":{}}},\"lookups\":{},\"error\":{}}}",
+      "\"in_state\":{},\"missing\":{},\"gap\":{}}},\"lookups\":{},\"drift\":{},"
+      "\"error\":{}}}",
       JsonQuote(name), PageState(s), JsonQuote(model::MaskSql(job->compiled().sql)),
       JsonQuote(job->explain()), s.guarantee, s.epoch, s.checkpoint_epoch,
       rates.Rate("job:" + name + ":in"), rates.Rate("job:" + name + ":out"), s.lag_rows,
@@ -254,7 +256,7 @@ Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
       NumbersJson(in.rates), NumbersJson(out.rates), s.rows_in, s.rows_in - accounted, s.rows_out,
       s.rows_filtered, s.rows_late, s.rows_dead_lettered, s.rows_rejected, s.state_rows,
       s.rows_missing, s.ledger_gap.empty() ? "null" : JsonQuote(s.ledger_gap),
-      LookupsJson(job->lookups()), error);
+      LookupsJson(job->lookups()), DriftJson(job->drift()), error);
 }
 
 }  // namespace millrace::serve

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "format/avro/avro_drift.h"
 #include "format/avro/avro_options.h"
 #include "format/avro/avro_table_schema.h"
 
@@ -23,12 +24,12 @@ Result<std::unique_ptr<Decoder>> AvroDecoder::Create(const DecoderOptions& optio
   return std::unique_ptr<Decoder>(std::move(decoder));
 }
 
-AvroDecoder::Known AvroDecoder::Plan(
-    const Result<std::shared_ptr<const AvroSchema>>& writer) const {
+AvroDecoder::Known AvroDecoder::Plan(const Result<std::shared_ptr<const AvroSchema>>& writer) {
   if (!writer.ok()) return {nullptr, writer.status().message()};
-  auto plan = AvroPlan::Make(*writer, reader_ ? &reader_->root() : nullptr, columns());
+  const AvroType* reader = reader_ ? &reader_->root() : nullptr;
+  auto plan = AvroPlan::Make(*writer, reader, columns());
   if (!plan.ok()) return {nullptr, plan.status().message()};
-  return {*plan, ""};
+  return {*plan, "", NoteDrift(UndeclaredAvroFields((*writer)->root(), reader, schema(), types()))};
 }
 
 void AvroDecoder::Learn(int32_t id, const Result<RegisteredSchema>& schema) {
@@ -46,7 +47,7 @@ bool AvroDecoder::DecodeRecord(int32_t id, std::string_view bytes, duckdb::idx_t
   if (known.plan == nullptr) {
     return Malformed(id == 0 ? known.fault : fmt::format("schema {}: {}", id, known.fault));
   }
-  if (row_reader_.Read(*known.plan, bytes, columns(), row)) return true;
+  if (row_reader_.Read(*known.plan, bytes, columns(), row)) return PassDrift(known.drifted);
   fault_ = row_reader_.fault();
   return false;
 }

@@ -33,10 +33,11 @@ class AvroDecoder : public RecordDecoder {
   struct Known {
     std::shared_ptr<const AvroPlan> plan;
     std::string fault;
+    Drifted drifted = {};
   };
 
   AvroDecoder() = default;
-  Known Plan(const Result<std::shared_ptr<const AvroSchema>>& writer) const;
+  Known Plan(const Result<std::shared_ptr<const AvroSchema>>& writer);
 
   std::shared_ptr<const AvroSchema> reader_;
   std::map<int32_t, Known> known_;  // by number; 'avro': only 0

@@ -1,6 +1,7 @@
 #include "format/avro/avro_options.h"
 
 #include "format/confluent.h"
+#include "format/drift.h"
 
 namespace millrace::format {
 
@@ -47,6 +48,7 @@ FormatSpec AvroConfluentSpec() {
        .doc = "the Avro schema to write with, whose aliases and defaults also count when reading; "
               "otherwise it is derived from the table, as Flink does",
        .example = R"({"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]})"});
+  spec.options.push_back(DriftSpec(kAvroConfluent));
   return spec;
 }
 

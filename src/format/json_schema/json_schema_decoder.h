@@ -15,11 +15,12 @@
 #include <vector>
 
 #include "format/decoder.h"
+#include "format/drift.h"
 #include "format/json_schema/json_schema.h"
 
 namespace millrace::format {
 
-class JsonSchemaDecoder : public Decoder {
+class JsonSchemaDecoder : public Decoder, public DriftSource {
  public:
   // Errors: as NewDecoder of 'json'; kFailedPrecondition when there is no registry.
   static Result<std::unique_ptr<Decoder>> Create(const DecoderOptions& options);
@@ -27,6 +28,7 @@ class JsonSchemaDecoder : public Decoder {
   Status Prepare(std::span<const model::Record> records) override;
   void Decode(std::span<const model::Record> records, duckdb::DataChunk& out,
               std::vector<uint32_t>& row_record, std::vector<model::RowError>& errors) override;
+  const DriftList* drift() const override { return DriftOf(*json_); }
 
  private:
   struct Known {

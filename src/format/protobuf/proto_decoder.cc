@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "format/protobuf/proto_drift.h"
 #include "format/protobuf/proto_options.h"
 #include "format/protobuf/proto_table_schema.h"
 
@@ -52,16 +53,21 @@ bool ProtoDecoder::DecodeRecord(int32_t id, std::string_view bytes, duckdb::idx_
       schema = known->second.schema;
     }
   }
-  if (row_reader_.Read(PlanOf(schema, *message), bytes, columns(), row)) return true;
+  const Planned& planned = PlanOf(schema, *message);
+  if (row_reader_.Read(*planned.plan, bytes, columns(), row)) return PassDrift(planned.drifted);
   fault_ = row_reader_.fault();
   return false;
 }
 
-const ProtoPlan& ProtoDecoder::PlanOf(const std::shared_ptr<const ProtoSchema>& schema,
-                                      const Message& message) {
-  auto& plan = plans_[&message];
-  if (plan == nullptr) plan = ProtoPlan::Make(schema, message, columns(), defaults_);
-  return *plan;
+const ProtoDecoder::Planned& ProtoDecoder::PlanOf(const std::shared_ptr<const ProtoSchema>& schema,
+                                                  const Message& message) {
+  Planned& planned = plans_[&message];
+  if (planned.plan != nullptr) return planned;
+  planned.plan = ProtoPlan::Make(schema, message, columns(), defaults_);
+  // What the table's own schema has beside its columns was meant so.
+  if (own_ == nullptr)
+    planned.drifted = NoteDrift(UndeclaredProtoFields(message, this->schema(), types()));
+  return planned;
 }
 
 }  // namespace millrace::format

@@ -36,13 +36,17 @@ class ProtoDecoder : public RecordDecoder {
   };
 
   ProtoDecoder() = default;
-  const ProtoPlan& PlanOf(const std::shared_ptr<const ProtoSchema>& schema, const Message& message);
+  struct Planned {
+    std::shared_ptr<const ProtoPlan> plan;
+    Drifted drifted = {};
+  };
+  const Planned& PlanOf(const std::shared_ptr<const ProtoSchema>& schema, const Message& message);
 
   bool defaults_ = false;
   std::shared_ptr<const ProtoSchema> own_;  // read with this one whatever a record names
   const Message* own_message_ = nullptr;
   std::map<int32_t, Known> known_;
-  std::map<const Message*, std::shared_ptr<const ProtoPlan>> plans_;
+  std::map<const Message*, Planned> plans_;
   ProtoRowReader row_reader_;
 };
 

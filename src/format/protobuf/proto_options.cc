@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "format/confluent.h"
+#include "format/drift.h"
 #include "format/protobuf/proto_wire.h"
 
 namespace millrace::format {
@@ -92,6 +93,7 @@ FormatSpec ProtobufConfluentSpec() {
                                  "records are read with the schema that they name")) {
     spec.options.push_back(std::move(option));
   }
+  spec.options.push_back(DriftSpec(spec.name));
   return spec;
 }
 
