@@ -187,10 +187,15 @@ Status TableHistory::WritePartition(int partition, const std::function<bool()>& 
   for (const log::OffsetRange& segment : closed) {
     for (const log::OffsetRange& missing : covered.Missing(segment)) {
       if (stop()) return Status::Ok();
-      MR_ASSIGN_OR_RETURN(HistoryFile file,
-                          WriteHistoryFile(log_, table_, partition, missing, directory, database_));
+      auto file = WriteHistoryFile(log_, table_, partition, missing, directory, database_);
+      if (!file.ok()) {
+        // Retention or a deletion was quicker: what is left is for the next call.
+        MR_ASSIGN_OR_RETURN(const auto now, log_.DescribePartition(table_.topic, partition));
+        if (now.start_offset > missing.from) continue;
+        return file.status();
+      }
       std::lock_guard lock(mutex_);
-      generations_.back().files.push_back(std::move(file));
+      generations_.back().files.push_back(*std::move(file));
     }
   }
   return Status::Ok();

@@ -14,6 +14,7 @@
 // minutes later, for queries that were bound before.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
