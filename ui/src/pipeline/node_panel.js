@@ -33,7 +33,7 @@ export function NodePanel({ node }) {
     ${
       node.kind === "table" &&
       html`
-      <p><${Link} href=${Href("/sql", { q: `SELECT * FROM ${Quoted(node.name)} LIMIT 100` })}>Ask this table in SQL<//></p>`
+      <p><${Link} href=${Href("/sql", { q: `SELECT * FROM ${Quoted(node.name)} LIMIT 100` })}>Ask this table in SQL<//>; there a click on a row traces it.</p>`
     }
     ${
       node.kind === "collector" &&
