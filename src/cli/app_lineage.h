@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/app_changes.h"
+#include "project/trace_request.h"
 
 namespace millrace::cli {
 
@@ -15,18 +16,9 @@ struct LineageOptions {
 };
 int RunLineage(const LineageOptions& options);
 
-struct TraceOptions {
-  std::string table;
+struct TraceOptions : project::TraceRequest {
   std::string directory = ".";
   std::string target;
-  std::vector<std::string> keys;
-  std::string column;  // "": the table's key
-  int64_t limit = 5;   // of each key
-  std::string sink;
-  std::string where;
-  std::string topic;
-  int partition = 0;
-  int64_t offset = -1;
   std::string format = "text";
 };
 int RunTrace(const TraceOptions& options);

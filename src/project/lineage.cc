@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "job/scan_schema.h"
 #include "project/dashboard.h"
+#include "project/reconcile.h"
 #include "sql/lexer.h"
 #include "sql/types.h"
 
@@ -50,6 +51,10 @@ class Builder {
     AddCollector();
     MR_ASSIGN_OR_RETURN(std::vector<Dashboard> dashboards, LoadDashboards(project_.directory()));
     for (const Dashboard& dashboard : dashboards) AddDashboard(dashboard);
+    std::vector<Status> faults;
+    for (const ReconcileCheck& check : LoadReconcileChecks(project_.directory(), faults)) {
+      AddCheck(check);
+    }
     return std::move(out_);
   }
 
@@ -79,6 +84,10 @@ class Builder {
   void AddJob(const JobStatement& job);
   void AddCollector();
   void AddDashboard(const Dashboard& dashboard);
+  void AddCheck(const ReconcileCheck& check);
+  // Tables of the warehouse that a query names which cannot be bound: only that their rows go
+  // there.
+  void AddNamed(const std::string& query, const std::string& to);
   // Edges of a query's result into `to`; `names[i]`: the column that result column i becomes.
   void AddQuery(const QueryLineage& lineage, const std::string& to,
                 const std::vector<std::string>& names, const std::string& by, bool to_all_rows);
@@ -333,12 +342,54 @@ void Builder::AddDashboard(const Dashboard& dashboard) {
     }
     // Over a table that only the running project has, say: then at least what it names.
     node.note = fmt::format("chart \"{}\": {}", chart.id, lineage.status().message());
-    for (const sql::Token& token : sql::Lex(chart.sql, {}).tokens) {
-      if (!token.IsName()) continue;
-      auto table = stored_.find(ToLower(token.NameText()));
-      if (table == stored_.end()) continue;
-      Link(table->second, id);
-      Edge({{table->second, ""}, {id, ""}, {}, false, id});
+    AddNamed(chart.sql, id);
+  }
+  ids_ = std::move(ids);
+}
+
+void Builder::AddNamed(const std::string& query, const std::string& to) {
+  for (const sql::Token& token : sql::Lex(query, {}).tokens) {
+    if (!token.IsName()) continue;
+    auto table = stored_.find(ToLower(token.NameText()));
+    if (table == stored_.end()) continue;
+    Link(table->second, to);
+    Edge({{table->second, ""}, {to, ""}, {}, false, to});
+  }
+}
+
+// Its columns are those that it compares: the key and what stands beside it, taken from both sides.
+void Builder::AddCheck(const ReconcileCheck& check) {
+  const std::string id = Id(LineageKind::kCheck, check.name);
+  LineageNode& node = Node(LineageKind::kCheck, check.name);
+  CheckLineage& sides = out_.checks.emplace_back();
+  sides.check = check.name;
+  std::vector<std::string> names;
+  if (check.by != ReconcileCheck::By::kCount) names = check.key;
+  if (check.by == ReconcileCheck::By::kChecksum) {
+    names.insert(names.end(), check.columns.begin(), check.columns.end());
+  }
+  std::vector<std::string> columns;
+  for (const std::string& name : names) {
+    columns.push_back(QuoteIdentifier(name));
+    node.columns.push_back({name, ""});
+  }
+  std::map<std::string, std::string> ids = ids_;
+  ids_ = stored_;  // asked of the warehouse, as dashboards are
+  for (const auto& [side, tables] : {std::pair{&check.source, &sides.sources},
+                                     std::pair{&check.destination, &sides.destinations}}) {
+    std::string query =
+        fmt::format("SELECT {} FROM ({})", columns.empty() ? "1" : Join(columns, ", "), *side);
+    if (!check.time.empty())
+      query += fmt::format(" WHERE {} IS NOT NULL", QuoteIdentifier(check.time));
+    auto lineage = duck::TraceColumns(*warehouse_, query);
+    if (lineage.ok()) {
+      AddQuery(*lineage, id, names, id, true);
+      for (const std::string& table : lineage->tables) {
+        if (const LineageNode* of = out_.Find(IdOf(table))) tables->insert(of->name);
+      }
+    } else {
+      node.note = lineage.status().message();
+      AddNamed(*side, id);
     }
   }
   ids_ = std::move(ids);
@@ -360,6 +411,8 @@ const char* LineageKindName(LineageKind kind) {
       return "job";
     case LineageKind::kDashboard:
       return "dashboard";
+    case LineageKind::kCheck:
+      return "check";
   }
   return "?";
 }

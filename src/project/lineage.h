@@ -1,12 +1,13 @@
 // Lineage of a project: which columns come from which, from the collector to the dashboards.
 //
-//   collector -> topic -> table -> view -> job -> table -> topic | dashboard
+//   collector -> topic -> table -> view -> job -> table -> topic | dashboard | check
 //
 // Read from the bound plans of the project's own queries (duck/column_lineage.h); nothing runs, and
 // no server is asked. What cannot be bound stays a node with a note that says why.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 
 namespace millrace::project {
 
-enum class LineageKind { kCollector, kTopic, kTable, kView, kJob, kDashboard };
+enum class LineageKind { kCollector, kTopic, kTable, kView, kJob, kDashboard, kCheck };
 const char* LineageKindName(LineageKind kind);
 
 struct LineageColumn {
@@ -56,17 +57,25 @@ struct JobLineage {
   duck::QueryLineage from;  // columns as the sink's; `tables` are those of the catalog
 };
 
+// What a reconciliation compares: tables of the catalog, views resolved.
+struct CheckLineage {
+  std::string check;
+  std::set<std::string> sources;
+  std::set<std::string> destinations;
+};
+
 struct Lineage {
   std::vector<LineageNode> nodes;
   std::vector<std::pair<std::string, std::string>> links;  // ids, as the rows go
   std::vector<LineageEdge> edges;
   std::vector<JobLineage> jobs;
+  std::vector<CheckLineage> checks;
 
   const LineageNode* Find(const std::string& id) const;
   const JobLineage* FindJob(const std::string& job) const;
 };
 
-// Errors: a dashboard file that cannot be read.
+// Errors: a dashboard file that cannot be read. Checks that are not valid are left out.
 Result<Lineage> LineageOf(const Project& project);
 
 enum class LineageDirection { kUp, kDown, kBoth };

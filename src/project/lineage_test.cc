@@ -132,6 +132,43 @@ TEST_F(ProjectLineage, GoesUpToTheCollectorAndDownToDashboardsAndTopics) {
   }
 }
 
+TEST_F(ProjectLineage, ReconciliationsCompareTheirTwoSides) {
+  std::filesystem::create_directories(directory_.path() + "/reconcile");
+  Write(directory_.path() + "/reconcile/copies.yml",
+        "source: orders\ndestination-query: SELECT user_id, s AS total, ts FROM stored_per_user, "
+        "(SELECT max(ts) AS ts FROM orders)\nby: checksum\nkey: user_id\ncolumns: [total]\n"
+        "time: ts\n");
+  Write(directory_.path() + "/reconcile/counted.yml",
+        "source: enriched_again\ndestination: stored_per_user\n");
+  Write(directory_.path() + "/reconcile/lost.yml", "source: orders\ndestination: nowhere\n");
+  auto lineage = LineageOf(*project_);
+  ASSERT_TRUE(lineage.ok()) << lineage.status().ToString();
+  lineage_ = std::move(*lineage);
+  std::map<std::string, const CheckLineage*> checks;
+  for (const CheckLineage& check : lineage_.checks) checks[check.check] = &check;
+  ASSERT_EQ(checks.size(), 3u);
+  EXPECT_THAT(checks["copies"]->sources, ElementsAre("orders"));
+  EXPECT_THAT(checks["copies"]->destinations, ElementsAre("orders", "per_user"));
+  EXPECT_THAT(checks["counted"]->sources, ElementsAre("enriched_again"));
+  EXPECT_THAT(checks["counted"]->destinations, ElementsAre("per_user"));
+  const LineageNode* copies = lineage_.Find("check:copies");
+  ASSERT_NE(copies, nullptr);
+  EXPECT_EQ(copies->note, "");
+  const std::set<LineageEdge> edges(lineage_.edges.begin(), lineage_.edges.end());
+  for (const auto& [from, to, how] :
+       {std::tuple{LineagePlace{"table:orders", "total"}, "total", duck::Influence::kIdentity},
+        std::tuple{LineagePlace{"table:per_user", "s"}, "total", duck::Influence::kIdentity},
+        std::tuple{LineagePlace{"table:orders", "ts"}, "", duck::Influence::kFilter}}) {
+    EXPECT_TRUE(edges.count({from, {"check:copies", to}, how, false, "check:copies"}))
+        << from.node << "." << from.column << " to " << to;
+  }
+  // A side that cannot be bound is said; the other is there.
+  EXPECT_THAT(lineage_.Find("check:lost")->note, HasSubstr("nowhere"));
+  EXPECT_THAT(checks["lost"]->sources, ElementsAre("orders"));
+  EXPECT_THAT(LineageText(lineage_, Ways("per_user.s", LineageDirection::kDown)),
+              HasSubstr("-> check copies.total"));
+}
+
 TEST_F(ProjectLineage, SaysWhatItDoesNotKnow) {
   const LineageNode* shop = lineage_.Find("dashboard:shop");
   ASSERT_NE(shop, nullptr);

@@ -17,8 +17,9 @@ Result<LineagePlace> FindPlace(const Lineage& lineage, const std::string& name) 
   std::string column;
   auto find = [&](const std::string& wanted) -> const LineageNode* {
     // A table goes before the topic or job of the same name.
-    for (LineageKind kind : {LineageKind::kTable, LineageKind::kView, LineageKind::kTopic,
-                             LineageKind::kJob, LineageKind::kDashboard, LineageKind::kCollector}) {
+    for (LineageKind kind :
+         {LineageKind::kTable, LineageKind::kView, LineageKind::kTopic, LineageKind::kJob,
+          LineageKind::kDashboard, LineageKind::kCheck, LineageKind::kCollector}) {
       for (const LineageNode& n : lineage.nodes) {
         if (n.kind == kind && (EqualsIgnoreCase(n.name, wanted) || n.id == wanted)) return &n;
       }

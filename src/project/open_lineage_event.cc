@@ -201,20 +201,37 @@ std::string OpenLineageEvents::DatasetJson(const std::string& table, const std::
                      JsonQuote(dataset.name), Join(facets, ","), role_facets);
 }
 
-std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
-                                      const job::JobStatus& status, int64_t time_us) const {
-  std::vector<std::string> run_facets = {fmt::format(
+std::string OpenLineageEvents::ErrorFacet(const std::string& message) const {
+  return fmt::format(
+      R"("errorMessage":{})",
+      Facet(producer_, "1-0-1", "ErrorMessageRunFacet",
+            fmt::format(R"("message":{},"programmingLanguage":"SQL")", JsonQuote(message))));
+}
+
+std::string OpenLineageEvents::EventJson(RunEvent event, const std::string& run_id, int64_t time_us,
+                                         EventParts parts) const {
+  parts.run_facets.push_back(fmt::format(
       R"("processing_engine":{})",
       Facet(producer_, "1-1-1", "ProcessingEngineRunFacet",
             fmt::format(R"("version":"{0}","name":"Millrace","openlineageAdapterVersion":"{0}")",
-                        kVersion)))};
+                        kVersion))));
+  return fmt::format(
+      R"({{"eventTime":"{}","producer":{},"schemaURL":"{}2-0-2/OpenLineage.json#/$defs/RunEvent",)"
+      R"("eventType":"{}","run":{{"runId":"{}","facets":{{{}}}}},)"
+      R"("job":{{"namespace":{},"name":{},"facets":{{{}}}}},"inputs":[{}],"outputs":[{}]}})",
+      IsoTime(time_us), JsonQuote(producer_), kSpec, RunEventName(event), run_id,
+      Join(parts.run_facets, ","), JsonQuote(space_), JsonQuote(parts.job),
+      Join(parts.job_facets, ","), Join(parts.inputs, ","), Join(parts.outputs, ","));
+}
+
+std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
+                                      const job::JobStatus& status, int64_t time_us) const {
+  EventParts parts;
+  parts.job = status.name;
   if (!status.error.ok()) {
     std::string message = status.error.message();
     if (!status.error.hint().empty()) message += "; hint: " + status.error.hint();
-    run_facets.push_back(fmt::format(
-        R"("errorMessage":{})",
-        Facet(producer_, "1-0-1", "ErrorMessageRunFacet",
-              fmt::format(R"("message":{},"programmingLanguage":"SQL")", JsonQuote(message)))));
+    parts.run_facets.push_back(ErrorFacet(message));
   }
   std::string query;
   for (const JobStatement& job : project_.jobs()) {
@@ -222,12 +239,12 @@ std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
     // Options in a hint may hold a secret.
     query = job.insert.options.empty() ? job.sql : job.insert.query.text;
   }
-  std::vector<std::string> job_facets = {fmt::format(
+  parts.job_facets = {fmt::format(
       R"("jobType":{})",
       Facet(producer_, "2-0-4", "JobTypeJobFacet",
             R"("processingType":"STREAMING","integration":"MILLRACE","jobType":"JOB")"))};
   if (!query.empty()) {
-    job_facets.push_back(fmt::format(
+    parts.job_facets.push_back(fmt::format(
         R"("sql":{})", Facet(producer_, "1-1-0", "SQLJobFacet",
                              fmt::format(R"("query":{},"dialect":"flink")", JsonQuote(query)))));
   }
@@ -235,7 +252,6 @@ std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
   std::set<std::string> tables;  // those that are looked up, too
   if (lineage) tables = lineage->from.tables;
   for (const job::SourceStatus& source : status.sources) tables.insert(source.table);
-  std::vector<std::string> inputs;
   for (const std::string& table : tables) {
     std::string statistics = R"("inputFacets":{})";
     for (const job::SourceStatus& source : status.sources) {
@@ -244,20 +260,48 @@ std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
                                Facet(producer_, "1-0-0", "InputStatisticsInputDatasetFacet",
                                      fmt::format(R"("rowCount":{})", source.rows_in)));
     }
-    inputs.push_back(DatasetJson(table, "", statistics));
+    parts.inputs.push_back(DatasetJson(table, "", statistics));
   }
-  const std::string output =
+  parts.outputs.push_back(
       DatasetJson(status.sink_table, lineage ? ColumnLineageJson(*lineage) : "",
                   fmt::format(R"("outputFacets":{{"outputStatistics":{}}})",
                               Facet(producer_, "1-0-2", "OutputStatisticsOutputDatasetFacet",
-                                    fmt::format(R"("rowCount":{})", status.rows_out))));
+                                    fmt::format(R"("rowCount":{})", status.rows_out)))));
+  return EventJson(event, run_id, time_us, std::move(parts));
+}
+
+// What a check says of its destination.
+std::string OpenLineageEvents::AssertionFacets(const ReconcileResult& result) const {
   return fmt::format(
-      R"({{"eventTime":"{}","producer":{},"schemaURL":"{}2-0-2/OpenLineage.json#/$defs/RunEvent",)"
-      R"("eventType":"{}","run":{{"runId":"{}","facets":{{{}}}}},)"
-      R"("job":{{"namespace":{},"name":{},"facets":{{{}}}}},"inputs":[{}],"outputs":[{}]}})",
-      IsoTime(time_us), JsonQuote(producer_), kSpec, RunEventName(event), run_id,
-      Join(run_facets, ","), JsonQuote(space_), JsonQuote(status.name), Join(job_facets, ","),
-      Join(inputs, ","), output);
+      R"("inputFacets":{{"dataQualityAssertions":{}}})",
+      Facet(producer_, "1-1-0", "DataQualityAssertionsDatasetFacet",
+            fmt::format(R"("assertions":[{{"assertion":"reconciliation","name":{},"success":{},)"
+                        R"("severity":"error","description":{},"expected":"{}","actual":"{}"}}])",
+                        JsonQuote(result.name), result.ok, JsonQuote(result.ToText()),
+                        result.source_rows, result.destination_rows)));
+}
+
+std::string OpenLineageEvents::ToJson(RunEvent event, const std::string& run_id,
+                                      const ReconcileResult& result) const {
+  EventParts parts;
+  parts.job = "reconcile." + result.name;
+  parts.job_facets = {fmt::format(
+      R"("jobType":{})",
+      Facet(producer_, "2-0-4", "JobTypeJobFacet",
+            R"("processingType":"BATCH","integration":"MILLRACE","jobType":"RECONCILIATION")"))};
+  if (event == RunEvent::kFail) parts.run_facets.push_back(ErrorFacet(result.error));
+  for (const CheckLineage& check : lineage_.checks) {
+    if (check.check != result.name) continue;
+    std::set<std::string> tables = check.sources;
+    tables.insert(check.destinations.begin(), check.destinations.end());
+    for (const std::string& table : tables) {
+      const bool judged = event == RunEvent::kComplete && check.destinations.count(table) > 0;
+      parts.inputs.push_back(
+          DatasetJson(table, "", judged ? AssertionFacets(result) : R"("inputFacets":{})"));
+    }
+  }
+  if (parts.inputs.empty()) return "";
+  return EventJson(event, run_id, result.time_ms * 1000, std::move(parts));
 }
 
 }  // namespace millrace::project

@@ -6,12 +6,14 @@
 #include <chrono>
 
 #include "env/clock.h"
+#include "project/reconcile_record.h"
 
 namespace millrace::project {
 
 namespace {
 
 constexpr int64_t kFlushMs = 5'000;
+constexpr int64_t kReadBytesMax = 1 << 20;
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
 
 // A UUID of version 7 (RFC 9562): ordered by time, which lineage servers like. What makes it unique
@@ -44,6 +46,8 @@ Result<std::unique_ptr<OpenLineageReporter>> OpenLineageReporter::Start(Runtime&
   reporter.reset(new OpenLineageReporter(runtime, settings));
   MR_ASSIGN_OR_RETURN(reporter->sender_,
                       OpenLineageSender::Open(settings, runtime.project().data_directory()));
+  auto results = runtime.log().DescribePartition(kReconciliationTopic, 0);
+  if (results.ok()) reporter->next_result_ = results->end_offset;
   reporter->thread_ = std::thread([r = reporter.get()] { r->Watch(); });
   return reporter;
 }
@@ -87,7 +91,31 @@ void OpenLineageReporter::Tell(RunEvent event, Run& run, const job::JobStatus& s
   sender_->Send(events_.ToJson(event, run.id, status, run.last_event_us));
 }
 
+void OpenLineageReporter::TellChecks() {
+  const auto at = runtime_.log().DescribePartition(kReconciliationTopic, 0);
+  auto tell = [&](std::span<const model::Record> records) {
+    for (const model::Record& record : records) {
+      const auto result = ParseReconcileResult(record.value);
+      if (!result.ok()) continue;  // somebody wrote to the topic by hand
+      const std::string id = NewRunId("reconcile." + result->name, runtime_.project().directory(),
+                                      result->time_ms * 1000 + record.offset);
+      const RunEvent end = result->error.empty() ? RunEvent::kComplete : RunEvent::kFail;
+      for (const RunEvent event : {RunEvent::kStart, end}) {
+        const std::string json = events_.ToJson(event, id, *result);
+        if (!json.empty()) sender_->Send(json);
+      }
+    }
+  };
+  while (at.ok() && next_result_ < at->stable_offset) {
+    const auto read = runtime_.log().Read(kReconciliationTopic, 0, next_result_, at->stable_offset,
+                                          kReadBytesMax, tell);
+    if (!read.ok()) return;  // read again at the next look
+    next_result_ = *read;
+  }
+}
+
 void OpenLineageReporter::Look(bool at_end) {
+  TellChecks();
   for (const job::JobStatus& status : runtime_.JobStatuses()) {
     if (status.state == job::JobState::kStarting && !at_end) continue;
     const bool ended = HasEnded(status.state);

@@ -1,6 +1,7 @@
 // OpenLineageReporter: makes OpenLineage events of what a runtime's jobs do.
 //
-// Contract: looks at the jobs' statuses from a thread of its own a few times a second, so no job
+// Contract: looks at the jobs' statuses, and at the topic of what reconciliations have found since
+// it was started, from a thread of its own a few times a second, so no job
 // knows of it or waits for it. Finish belongs behind Runtime::Stop.
 #pragma once
 
@@ -43,12 +44,14 @@ class OpenLineageReporter {
   void Watch();
   void Look(bool at_end);
   void Tell(RunEvent event, Run& run, const job::JobStatus& status);
+  void TellChecks();
 
   Runtime& runtime_;
   const OpenLineageSettings settings_;
   const OpenLineageEvents events_;
   std::unique_ptr<OpenLineageSender> sender_;
   std::map<std::string, Run> runs_;  // by job; of the watching thread
+  int64_t next_result_ = 0;          // of the topic of reconciliations; of the same
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;

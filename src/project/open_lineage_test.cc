@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <set>
+
 #include "project/open_lineage_reporter.h"
 #include "project/project_fixture.h"
+#include "project/reconcile_record.h"
 
 namespace millrace::project {
 namespace {
@@ -99,6 +102,59 @@ TEST(OpenLineage, ARunThatFails) {
   EXPECT_THAT(events.front(), Not(HasSubstr("errorMessage")));
   EXPECT_EQ(TextAt(events.back(), "/eventType"), "FAIL");
   EXPECT_NE(TextAt(events.back(), "/run/facets/errorMessage/message"), "?");
+}
+
+TEST(OpenLineage, WhatReconciliationsFindIsToldOfTheirDestination) {
+  TempDirectory directory;
+  Write(directory.path() + "/millrace.yml",
+        "name: shop\nlineage: {openlineage: {transport: file, path: events.jsonl}}\n");
+  Write(directory.path() + "/sql/a.sql", kScript);
+  std::filesystem::create_directories(directory.path() + "/reconcile");
+  Write(directory.path() + "/reconcile/copies.yml",
+        "source: events\ndestination: stored_sums\nevery: 0\n");
+  auto runtime = Open(directory.path(), false);
+  ASSERT_NE(runtime, nullptr);
+  ReconcileResult result;
+  result.name = "copies";
+  result.time_ms = 1'772'359'200'000;
+  Append(*runtime, kReconciliationTopic, 0, {result.ToJson()});  // before: not told
+  auto reporter = OpenLineageReporter::Start(*runtime);
+  ASSERT_TRUE(reporter.ok()) << reporter.status().ToString();
+  result.source_rows = 10;
+  result.destination_rows = 9;
+  result.missing = 1;
+  result.divergence = 0.1;
+  const std::string differs = result.ToJson();
+  EXPECT_EQ(ParseReconcileResult(differs)->ToJson(), differs);
+  result.ok = true;
+  const std::string agrees = result.ToJson();
+  result.ok = false;
+  result.error = "the server is \"away\"";
+  const std::string away = result.ToJson();
+  result.name = "nobody's";
+  Append(*runtime, kReconciliationTopic, 0, {differs, "no result", agrees, away, result.ToJson()});
+  runtime->Stop();
+  (*reporter)->Finish();
+  const auto events = Lines(directory.path() + "/.millrace/events.jsonl");
+  std::vector<std::string> types;
+  std::set<std::string> runs;
+  for (const std::string& event : events) {
+    types.push_back(TextAt(event, "/eventType"));
+    runs.insert(TextAt(event, "/run/runId"));
+    EXPECT_EQ(TextAt(event, "/job/name"), "reconcile.copies");
+    EXPECT_EQ(TextAt(event, "/inputs/0/name"), "events");
+    EXPECT_EQ(TextAt(event, "/inputs/1/name"), "stored_sums");
+    EXPECT_EQ(TextAt(event, "/outputs"), "[]");
+  }
+  EXPECT_THAT(types, ElementsAre("START", "COMPLETE", "START", "COMPLETE", "START", "FAIL"));
+  EXPECT_EQ(runs.size(), 3u);
+  const std::string assertion = "/inputs/1/inputFacets/dataQualityAssertions/assertions/0";
+  EXPECT_EQ(TextAt(events[1], assertion + "/success"), "false");
+  EXPECT_EQ(TextAt(events[1], assertion + "/expected"), "10");
+  EXPECT_EQ(TextAt(events[1], assertion + "/actual"), "9");
+  EXPECT_EQ(TextAt(events[3], assertion + "/success"), "true");
+  EXPECT_EQ(TextAt(events[1], "/inputs/0/inputFacets"), "{}");
+  EXPECT_EQ(TextAt(events[5], "/run/facets/errorMessage/message"), "the server is \"away\"");
 }
 
 // Nobody listens at the port: events are tried, the queue fills up, the rest is dropped; all are

@@ -33,6 +33,10 @@ class Registry;
 struct Schema;
 }  // namespace millrace::registry
 
+namespace millrace::project {
+struct TraceRequest;
+}  // namespace millrace::project
+
 namespace millrace::serve {
 
 // The table that a topic's events must fit.
@@ -99,6 +103,10 @@ class Backend {
   // Of the whole project, or with `of` ("table.column") what it comes from and what comes from it;
   // `direction`: "up", "down" or "" for both. See project/lineage.h.
   virtual Result<std::string> LineageJson(const std::string& of, const std::string& direction) = 0;
+  // The ways of the records that are asked for; see project/trace_request.h.
+  virtual Result<std::string> TraceJson(const project::TraceRequest& /*request*/) {
+    return Status(Code::kUnsupported, "there is no project whose records could be traced");
+  }
 
   // The schema registry in this process; null: there is none.
   virtual registry::Registry* Schemas() { return nullptr; }

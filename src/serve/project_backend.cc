@@ -16,6 +16,7 @@
 #include "project/model_desk.h"
 #include "project/reprocess.h"
 #include "project/schema_dry_run.h"
+#include "project/trace_request.h"
 #include "project/verify.h"
 #include "serve/dead_letter_desk.h"
 #include "serve/job_metrics.h"
@@ -141,6 +142,14 @@ class ProjectBackend : public Backend {
     MR_ASSIGN_OR_RETURN(project::LineageWays ways, project::WaysOf(whole, of, way));
     return project::LineageJson(ways);
   }
+  Result<std::string> TraceJson(const project::TraceRequest& request) override {
+    std::lock_guard<std::mutex> one_at_a_time(tracing_);  // each may hold whole topics
+    const auto log = project::NewTraceLog(runtime_.log());
+    MR_ASSIGN_OR_RETURN(const auto traces,
+                        project::TracesOf(runtime_.project(), request, *log,
+                                          [this](const std::string& sql) { return SqlJson(sql); }));
+    return project::TracesJson(traces);
+  }
 
   registry::Registry* Schemas() override { return &runtime_.schemas(); }
   Result<std::string> SchemaDryRunJson(const std::string& subject, const registry::Schema& schema,
@@ -204,6 +213,7 @@ class ProjectBackend : public Backend {
   std::vector<project::Dashboard> dashboards_;
   std::shared_ptr<prometheus::Collectable> metrics_;
   RateSampler rates_;
+  std::mutex tracing_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;

@@ -35,6 +35,7 @@ const [topic, table, view, job, sink, board] = [
   "table:page_view_counts",
   "dashboard:shop",
 ];
+const check = "check:views";
 
 export const Lineage = () => ({
   nodes: [
@@ -52,6 +53,7 @@ export const Lineage = () => ({
       "warehouse",
     ),
     Node(board, [["top.views", "BIGINT"]]),
+    Node(check, [["page_url", ""]]),
   ],
   links: [
     ["collector", topic],
@@ -60,6 +62,8 @@ export const Lineage = () => ({
     [view, job],
     [job, sink],
     [sink, board],
+    [table, check],
+    [sink, check],
   ].map(([from, to]) => ({ from, to })),
   edges: [
     Edge(["collector"], [topic], null),
@@ -72,6 +76,8 @@ export const Lineage = () => ({
     Edge([view, "page_url"], [sink, "page_url"], "IDENTITY", job),
     Edge([view, "page_url"], [sink], "GROUP_BY", job),
     Edge([view, "user_id"], [sink, "views"], "AGGREGATION", job),
+    Edge([table, "page_url"], [check, "page_url"], "IDENTITY", check),
+    Edge([sink, "page_url"], [check, "page_url"], "IDENTITY", check),
     Edge([sink, "views"], [board, "top.views"], "TRANSFORMATION", board),
   ],
   jobs: [],

@@ -11,6 +11,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { Job, Pipeline, state } from "./fake_pipeline.mjs";
 import { Lineage } from "./fake_lineage.mjs";
+import { Traces } from "./fake_trace.mjs";
 import { Boards, Data } from "./fake_dashboards.mjs";
 import { ActOnDeadLetters, Ask, DeadLetters, Records, Topics } from "./fake_data.mjs";
 
@@ -66,6 +67,12 @@ const server = createServer(async (request, response) => {
   }
   if (kind === "lineage")
     return Json(state.is_empty ? { nodes: [], links: [], edges: [], jobs: [] } : Lineage());
+  if (kind === "trace" && request.method === "POST") {
+    let text = "";
+    for await (const piece of request) text += piece;
+    const { status, body } = Traces(JSON.parse(text));
+    return Json(body, status);
+  }
   if (kind === "topics") {
     const topics = state.is_empty ? [] : Topics();
     if (!name) return Json(topics);

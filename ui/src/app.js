@@ -15,6 +15,7 @@ import { PipelinePage } from "./pipeline/page.js";
 import { DashboardsPage } from "./dashboards/page.js";
 import { TopicsPage } from "./topics/page.js";
 import { LineagePage } from "./lineage/page.js";
+import { TracePage } from "./trace/page.js";
 import { SqlPage } from "./sql/page.js";
 import { DeadLettersPage } from "./dead_letters/page.js";
 
@@ -23,6 +24,7 @@ const kPageComponents = {
   "/dashboards": DashboardsPage,
   "/topics": TopicsPage,
   "/lineage": LineagePage,
+  "/trace": TracePage,
   "/sql": SqlPage,
   "/dead-letters": DeadLettersPage,
 };

@@ -6,6 +6,7 @@ import "./styles/pipeline.css";
 import "./styles/dashboards.css";
 import "./styles/pages.css";
 import "./styles/lineage.css";
+import "./styles/trace.css";
 import { render } from "preact";
 import { html } from "./lib/html.js";
 import { StartLive } from "./lib/live.js";

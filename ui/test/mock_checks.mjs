@@ -1,5 +1,5 @@
 // Checks that need a server whose parts can be broken: failures, lost connections, size, emptiness.
-import { CheckAccessible, CheckNoSidewaysScroll, CheckStill, Expect, kPhone } from "./browser.mjs";
+import { CheckAccessible, CheckNoSidewaysScroll, CheckStill, Expect, kPhone, kWide } from "./browser.mjs";
 
 const Turn = async (url, what) => {
   const response = await fetch(`${url}/mock/${what}`, { method: "POST" });
@@ -152,7 +152,7 @@ export const kMockChecks = [
     async ({ browser, url }) => {
       await Turn(url, "empty?on=1");
       try {
-        for (const path of ["/", "/dashboards", "/topics", "/lineage", "/dead-letters"]) {
+        for (const path of ["/", "/dashboards", "/topics", "/lineage", "/trace", "/dead-letters"]) {
           await browser.With(path, {}, async (page) => {
             await page.waitForSelector(".empty pre");
             await page.waitForSelector(".status-live");
@@ -226,6 +226,70 @@ export const kMockChecks = [
         await page.waitForSelector(".error-note");
         Expect((await page.locator(".error-note").innerText()).includes("did you mean"), "no hint");
         await CheckAccessible(page);
+      }),
+  ],
+  ...[
+    ["1440", kWide, false],
+    ["390", kPhone, true],
+  ].map(([width, viewport, dark]) => [
+    `a record's way at ${width} px: from its record to the sinks that hold it`,
+    ({ browser }) =>
+      browser.With("/topics/page-views", { viewport, dark }, async (page) => {
+        await page.getByTitle("Trace this record").first().click();
+        await page.waitForSelector(".trace-steps");
+        Expect(new URL(page.url()).searchParams.has("offset"), "the URL does not hold the record");
+        await page.reload();
+        await page.waitForSelector(".trace-steps");
+        const text = await page.locator(".trace").first().innerText();
+        for (const word of [
+          "<b>not markup</b>",
+          "known_page",
+          "human_views",
+          "fraud_score()",
+          "user-tiers 0:3",
+          "differs: score",
+          "filtered",
+          "dead letter: late",
+          "not told: joins",
+          "scored-views",
+          "in the sink",
+          "NULL",
+        ])
+          Expect(text.includes(word), `no "${word}" in the trace`);
+        await browser.Shot(page, `trace-way-${width}-${dark ? "dark" : "light"}`);
+        await CheckNoSidewaysScroll(page);
+        await CheckAccessible(page);
+      }),
+  ]),
+  [
+    "a record is looked for by keyboard alone, and not found with a hint",
+    ({ browser }) =>
+      browser.With("/pipeline", { may_fail: true }, async (page) => {
+        await page.waitForSelector(".status-live");
+        await page.keyboard.press("g");
+        await page.keyboard.press("r");
+        await page.waitForSelector(".trace-form");
+        await page.getByRole("textbox", { name: "Key" }).focus();
+        await page.keyboard.type("u17");
+        await page.keyboard.press("Enter");
+        await page.waitForSelector(".trace");
+        Expect((await page.locator("details.trace[open]").count()) > 0, "no trace is open");
+        Expect(new URL(page.url()).searchParams.get("key") === "u17", page.url());
+        await page.goto(page.url().replace(/\?.*/, "?topic=nope&offset=1"));
+        await page.waitForSelector(".error-note");
+        Expect((await page.locator(".error-note").innerText()).includes("did you mean"), "no hint");
+        await CheckAccessible(page);
+      }),
+  ],
+  [
+    "a row of a table leads to the records behind it",
+    ({ browser }) =>
+      browser.With("/sql?q=SELECT%20*%20FROM%20page_view_counts%20LIMIT%209", {}, async (page) => {
+        await page.getByLabel("Trace this row of page_view_counts").first().click();
+        await page.waitForSelector(".trace");
+        const params = new URL(page.url()).searchParams;
+        Expect(params.get("sink") === "page_view_counts", page.url());
+        Expect(params.get("where").includes('"view_count" = CAST('), params.get("where"));
       }),
   ],
   [

@@ -17,6 +17,7 @@ const kPages = [
   ["dashboard", "/dashboards", ".chart"],
   ["topics", "/topics", "table.data"],
   ["lineage", "/lineage", ".lineage-box"],
+  ["trace", "/trace", ".trace-form, .empty"],
   ["sql", "/sql", "textarea"],
   ["dead-letters", "/dead-letters", "table.data, .empty"],
 ];

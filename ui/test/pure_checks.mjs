@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Bytes, Cell, Count, Duration, Rate, Time, WithUnit } from "../src/lib/format.js";
 import { Lineage } from "../dev/fake_lineage.mjs";
 import { WaysOf } from "../src/lineage/ways.js";
+import { ConditionOf, RequestOf, TableOf } from "../src/trace/request.js";
 import { Categories, NumberOf, Stack, Steps, TimeSeries } from "../src/dashboards/series.js";
 
 const Plain = (text) => text.replaceAll("\u00a0", " ");
@@ -49,6 +50,32 @@ export const kPureChecks = [
       assert.equal(Plain(WithUnit(12.34, "%")), "12.3 %");
       assert.equal(Plain(WithUnit(1500, "EUR")), "1.5 k EUR");
       assert.equal(Plain(WithUnit(null, "EUR")), "–");
+    },
+  ],
+  [
+    "what a URL asks to trace, and a row's condition",
+    () => {
+      assert.equal(RequestOf({}), null);
+      assert.equal(RequestOf({ topic: "t", offset: "x" }), null);
+      assert.equal(RequestOf({ table: "t" }), null);
+      assert.deepEqual(RequestOf({ topic: "t", offset: "7" }), { topic: "t", partition: 0, offset: 7 });
+      assert.deepEqual(RequestOf({ table: "t", key: "k" }), { table: "t", key: "k" });
+      const columns = [
+        { name: 'a"b', type: "VARCHAR" },
+        { name: "n", type: "BIGINT" },
+        { name: "f", type: "DOUBLE" },
+        { name: "l", type: "BIGINT[]" },
+      ];
+      assert.equal(
+        ConditionOf(columns, ["it's", null, 0.5, [1]]),
+        `"a""b" = CAST('it''s' AS VARCHAR) AND "n" IS NULL`,
+      );
+      assert.equal(ConditionOf(columns.slice(2), [0.5, []]), "");
+      assert.equal(TableOf("select * from orders where a = 1 limit 5;"), "orders");
+      assert.equal(TableOf('SELECT * FROM "page-views"'), "page-views");
+      for (const sql of ["SELECT a FROM t", "SELECT * FROM t, u", "SELECT * FROM t JOIN u", "", null])
+        assert.equal(TableOf(sql), null, sql);
+      assert.equal(TableOf("SELECT * FROM t WHERE a IN (1) UNION SELECT 2"), null);
     },
   ],
   [

@@ -26,7 +26,7 @@ void AddDeadLetterRoutes(Router& router, Backend& backend, BlockingPool& pool);
 void AddChangeRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/models/runs
 void AddModelRoutes(Router& router, Backend& backend, BlockingPool& pool);
-// /api/lineage
+// /api/lineage, /api/trace
 void AddLineageRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /api/ledger
 void AddLedgerRoutes(Router& router, Backend& backend, BlockingPool& pool);

@@ -2,12 +2,13 @@
 // sent again or discarded here. Filters live in the URL.
 import { useState } from "preact/hooks";
 import { html } from "../lib/html.js";
-import { SetParams, useRoute } from "../lib/route.js";
+import { Link, SetParams, useRoute } from "../lib/route.js";
 import { PostJson, useJson } from "../lib/api.js";
 import { Exact, ExactTime, Time } from "../lib/format.js";
 import { Empty } from "../components/empty.js";
 import { ErrorNote } from "../components/error_note.js";
 import { Bytewise } from "../topics/records.js";
+import { TraceHref } from "../trace/place.js";
 
 const kLimit = 200;
 const kFilters = ["state", "stage", "kind", "topic"];
@@ -147,7 +148,9 @@ function Letter({ letter, is_open, OnToggle, OnOutcome }) {
           has_position && `partition ${letter.partition}, offset ${Exact(letter.offset)}`,
         ]
           .filter(Boolean)
-          .join(" · ")}</p>
+          .join(" · ")}${
+            has_position && html` · <${Link} href=${TraceHref(letter)}>Trace this record<//>`
+          }</p>
         <pre class="code" tabindex="0">${Bytewise(letter, "value")}</pre>
         ${
           letter.edited_value !== undefined &&

@@ -4,6 +4,7 @@ export const kPages = [
   { path: "/dashboards", title: "Dashboards", key: "d" },
   { path: "/topics", title: "Topics", key: "t" },
   { path: "/lineage", title: "Lineage", key: "i" },
+  { path: "/trace", title: "Trace", key: "r" },
   { path: "/sql", title: "SQL", key: "s" },
   { path: "/dead-letters", title: "Dead letters", key: "l" },
 ];

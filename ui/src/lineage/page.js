@@ -3,8 +3,10 @@ import { useMemo } from "preact/hooks";
 import { html } from "../lib/html.js";
 import { Href, Link, SetParams, useRoute } from "../lib/route.js";
 import { useJson } from "../lib/api.js";
+import { CheckWord, useCheckResults } from "../components/checks.js";
 import { Empty } from "../components/empty.js";
 import { ErrorNote } from "../components/error_note.js";
+import { Shape } from "../components/state_mark.js";
 import { EdgePath, LayOut, kHead, kRow, kWidth } from "./layout.js";
 import { PlaceKey, WaysOf } from "./ways.js";
 import { WayList } from "./way_list.js";
@@ -38,6 +40,7 @@ function LineageGraph({ body, node, column }) {
     [body, nodes, node, column],
   );
   const on_the_way = useMemo(() => NodesOf(ways), [ways]);
+  const results = useCheckResults(body);
   return html`
     <div class="lineage">
       <${Sentence} nodes=${nodes} node=${node} column=${column} />
@@ -61,7 +64,7 @@ function LineageGraph({ body, node, column }) {
             ${body.nodes.map(
               (entry) => html`<${Box} key=${entry.id} node=${entry} box=${layout.boxes.get(entry.id)}
                 ways=${ways} is_on=${on_the_way?.has(entry.id)} is_selected=${entry.id === node}
-                column=${entry.id === node ? column : null} />`,
+                column=${entry.id === node ? column : null} result=${results[entry.name]} />`,
             )}
           </div>
         </div>
@@ -92,7 +95,8 @@ function Sentence({ nodes, node, column }) {
   </p>`;
 }
 
-function Box({ node, box, ways, is_on, is_selected, column }) {
+function Box({ node, box, ways, is_on, is_selected, column, result }) {
+  const check = node.kind === "check" ? CheckWord(result) : null;
   const classes = [
     "lineage-box",
     `lineage-${node.kind}`,
@@ -108,7 +112,9 @@ function Box({ node, box, ways, is_on, is_selected, column }) {
     }}>
       <${Link} class="lineage-head" style=${{ height: `${kHead}px` }} href=${Href("/lineage", { node: node.id })}
         aria-current=${is_selected && !column ? "true" : null}>
-        <span class="lineage-kind">${node.kind}${node.connector ? ` · ${node.connector}` : ""}</span>
+        <span class="lineage-kind">${node.kind}${node.connector ? ` · ${node.connector}` : ""}${
+          check && html` · <${Shape} state=${check.state} /> ${check.word}`
+        }</span>
         <span class="lineage-name" title=${node.note ?? node.name}>${node.name}${node.note ? " (?)" : ""}</span>
       <//>
       ${node.columns.map(

@@ -4,6 +4,7 @@ import { useJson } from "../lib/api.js";
 import { Href, Link } from "../lib/route.js";
 import { HistoryOf } from "../lib/rate_history.js";
 import { Bytes, Count, Duration, Exact, ExactTime, Rows, Time } from "../lib/format.js";
+import { ReconcilePart } from "../components/checks.js";
 import { Facts, Part } from "./facts.js";
 import { Spark } from "./job_panel.js";
 
@@ -33,8 +34,9 @@ export function NodePanel({ node }) {
     ${
       node.kind === "table" &&
       html`
-      <p><${Link} href=${Href("/sql", { q: `SELECT * FROM ${Quoted(node.name)} LIMIT 100` })}>Ask this table in SQL<//></p>`
+      <p><${Link} href=${Href("/sql", { q: `SELECT * FROM ${Quoted(node.name)} LIMIT 100` })}>Ask this table in SQL<//>; there a click on a row traces it.</p>`
     }
+    ${["table", "sink", "source"].includes(node.kind) && html`<${ReconcilePart} table=${node.name} />`}
     ${
       node.kind === "collector" &&
       html`

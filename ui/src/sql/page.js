@@ -1,13 +1,14 @@
 // SQL: asks the warehouse, the topics and the system tables. The URL holds the query.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../lib/html.js";
-import { SetParams, useRoute } from "../lib/route.js";
+import { Href, Navigate, SetParams, useRoute } from "../lib/route.js";
 import { useStore } from "../lib/store.js";
 import { pipeline } from "../lib/live.js";
 import { PostJson } from "../lib/api.js";
 import { Duration, Exact } from "../lib/format.js";
 import { DataTable } from "../components/data_table.js";
 import { ErrorNote } from "../components/error_note.js";
+import { ConditionOf, TableOf } from "../trace/request.js";
 
 export function SqlPage() {
   const { params } = useRoute();
@@ -66,7 +67,7 @@ export function SqlPage() {
     ${
       run.result &&
       html`<div class="sql-result"><${DataTable} key=${run.at} columns=${run.result.columns} rows=${run.result.rows}
-      label="Result" rows_max=${1000} /></div>`
+      label="Result" rows_max=${1000} Action=${TraceAction(params.q, tables, run.result.columns)} /></div>`
     }
     ${run.state === "idle" && html`<${Examples} tables=${tables} />`}`;
 }
@@ -77,6 +78,22 @@ const StateText = ({ state, result }) =>
     : result
       ? `${Exact(result.rows.length)} ${result.rows.length === 1 ? "row" : "rows"} in ${Duration(result.elapsed_ms)}`
       : "";
+
+// A row of a table leads to its trace; null: these are not rows of a table that a job writes.
+function TraceAction(sql, tables, columns) {
+  const sink = TableOf(sql);
+  if (!sink || !tables.split("\n").includes(sink)) return null;
+  return (row) => {
+    const where = ConditionOf(columns, row);
+    return (
+      where && {
+        label: `Trace this row of ${sink}`,
+        is_active: false,
+        OnClick: () => Navigate(Href("/trace", { sink, where })),
+      }
+    );
+  };
+}
 
 // Teaches by what this very pipeline holds.
 const Examples = ({ tables }) => html`

@@ -1,10 +1,11 @@
 // The newest records of one partition. They stand still until asked for again, so they can be read.
 import { useEffect, useState } from "preact/hooks";
 import { html } from "../lib/html.js";
-import { SetParams, useRoute } from "../lib/route.js";
+import { Link, SetParams, useRoute } from "../lib/route.js";
 import { GetJson } from "../lib/api.js";
 import { Exact, ExactTime, Time } from "../lib/format.js";
 import { ErrorNote } from "../components/error_note.js";
+import { TraceHref } from "../trace/place.js";
 
 const kRecords = 50;
 
@@ -49,7 +50,8 @@ export function Records({ name, topic }) {
             <tbody>${answer.records.map(
               (record) => html`
               <tr key=${record.offset}>
-                <td class="number">${Exact(record.offset)}</td>
+                <td class="number"><${Link} href=${TraceHref({ topic: name, partition, offset: record.offset })}
+                  title="Trace this record">${Exact(record.offset)}<//></td>
                 <td title=${ExactTime(record.timestamp_ms)}>${Time(record.timestamp_ms)}</td>
                 <td class=${record.key === null ? "null" : ""}>${Bytewise(record, "key")}</td>
                 <td class="payload">${Bytewise(record, "value")}</td>
