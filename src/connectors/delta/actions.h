@@ -31,7 +31,7 @@ struct Metadata {
   std::string description = {};  // "": none
   std::string schema;            // JSON: delta_schema.h
   std::vector<std::string> partition_columns;
-  std::map<std::string, std::string> configuration;
+  std::map<std::string, std::string> configuration = {};
   int64_t created_ms = 0;
 };
 

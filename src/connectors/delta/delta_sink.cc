@@ -48,7 +48,7 @@ ConnectorSpec Spec() {
       {.name = "retention",
        .type = OptionType::kDuration,
        .doc = "How far back versions can be read; files that were removed earlier, by whoever, are "
-              "deleted.",
+              "deleted, unless the table's own properties keep them longer.",
        .default_value = "7 d"},
       {.name = "checkpoint.versions",
        .type = OptionType::kInt,

@@ -4,6 +4,7 @@
 #include "connectors/delta/delta_fixture.h"
 #include "connectors/delta/delta_log.h"
 #include "connectors/delta/delta_schema.h"
+#include "connectors/delta/protocol.h"
 
 namespace millrace::connectors::delta {
 namespace {
@@ -206,6 +207,20 @@ TEST(DeltaCompaction, MergesEightAlikeOrAWholeFile) {
   ASSERT_EQ(groups.size(), 3u);
   EXPECT_EQ(groups[2].size(), 8u);
   EXPECT_EQ(groups[2][0].partition.at("day"), "b");
+}
+
+TEST(DeltaRetention, IsTheLongerOne) {
+  Metadata table;
+  const auto kept = [&](const std::string& text) {
+    table.configuration["p"] = text;
+    return KeptMicros(table, "p", 86'400'000'000);
+  };
+  EXPECT_EQ(KeptMicros(table, "p", 5), 5);
+  EXPECT_EQ(kept("interval 2 days"), 2 * 86'400'000'000);
+  EXPECT_EQ(kept("INTERVAL 1 week"), 7 * 86'400'000'000);
+  EXPECT_EQ(kept("interval 30 seconds"), 86'400'000'000);
+  EXPECT_EQ(kept("P30D"), INT64_MAX);
+  EXPECT_EQ(kept("interval 2x days"), INT64_MAX);
 }
 
 TEST(DeltaSchema, IsReadBackAsItWasWritten) {

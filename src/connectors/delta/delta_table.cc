@@ -19,10 +19,6 @@ std::string WriterName(const std::string& application) {
   return fmt::format("millrace-{:016x}", XXH64(application.data(), application.size(), 0));
 }
 
-std::string Seconds(int64_t micros) {
-  return fmt::format("interval {} seconds", micros / 1'000'000);
-}
-
 }  // namespace
 
 DeltaTable::DeltaTable(env::FileSystem& files, env::Clock& clock, DeltaSettings settings,
@@ -72,13 +68,10 @@ Status DeltaTable::Create() {
   Actions actions;
   actions.info = Info("CREATE TABLE");
   actions.protocol = protocol;
-  actions.metadata = {
-      .id = id,
-      .schema = schema,
-      .partition_columns = settings_.partitioned_by,
-      .configuration = {{"delta.deletedFileRetentionDuration", Seconds(settings_.retention_us)},
-                        {"delta.logRetentionDuration", Seconds(settings_.retention_us)}},
-      .created_ms = NowMs()};
+  actions.metadata = {.id = id,
+                      .schema = schema,
+                      .partition_columns = settings_.partitioned_by,
+                      .created_ms = NowMs()};
   return log_->Commit(actions);
 }
 
@@ -238,11 +231,11 @@ Result<Maintenance> DeltaTable::Maintain() {
     MR_ASSIGN_OR_RETURN(const bool merged, Replace(group));
     if (merged) done.files_merged += static_cast<int64_t>(group.size());
   }
-  const int64_t before_ms = NowMs() - settings_.retention_us / 1000;
-  MR_ASSIGN_OR_RETURN(done.files_deleted, DeleteRemoved(before_ms));
+  MR_ASSIGN_OR_RETURN(done.files_deleted,
+                      DeleteRemoved(OldestKeptMs("delta.deletedFileRetentionDuration")));
   if (log_->versions_to_checkpoint() >= settings_.checkpoint_versions) {
     MR_RETURN_IF_ERROR(log_->Checkpoint());
-    MR_RETURN_IF_ERROR(log_->Expire(before_ms));
+    MR_RETURN_IF_ERROR(log_->Expire(OldestKeptMs("delta.logRetentionDuration")));
     done.checkpoint = true;
   }
   return done;
@@ -277,6 +270,10 @@ Result<int64_t> DeltaTable::DeleteRemoved(int64_t before_ms) {
     log_->ForgetTombstone(path);
   }
   return static_cast<int64_t>(old.size());
+}
+
+int64_t DeltaTable::OldestKeptMs(const std::string& property) const {
+  return NowMs() - KeptMicros(log_->snapshot().metadata, property, settings_.retention_us) / 1000;
 }
 
 std::string DeltaTable::Application() const {

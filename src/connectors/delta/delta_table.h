@@ -87,6 +87,7 @@ class DeltaTable {
   std::vector<RemoveFile> Removed(const std::vector<AddFile>& files, bool data_change) const;
   Result<bool> Replace(const std::vector<AddFile>& files);
   Result<int64_t> DeleteRemoved(int64_t before_ms);
+  int64_t OldestKeptMs(const std::string& property) const;
   std::string Application() const;
   CommitInfo Info(const std::string& operation) const;
   int64_t NowMs() const;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <map>
 
+#include "base/strings.h"
 #include "connectors/delta/delta_schema.h"
 
 namespace millrace::connectors::delta {
@@ -53,6 +56,24 @@ Status CheckWritable(const Protocol& protocol, const Metadata& metadata, bool ch
     }
   }
   return Status::Ok();
+}
+
+int64_t KeptMicros(const Metadata& metadata, const std::string& property, int64_t ours_us) {
+  static const std::map<std::string, int64_t> kUnits = {
+      {"week", 604'800'000'000}, {"day", 86'400'000'000}, {"hour", 3'600'000'000},
+      {"minute", 60'000'000},    {"second", 1'000'000},   {"millisecond", 1'000},
+      {"microsecond", 1}};
+  const auto found = metadata.configuration.find(property);
+  if (found == metadata.configuration.end()) return ours_us;
+  const std::vector<std::string> words = Split(ToLower(found->second), ' ');
+  int64_t count = 0;
+  if (words.size() != 3 || words[0] != "interval") return INT64_MAX;
+  const char* end = words[1].data() + words[1].size();
+  if (std::from_chars(words[1].data(), end, count).ptr != end) return INT64_MAX;
+  const auto unit =
+      kUnits.find(words[2].ends_with('s') ? words[2].substr(0, words[2].size() - 1) : words[2]);
+  if (unit == kUnits.end() || count > INT64_MAX / unit->second) return INT64_MAX;
+  return std::max(ours_us, count * unit->second);
 }
 
 Result<Protocol> RaisedFor(Protocol protocol, const model::Schema& columns) {

@@ -16,6 +16,10 @@ namespace millrace::connectors::delta {
 // rows away, not only adds some.
 Status CheckWritable(const Protocol& protocol, const Metadata& metadata, bool changes_rows);
 
+// How long what `property` is about is kept: `ours_us`, or longer where the table's owner says so,
+// as in "interval 30 days". For ever (INT64_MAX) where what he says is not understood.
+int64_t KeptMicros(const Metadata& metadata, const std::string& property, int64_t ours_us);
+
 // `protocol`, changed where columns like `columns` need it. kUnsupported when it is of a kind that
 // cannot simply be raised.
 Result<Protocol> RaisedFor(Protocol protocol, const model::Schema& columns);
