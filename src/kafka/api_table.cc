@@ -63,6 +63,9 @@ constexpr Api kApis[] = {
     {51, "AlterUserScramCredentials", 0, 0, 0,
      Decoded<AlterUserScramCredentialsRequest, HandleAlterUserScramCredentials>},
     {60, "DescribeCluster", 0, 1, 0, Decoded<DescribeClusterRequest, HandleDescribeCluster>},
+    {65, "DescribeTransactions", 0, 0, 0,
+     Decoded<DescribeTransactionsRequest, HandleDescribeTransactions>},
+    {66, "ListTransactions", 0, 1, 0, Decoded<ListTransactionsRequest, HandleListTransactions>},
 };
 
 }  // namespace

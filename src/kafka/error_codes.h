@@ -66,6 +66,7 @@ enum ErrorCode : int16_t {
   kResourceNotFound = 91,
   kDuplicateResource = 92,
   kUnacceptableCredential = 93,
+  kTransactionalIdNotFound = 105,
 };
 
 // The code for an error of the log, for requests about a topic or partition.

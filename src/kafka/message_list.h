@@ -56,6 +56,8 @@ void ForEachApi(Visit visit) {
   visit.template operator()<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(48);
   visit.template operator()<AlterClientQuotasRequest, AlterClientQuotasResponse>(49);
   visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>(60);
+  visit.template operator()<DescribeTransactionsRequest, DescribeTransactionsResponse>(65);
+  visit.template operator()<ListTransactionsRequest, ListTransactionsResponse>(66);
 }
 
 }  // namespace millrace::kafka

@@ -58,6 +58,18 @@ run dirs $tools.LogDirsCommand --bootstrap-server "$brokers" --describe --topic-
   fail "kafka-log-dirs"
 grep -q '"partition":"lines-2"' "$work/out" || fail "kafka-log-dirs: $(cat "$work/out")"
 
+# Transactions: one that was committed, as their tool sees it.
+run perf $tools.ProducerPerformance --topic decided --num-records 10 --record-size 10 --throughput -1 \
+  --transactional-id orders --transaction-duration-ms 1000 \
+  --producer-props "bootstrap.servers=$brokers" > "$work/out" || fail "a transaction"
+run transactions $tools.TransactionsCommand --bootstrap-server "$brokers" list > "$work/out" ||
+  fail "kafka-transactions list"
+grep -Eq '^orders\s.*CompleteCommit' "$work/out" || fail "kafka-transactions list: $(cat "$work/out")"
+run transactions $tools.TransactionsCommand --bootstrap-server "$brokers" describe \
+  --transactional-id orders > "$work/out" || fail "kafka-transactions describe"
+grep -Eq '\sorders\s.*\sCompleteCommit\s' "$work/out" ||
+  fail "kafka-transactions describe: $(cat "$work/out")"
+
 # The performance tools.
 run perf $tools.ProducerPerformance --topic perf --num-records 50000 --record-size 500 --throughput -1 \
   --producer-props "bootstrap.servers=$brokers" acks=all > "$work/out" || fail "kafka-producer-perf-test"
