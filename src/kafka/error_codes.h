@@ -67,6 +67,7 @@ enum ErrorCode : int16_t {
   kDuplicateResource = 92,
   kUnacceptableCredential = 93,
   kUnknownTopicId = 100,
+  kTransactionalIdNotFound = 105,
   kFencedMemberEpoch = 110,
   kUnreleasedInstanceId = 111,
   kUnsupportedAssignor = 112,

@@ -57,6 +57,8 @@ void ForEachApi(Visit visit) {
   visit.template operator()<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(48);
   visit.template operator()<AlterClientQuotasRequest, AlterClientQuotasResponse>(49);
   visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>(60);
+  visit.template operator()<DescribeTransactionsRequest, DescribeTransactionsResponse>(65);
+  visit.template operator()<ListTransactionsRequest, ListTransactionsResponse>(66);
   visit.template operator()<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(68);
   visit.template operator()<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(69);
 }

@@ -243,6 +243,8 @@ std::vector<Row> Rows() {
   within.topics = {FirstPartition<TxnOffsetCommitRequest::Topic>()};
   rows.push_back(Asks<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(
       "TxnOffsetCommit", 28, 3, {OnId(kWrite), OnGroup(kRead), OnTopic(kRead)}, within));
+  rows.push_back(Asks<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+      "DescribeTransactions", 65, 0, {OnId(kDescribe)}, {{"x"}}));
   rows.push_back(Asks<DescribeAclsRequest, DescribeAclsResponse>("DescribeAcls", 29, 3,
                                                                  {OnCluster(kDescribe)}, {}));
   rows.push_back(Asks<CreateAclsRequest, CreateAclsResponse>(
@@ -320,8 +322,9 @@ class PermissionsTest : public ServerTest {
 
 TEST_F(PermissionsTest, EveryApiAsksForWhatItNeeds) {
   // Open to all who are logged in; lists show what one may describe.
-  std::set<int16_t> covered = {kSaslHandshakeKey, kApiVersionsKey, kSaslAuthenticateKey,
-                               16 /* ListGroups */, 60 /* DescribeCluster */};
+  std::set<int16_t> covered = {kSaslHandshakeKey,        kApiVersionsKey,
+                               kSaslAuthenticateKey,     16 /* ListGroups */,
+                               60 /* DescribeCluster */, 66 /* ListTransactions */};
   TestClient admin = As("admin");
   TestClient alice = As("alice");
   for (const Row& row : Rows()) {

@@ -72,12 +72,11 @@ void TransactionCoordinator::Recover() {
       spdlog::error("kafka: the record of a transactional id is damaged: id=\"{}\"", id);
       continue;
     }
-    const bool open = record->decided() || record->status == TransactionStatus::kOngoing;
-    if (!open && record->updated_ms < now_ms() - kSilenceMs) {
+    if (!record->open() && record->updated_ms < now_ms() - kSilenceMs) {
       store_.WriteTransaction(id, std::nullopt, {}, [](const Status&) {});
       continue;
     }
-    const auto transaction = Find(id, true);
+    const auto transaction = FindOrMake(id);
     transaction->record = *record;
     if (!record->decided()) continue;
     transaction->ending = transaction->busy = true;
@@ -88,12 +87,18 @@ void TransactionCoordinator::Recover() {
 }
 
 TransactionCoordinator::TransactionPtr TransactionCoordinator::Find(
-    const std::string& transactional_id, bool create) {
+    const std::string& transactional_id) const {
   std::lock_guard lock(mutex_);
   const auto it = transactions_.find(transactional_id);
-  if (it != transactions_.end()) return it->second;
-  if (!create) return nullptr;
-  return transactions_[transactional_id] = std::make_shared<Transaction>(transactional_id);
+  return it == transactions_.end() ? nullptr : it->second;
+}
+
+TransactionCoordinator::TransactionPtr TransactionCoordinator::FindOrMake(
+    const std::string& transactional_id) {
+  std::lock_guard lock(mutex_);
+  TransactionPtr& transaction = transactions_[transactional_id];
+  if (transaction == nullptr) transaction = std::make_shared<Transaction>(transactional_id);
+  return transaction;
 }
 
 std::vector<TransactionCoordinator::TransactionPtr> TransactionCoordinator::All() const {
@@ -171,7 +176,7 @@ void TransactionCoordinator::Init(const TransactionalProducer& producer, int32_t
   if (timeout_ms <= 0 || timeout_ms > kTimeoutMsMax) {
     return done(kInvalidTransactionTimeout, -1, -1);
   }
-  const auto transaction = Find(producer.transactional_id, true);
+  const auto transaction = FindOrMake(producer.transactional_id);
   std::optional<int64_t> new_id;
   bool needs_id = false;
   {
@@ -247,7 +252,7 @@ void TransactionCoordinator::Assign(const TransactionPtr& transaction,
 void TransactionCoordinator::Change(const TransactionalProducer& producer,
                                     std::function<ErrorCode(TransactionRecord&)> change,
                                     Done done) {
-  const auto transaction = Find(producer.transactional_id, false);
+  const auto transaction = Find(producer.transactional_id);
   if (transaction == nullptr) return done(kInvalidProducerIdMapping);
   Run(transaction, [=, this] {
     const auto answer = [this, transaction, done](ErrorCode error) {
@@ -306,7 +311,7 @@ void TransactionCoordinator::CommitOffsets(const TransactionalProducer& producer
 }
 
 void TransactionCoordinator::End(const TransactionalProducer& producer, bool commit, Done done) {
-  const auto transaction = Find(producer.transactional_id, false);
+  const auto transaction = Find(producer.transactional_id);
   if (transaction == nullptr) return done(kInvalidProducerIdMapping);
   Run(transaction, [=, this] {
     const auto answer = [this, transaction, done](ErrorCode error) {
@@ -429,7 +434,7 @@ void TransactionCoordinator::Complete(const TransactionPtr& transaction) {
 ErrorCode TransactionCoordinator::Append(const std::string& transactional_id,
                                          const std::string& topic, int partition,
                                          std::string_view batch, log::AppendCallback done) {
-  const auto transaction = Find(transactional_id, false);
+  const auto transaction = Find(transactional_id);
   if (transaction == nullptr) return kInvalidProducerIdMapping;
   const auto header = log::ParseBatchHeader(batch);
   if (!header || !header->transactional()) return kInvalidRecord;
@@ -452,6 +457,25 @@ std::set<TopicPartition> TransactionCoordinator::PendingOffsets(const std::strin
     for (const auto& [at, committed] : offsets->second) pending.insert(at);
   }
   return pending;
+}
+
+std::map<std::string, TransactionRecord> TransactionCoordinator::Transactions() const {
+  std::map<std::string, TransactionRecord> all;
+  for (const auto& transaction : All()) {
+    std::lock_guard lock(transaction->mutex);
+    // One whose first producer is being given its id is none yet.
+    if (transaction->record.producer_id >= 0) all[transaction->id] = transaction->record;
+  }
+  return all;
+}
+
+std::optional<TransactionRecord> TransactionCoordinator::Describe(
+    const std::string& transactional_id) const {
+  const auto transaction = Find(transactional_id);
+  if (transaction == nullptr) return std::nullopt;
+  std::lock_guard lock(transaction->mutex);
+  if (transaction->record.producer_id < 0) return std::nullopt;
+  return transaction->record;
 }
 
 void TransactionCoordinator::Tick() {

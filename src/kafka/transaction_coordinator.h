@@ -74,6 +74,10 @@ class TransactionCoordinator {
   // Partitions for which open transactions will commit offsets of this group.
   std::set<TopicPartition> PendingOffsets(const std::string& group) const;
 
+  // What is known of each id; of one (nothing: it is not known).
+  std::map<std::string, TransactionRecord> Transactions() const;
+  std::optional<TransactionRecord> Describe(const std::string& transactional_id) const;
+
   // Timeouts, and markers that could not be written. Now and then.
   void Tick();
   // Drops what waits, unanswered: the server stops.
@@ -83,7 +87,8 @@ class TransactionCoordinator {
   struct Transaction;
   using TransactionPtr = std::shared_ptr<Transaction>;
 
-  TransactionPtr Find(const std::string& transactional_id, bool create);
+  TransactionPtr Find(const std::string& transactional_id) const;
+  TransactionPtr FindOrMake(const std::string& transactional_id);
   std::vector<TransactionPtr> All() const;
   // Runs the task when those before it have called Next.
   void Run(const TransactionPtr& transaction, std::function<void()> task);

@@ -42,6 +42,24 @@ struct Stored {
 
 }  // namespace
 
+const char* TransactionStatusName(TransactionStatus status) {
+  switch (status) {
+    case TransactionStatus::kEmpty:
+      return "Empty";
+    case TransactionStatus::kOngoing:
+      return "Ongoing";
+    case TransactionStatus::kPrepareCommit:
+      return "PrepareCommit";
+    case TransactionStatus::kPrepareAbort:
+      return "PrepareAbort";
+    case TransactionStatus::kCompleteCommit:
+      return "CompleteCommit";
+    case TransactionStatus::kCompleteAbort:
+      return "CompleteAbort";
+  }
+  return "Unknown";
+}
+
 std::string EncodeTransaction(const TransactionRecord& record) {
   Stored stored;
   stored.record = record;

@@ -26,6 +26,9 @@ enum class TransactionStatus : int8_t {
   kCompleteAbort = 5,
 };
 
+// As Kafka calls it: "Ongoing", "PrepareCommit", …
+const char* TransactionStatusName(TransactionStatus status);
+
 struct TransactionRecord {
   int64_t producer_id = -1;  // -1: none was given out yet
   int16_t epoch = -1;
@@ -37,6 +40,7 @@ struct TransactionRecord {
   std::set<TopicPartition> partitions;          // that it writes to
   std::map<std::string, GroupOffsets> offsets;  // by group, once it commits
 
+  bool open() const { return status == TransactionStatus::kOngoing || decided(); }
   bool decided() const {
     return status == TransactionStatus::kPrepareCommit ||
            status == TransactionStatus::kPrepareAbort;

@@ -87,6 +87,17 @@ kill -TERM "$second"
 wait "$second" || true
 diff <(sort "$work/lines") <(sort "$work"/assigned.[12]) > "$work/diff.err" ||
   fail "the group has not read each line once"
+# Transactions: one that was committed, as their tool sees it.
+run perf $tools.ProducerPerformance --topic decided --num-records 10 --record-size 10 --throughput -1 \
+  --transactional-id orders --transaction-duration-ms 1000 \
+  --producer-props "bootstrap.servers=$brokers" > "$work/out" || fail "a transaction"
+run transactions $tools.TransactionsCommand --bootstrap-server "$brokers" list > "$work/out" ||
+  fail "kafka-transactions list"
+grep -Eq '^orders\s.*CompleteCommit' "$work/out" || fail "kafka-transactions list: $(cat "$work/out")"
+run transactions $tools.TransactionsCommand --bootstrap-server "$brokers" describe \
+  --transactional-id orders > "$work/out" || fail "kafka-transactions describe"
+grep -Eq '\sorders\s.*\sCompleteCommit\s' "$work/out" ||
+  fail "kafka-transactions describe: $(cat "$work/out")"
 
 # The performance tools.
 run perf $tools.ProducerPerformance --topic perf --num-records 50000 --record-size 500 --throughput -1 \

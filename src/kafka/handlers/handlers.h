@@ -84,6 +84,10 @@ void HandleAddOffsetsToTxn(Services& services, const AddOffsetsToTxnRequest& req
 void HandleEndTxn(Services& services, const EndTxnRequest& request, const CallPtr& call);
 void HandleTxnOffsetCommit(Services& services, const TxnOffsetCommitRequest& request,
                            const CallPtr& call);
+void HandleDescribeTransactions(Services& services, const DescribeTransactionsRequest& request,
+                                const CallPtr& call);
+void HandleListTransactions(Services& services, const ListTransactionsRequest& request,
+                            const CallPtr& call);
 
 void HandleCreateTopics(Services& services, const CreateTopicsRequest& request,
                         const CallPtr& call);

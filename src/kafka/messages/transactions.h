@@ -1,6 +1,7 @@
-// Messages of transactions: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit.
-// Source: Kafka protocol guide, API keys 24, 25, 26 and 28; KIP-98. How a message describes itself:
-// kafka/wire_io.h.
+// Messages of transactions: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit,
+// DescribeTransactions, ListTransactions.
+// Source: Kafka protocol guide, API keys 24, 25, 26, 28, 65 and 66; KIP-98, KIP-664, KIP-994. How a
+// message describes itself: kafka/wire_io.h.
 #pragma once
 
 #include <optional>
@@ -154,6 +155,77 @@ struct TxnOffsetCommitResponse {
   template <class Io>
   void Visit(Io& io) {
     io(throttle_time_ms, topics);
+  }
+};
+
+struct DescribeTransactionsRequest {
+  std::vector<std::string> transactional_ids;
+  template <class Io>
+  void Visit(Io& io) {
+    io(transactional_ids);
+  }
+};
+
+struct DescribeTransactionsResponse {
+  struct Topic {
+    std::string name;
+    std::vector<int32_t> partitions;
+    template <class Io>
+    void Visit(Io& io) {
+      io(name, partitions);
+    }
+  };
+  struct Transaction {
+    int16_t error_code = 0;
+    std::string transactional_id;
+    std::string state;
+    int32_t timeout_ms = 0;
+    int64_t start_time_ms = -1;  // -1: none is open
+    int64_t producer_id = -1;
+    int16_t producer_epoch = -1;
+    std::vector<Topic> topics;
+    template <class Io>
+    void Visit(Io& io) {
+      io(error_code, transactional_id, state, timeout_ms, start_time_ms, producer_id,
+         producer_epoch, topics);
+    }
+  };
+  int32_t throttle_time_ms = 0;
+  std::vector<Transaction> transactions;
+  template <class Io>
+  void Visit(Io& io) {
+    io(throttle_time_ms, transactions);
+  }
+};
+
+struct ListTransactionsRequest {
+  std::vector<std::string> states;    // none: any
+  std::vector<int64_t> producer_ids;  // none: any
+  int64_t duration_ms = -1;           // open for longer than this; -1: any
+  template <class Io>
+  void Visit(Io& io) {
+    io(states, producer_ids);
+    io.Since(1, duration_ms);
+  }
+};
+
+struct ListTransactionsResponse {
+  struct Transaction {
+    std::string transactional_id;
+    int64_t producer_id = -1;
+    std::string state;
+    template <class Io>
+    void Visit(Io& io) {
+      io(transactional_id, producer_id, state);
+    }
+  };
+  int32_t throttle_time_ms = 0;
+  int16_t error_code = 0;
+  std::vector<std::string> unknown_states;  // of those asked for
+  std::vector<Transaction> transactions;
+  template <class Io>
+  void Visit(Io& io) {
+    io(throttle_time_ms, error_code, unknown_states, transactions);
   }
 };
 
