@@ -1,5 +1,9 @@
 #include "job/version_witness.h"
 
+#include <algorithm>
+
+#include "stream/interval_join.h"
+#include "stream/regular_join.h"
 #include "stream/temporal_join.h"
 
 namespace millrace::job {
@@ -16,6 +20,14 @@ size_t WatchVersions(
     joins++;
   }
   return joins;
+}
+
+size_t CountStreamJoins(const CompiledJob& job) {
+  return static_cast<size_t>(
+      std::count_if(job.plan.operators.begin(), job.plan.operators.end(), [](const auto& op) {
+        return dynamic_cast<const stream::IntervalJoin*>(op.get()) != nullptr ||
+               dynamic_cast<const stream::RegularJoin*>(op.get()) != nullptr;
+      }));
 }
 
 }  // namespace millrace::job

@@ -11,6 +11,7 @@
 #include "project/trace_records.h"
 #include "project/trace_replica.h"
 #include "project/trace_sink.h"
+#include "project/trace_windows.h"
 
 namespace millrace::project {
 
@@ -181,10 +182,28 @@ class Tracer {
         stage.version = TextVersion(view->flink.text);
         MR_RETURN_IF_ERROR(replica_.RunSelect("SELECT * FROM " + Backticked(view->name),
                                               statement.settings, answers.get(), epoch, stage));
+        MR_RETURN_IF_ERROR(AddWindows(view->flink.text, statement.settings, stage));
       }
     }
+    MR_RETURN_IF_ERROR(AddWindows(statement.sql, statement.settings, own));
     to.stages.push_back(std::move(own));
     return GoOn(to);
+  }
+
+  // What cannot be asked for by itself (a window over a common table, say) is left out.
+  Status AddWindows(const std::string& text, const job::JobSettings& settings, TraceStage& stage) {
+    for (const std::string& call : WindowCallsOf(text)) {
+      TraceStage asked;
+      MR_RETURN_IF_ERROR(replica_.RunSelect(
+          "SELECT window_start, window_end FROM TABLE(" + call + ")", settings, nullptr, 0, asked));
+      if (!asked.note.empty()) continue;
+      stage.windows.columns = asked.made.columns;
+      auto& known = stage.windows.rows;
+      for (auto& row : asked.made.rows) {
+        if (std::find(known.begin(), known.end(), row) == known.end()) known.push_back(row);
+      }
+    }
+    return Status::Ok();
   }
 
   // What the job makes of the record, and the sink has of it. Where others were asked: with the

@@ -13,8 +13,10 @@
 //   temporal joins        the topic of versions is in the private log, too, so the version is the
 //                         one that the log says was valid
 //
-// What cannot be told so is said: other joins (their partners are not there), answers that are not
-// kept any more, changelogs.
+//   other joins           the record runs among all others of the topics, and is told with those
+//                         that its rows need (project/trace_joined.h)
+//
+// What cannot be told so is said: answers that are not kept any more, changelogs.
 //
 // Contract: starts nothing, changes nothing. One thread.
 #pragma once
@@ -81,7 +83,12 @@ struct TraceStage {
   std::string version;  // hash of its text
   std::vector<TraceAnswer> answers;
   std::vector<TraceVersion> versions;
+  TraceRows
+      windows;     // that the record falls into: their start and end; none: no windows, or SESSION
   TraceRows made;  // no rows: it was filtered, or refused
+  // Of a join of streams: the other records without which the rows would not be as they are.
+  std::vector<TraceRecord> partners;
+  std::string partners_note;  // why they are not named; "": they are
   std::vector<TraceRefusal> refused;
   std::string note;  // what cannot be told, and why
 };

@@ -1,18 +1,17 @@
 // Replica: a private copy of a project's jobs over one record: a log of its own with just that
-// record and, where a query joins versions, the topic of the versions.
+// record and, where a query joins versions, the topic of the versions. Where it joins streams, the
+// record runs among all others (project/trace_joined.h).
 //
-// Contract: one thread. Uses a directory below the system's for temporary files, which goes away
-// with it.
+// Contract: one thread.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
 
-#include "env/hand_clock.h"
-#include "job/job.h"
 #include "job/past_answers.h"
 #include "project/trace.h"
+#include "project/trace_run.h"
 
 namespace millrace::project {
 
@@ -20,7 +19,6 @@ class Replica {
  public:
   // Both outlive it.
   Replica(const Project& project, const TraceRecord& record, const TraceAccess& access);
-  ~Replica();
   Status Open();
 
   // What a query makes of the record. One that needs more than can be told is the stage's note.
@@ -32,25 +30,20 @@ class Replica {
                    TraceStage& stage);
 
  private:
-  class Scratch;
-  Status Run(Result<std::unique_ptr<job::CompiledJob>> compiled, job::PastAnswers* answers,
+  Status Run(const CompilePlan& compile, bool names_partners, job::PastAnswers* answers,
              model::Epoch epoch, TraceStage& stage);
   Result<job::Binding> Bind(const sql::Table& table) const;
-  std::string WhyNotAlone(const job::CompiledJob& job, size_t temporal_joins,
-                          const job::PastAnswers* answers) const;
+  std::string WhyNotTold(const job::CompiledJob& job, size_t temporal_joins,
+                         const job::PastAnswers* answers) const;
+  bool JoinsStreams(const job::CompiledJob& job, size_t temporal_joins) const;
   Status AddVersionTopics(const job::CompiledJob& job, TraceStage& stage);
   Status NameVersions(const std::vector<const sql::Table*>& versioned, TraceStage& stage) const;
-  Status AddTopic(const std::string& topic, const std::vector<TraceRecord>& records);
-  Status ReadLetters(TraceStage& stage);
 
   const Project& project_;
   const TraceRecord& record_;
   const TraceAccess& access_;
-  std::unique_ptr<Scratch> scratch_;
-  env::HandClock clock_;
-  std::unique_ptr<log::Log> log_;
+  PrivateRun run_;
   std::map<std::string, std::string> topics_;  // that were added; why not, "": they are there
-  int64_t next_letter_ = 0;
 };
 
 }  // namespace millrace::project

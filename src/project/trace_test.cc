@@ -8,6 +8,7 @@
 #include <set>
 
 #include "project/project_fixture.h"
+#include "project/trace_windows.h"
 
 namespace millrace::project {
 namespace {
@@ -195,13 +196,28 @@ TEST_F(TraceTest, AgreesWithSinksAndDeadLetters) {
     ASSERT_EQ(windows.size(), 1u);
     ASSERT_EQ(counted.in_sink.rows.size(), 1u);
     EXPECT_EQ(counted.in_sink.rows[0][2].value() + "|", windows[0]);
+    const TraceRows& fell_into = counted.stages.back().windows;
+    EXPECT_EQ(fell_into.columns, (std::vector<std::string>{"window_start", "window_end"}));
+    ASSERT_EQ(fell_into.rows.size(), 1u);
+    EXPECT_EQ(fell_into.rows[0][0], made[0]);
     EXPECT_EQ(counted.found_by, "ws, k");
-    EXPECT_THAT(JobOf(*trace, "named").note, HasSubstr("joins several tables"));
+    EXPECT_THAT(JobOf(*trace, "named").note, HasSubstr("joins what cannot be read from here"));
   }
   EXPECT_GT(kept, 0);
   EXPECT_GT(refused, 0);
   EXPECT_GT(late, 0);
   EXPECT_GT(filtered, 0);
+}
+
+TEST(WindowCallsTest, AreThoseOfTheTextEachOnce) {
+  const std::string hop =
+      "HOP(TABLE `a b`, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '2' MINUTE)";
+  EXPECT_THAT(WindowCallsOf("SELECT * FROM TABLE(" + hop + ") JOIN TABLE ( " + hop +
+                            ") /* TABLE(TUMBLE(x)) */ WHERE a = 'TABLE(HOP(' AND b IN (SELECT "
+                            "TUMBLE FROM TABLE(tumble(TABLE t, DESCRIPTOR(ts), f(g()))))"),
+              testing::ElementsAre(hop, "tumble(TABLE t, DESCRIPTOR(ts), f(g()))"));
+  EXPECT_THAT(WindowCallsOf(""), IsEmpty());
+  EXPECT_THAT(WindowCallsOf("SELECT * FROM TABLE(TUMBLE(TABLE t"), IsEmpty());
 }
 
 TEST_F(TraceTest, Texts) {

@@ -82,8 +82,20 @@ void AddStage(const TraceStage& stage, const std::string& indent, std::string& o
   out += "\n";
   for (const TraceVersion& version : stage.versions) AddVersion(version, indent, out);
   for (const TraceAnswer& answer : stage.answers) AddAnswer(answer, indent, out);
+  for (const auto& window : stage.windows.rows) {
+    out += fmt::format("{}  window {} to {}\n", indent, window[0].value_or("NULL"),
+                       window[1].value_or("NULL"));
+  }
   for (size_t r = 0; r < stage.made.rows.size(); r++) {
     out += fmt::format("{}  -> {}\n", indent, RowText(stage.made, r));
+  }
+  for (const TraceRecord& partner : stage.partners) {
+    out += fmt::format("{}  joined with record {} partition {} offset {}, written {}: {}\n", indent,
+                       partner.topic, partner.partition, partner.offset,
+                       IsoTime(partner.timestamp_ms), Bytes(partner.value));
+  }
+  if (!stage.partners_note.empty()) {
+    out += fmt::format("{}  joined with: {}\n", indent, stage.partners_note);
   }
   for (const TraceRefusal& refusal : stage.refused) {
     out += fmt::format("{}  refused: {}\n", indent, RefusalText(refusal));
@@ -179,14 +191,32 @@ std::string VersionJson(const TraceVersion& version) {
                      RowsJson(version.row), record);
 }
 
+std::string BytesJson(const char* name, const std::optional<std::string>& bytes) {
+  if (!bytes) return fmt::format("\"{}\":null", name);
+  if (IsValidUtf8(*bytes)) return fmt::format("\"{}\":{}", name, JsonQuote(*bytes));
+  return fmt::format("\"{}_base64\":\"{}\"", name, Base64(*bytes));
+}
+
+// topic, partition, offset, timestamp_ms, key, value: a record's fields, without braces.
+std::string RecordFields(const TraceRecord& record) {
+  return fmt::format(R"("topic":{},"partition":{},"offset":{},"timestamp_ms":{},{},{})",
+                     JsonQuote(record.topic), record.partition, record.offset, record.timestamp_ms,
+                     BytesJson("key", record.key), BytesJson("value", record.value));
+}
+
 std::string StageJson(const TraceStage& stage) {
-  std::vector<std::string> answers, versions;
+  std::vector<std::string> answers, versions, partners;
   for (const TraceVersion& version : stage.versions) versions.push_back(VersionJson(version));
   for (const TraceAnswer& answer : stage.answers) answers.push_back(AnswerJson(answer));
+  for (const TraceRecord& partner : stage.partners) {
+    partners.push_back("{" + RecordFields(partner) + "}");
+  }
   return fmt::format(
-      R"({{"name":{},"version":{},"versions":[{}],"answers":[{}],"made":{},"refused":{},"not_told":{}}})",
+      R"({{"name":{},"version":{},"versions":[{}],"answers":[{}],"windows":{},"made":{},)"
+      R"("partners":[{}],"partners_not_told":{},"refused":{},"not_told":{}}})",
       JsonQuote(stage.name), NoteJson(stage.version), Join(versions, ","), Join(answers, ","),
-      RowsJson(stage.made), RefusalsJson(stage.refused), NoteJson(stage.note));
+      RowsJson(stage.windows), RowsJson(stage.made), Join(partners, ","),
+      NoteJson(stage.partners_note), RefusalsJson(stage.refused), NoteJson(stage.note));
 }
 
 std::string JobJson(const TraceJob& job) {
@@ -203,12 +233,6 @@ std::string JobJson(const TraceJob& job) {
       JsonQuote(job.job), JsonQuote(job.sink), Join(stages, ","), RefusalsJson(job.letters),
       NoteJson(job.found_by), RowsJson(job.in_sink), Join(differences, ","), NoteJson(job.note),
       commit, Join(onward, ","));
-}
-
-std::string BytesJson(const char* name, const std::optional<std::string>& bytes) {
-  if (!bytes) return fmt::format("\"{}\":null", name);
-  if (IsValidUtf8(*bytes)) return fmt::format("\"{}\":{}", name, JsonQuote(*bytes));
-  return fmt::format("\"{}_base64\":\"{}\"", name, Base64(*bytes));
 }
 
 }  // namespace
@@ -254,12 +278,8 @@ std::string Trace::ToJson() const {
         JsonQuote(table.table), StageJson(table.decoded), Join(checks, ","),
         NoteJson(table.time_column), CellJson(table.time), Join(jobs, ",")));
   }
-  return fmt::format(
-      R"({{"topic":{},"partition":{},"offset":{},"timestamp_ms":{},{},{},"dead_letters":{},)"
-      R"("tables":[{}]}})",
-      JsonQuote(record.topic), record.partition, record.offset, record.timestamp_ms,
-      BytesJson("key", record.key), BytesJson("value", record.value), RefusalsJson(letters),
-      Join(texts, ","));
+  return fmt::format(R"({{{},"dead_letters":{},"tables":[{}]}})", RecordFields(record),
+                     RefusalsJson(letters), Join(texts, ","));
 }
 
 std::string Trace::ToYaml() const {

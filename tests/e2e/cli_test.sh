@@ -298,6 +298,10 @@ has 'did you mean "page_view_counts"'
 curl -sf "$URL/api/ledger?job=page_view_counts" | grep -q '"closes":true' || fail "/api/ledger does not close"
 run 0 trace page_views shop --topic page-views --partition 0 --offset 0
 has "read in epoch"
+curl -sf "$URL/api/trace" -d '{"topic":"page-views","partition":0,"offset":0}' |
+  grep -q '"traces":\[{"topic":"page-views","partition":0,"offset":0,.*"in_sink"' || fail "/api/trace does not trace"
+curl -s "$URL/api/trace" -d '{"topic":"page-view","offset":0}' | grep -q 'did you mean \\"page-views\\"' ||
+  fail "/api/trace has no hint"
 mkdir -p shop/reconcile
 printf 'source: page_views\ndestination: page_views\nevery: 0\n' > shop/reconcile/same.yml
 printf 'source: page_views\ndestination-query: FROM page_views LIMIT 1\nevery: 0\n' > shop/reconcile/short.yml

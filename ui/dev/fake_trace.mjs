@@ -1,14 +1,17 @@
 // POST /api/trace of a small shop: a record with everything that a trace can tell.
 const Rows = (columns, ...rows) => ({ columns, rows });
 const kNone = Rows([]);
-const kPartners = "joins several tables: the record's partners are not part of its trace";
+const kChangelog = "reads a changelog, where a record means what came before it";
 
 const Stage = (name, version, made, more = {}) => ({
   name,
   version,
   versions: [],
   answers: [],
+  windows: kNone,
   made,
+  partners: [],
+  partners_not_told: null,
   refused: [],
   not_told: null,
   ...more,
@@ -44,6 +47,7 @@ const kCount = Rows(
   ["window_start", "window_end", "page_url", "view_count"],
   ["2025-11-21 10:10:00", "2025-11-21 10:11:00", "/cart", "1"],
 );
+const kWindow = Rows(["window_start", "window_end"], kCount.rows[0].slice(0, 2));
 const kScored = Rows(["user_id", "score", "referrer"], ["u17", "0.93", null]);
 
 const Onward = (partition) =>
@@ -85,7 +89,7 @@ const PageView = (partition, offset) =>
             "page_view_counts",
             [
               Stage("view human_views", "51ab0c77", kView),
-              Stage("job page_view_counts", "9f86d081", kCount),
+              Stage("job page_view_counts", "9f86d081", kCount, { windows: kWindow }),
             ],
             {
               found_by: "window_start, page_url",
@@ -128,6 +132,20 @@ const PageView = (partition, offset) =>
           Job("purchases", "purchases", [
             Stage("job purchases", "0badcafe", Rows(kView.columns), {}),
           ]),
+          Job("paid", "paid", [
+            Stage("job paid", "c0ffee11", Rows(["user_id", "amount"], ["u17", "12.50"]), {
+              partners: [
+                {
+                  topic: "payments",
+                  partition: 0,
+                  offset: 88,
+                  timestamp_ms: 1763719801000,
+                  key: null,
+                  value: '{"user_id": "u17", "amount": 12.5}',
+                },
+              ],
+            }),
+          ]),
           Job("sessions", "archive", [Stage("job sessions", "5e551011", kNone)], {
             dead_letters: [{ stage: "SessionAggregate", kind: "late", reason: "12 s behind" }],
             commit: null,
@@ -135,8 +153,8 @@ const PageView = (partition, offset) =>
           Job(
             "matched",
             "analytics-db.revenue",
-            [Stage("job matched", "a11ce5ed", kNone, { not_told: kPartners })],
-            { not_told: kPartners },
+            [Stage("job matched", "a11ce5ed", kNone, { not_told: kChangelog })],
+            { not_told: kChangelog },
           ),
         ],
       },

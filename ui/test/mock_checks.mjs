@@ -250,7 +250,9 @@ export const kMockChecks = [
           "differs: score",
           "filtered",
           "dead letter: late",
-          "not told: joins",
+          "not told: reads a changelog",
+          "joined with payments 0:88",
+          "window 2025-11-21 10:10:00 to 2025-11-21 10:11:00",
           "scored-views",
           "in the sink",
           "NULL",
@@ -261,6 +263,20 @@ export const kMockChecks = [
         await CheckAccessible(page);
       }),
   ]),
+  [
+    "a table's reconciliation is told beside it, and leads to its lineage",
+    ({ browser }) =>
+      browser.With("/pipeline?node=table:page_view_counts", {}, async (page) => {
+        await page.getByText("does not agree, 3 missing, 1 changed").waitFor();
+        await CheckAccessible(page);
+        await browser.Shot(page, "reconciled-1440-light");
+        await page.locator(".panel").getByRole("link", { name: "views" }).click();
+        await page.waitForSelector(".lineage-check.selected");
+        await page.getByText("does not agree").waitFor();
+        await CheckAccessible(page);
+        await browser.Shot(page, "lineage-check-1440-light");
+      }),
+  ],
   [
     "a record is looked for by keyboard alone, and not found with a hint",
     ({ browser }) =>

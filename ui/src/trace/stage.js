@@ -2,6 +2,7 @@
 import { html } from "../lib/html.js";
 import { ExactTime, Time } from "../lib/format.js";
 import { Shape } from "../components/state_mark.js";
+import { Bytewise } from "../topics/records.js";
 import { PlaceLink } from "./place.js";
 import { RowText, Rows } from "./rows.js";
 
@@ -22,6 +23,15 @@ export function Stage({ stage }) {
       <h3>${stage.name}${stage.version && html` <span class="muted">version <code>${stage.version}</code></span>`}</h3>
       ${stage.versions.map((version, i) => html`<${Version} key=${i} version=${version} />`)}
       ${stage.answers.map((answer, i) => html`<${Answer} key=${i} answer=${answer} />`)}
+      ${stage.partners.map(
+        (partner) => html`
+        <p key=${`${partner.topic} ${partner.partition} ${partner.offset}`}>joined with <${PlaceLink} record=${partner} />:
+          <code class="trace-value">${Bytewise(partner, "value")}</code></p>`,
+      )}
+      ${stage.partners_not_told && html`<p class="muted">joined with: ${stage.partners_not_told}</p>`}
+      ${stage.windows.rows.map(
+        ([start, end]) => html`<p key=${start + end} class="muted">window <time>${start}</time> to <time>${end}</time></p>`,
+      )}
       ${stage.made.rows.length > 0 && html`<${Rows} rows=${stage.made} label="Made by ${stage.name}" />`}
       ${is_stopped && html`<p class="muted">makes no row of it: it is filtered here</p>`}
       <${Refusals} refusals=${stage.refused} />
