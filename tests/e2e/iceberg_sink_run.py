@@ -41,6 +41,7 @@ from pyiceberg.conversions import from_bytes  # noqa: E402
 from pyiceberg.exceptions import CommitFailedException  # noqa: E402
 from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: E402
 from pyiceberg.schema import Schema  # noqa: E402
+from pyiceberg.table.snapshots import Operation  # noqa: E402
 from pyiceberg.transforms import IdentityTransform, MonthTransform  # noqa: E402
 from pyiceberg.types import DateType, LongType, NestedField, StringType  # noqa: E402
 
@@ -309,8 +310,8 @@ def files_of(table):
 
 
 def state_of_tidy(catalog):
-    """Rows, snapshots, manifests and data files, and the files that are there and not needed or the other
-    way round. Nothing when the job expired what was being read."""
+    """Rows, snapshots, manifests and data files, the files that are there and not needed or the other way
+    round, and what the head did. Nothing when the job expired what was being read."""
     try:
         table = catalog.load_table("sales.tidy")
         rows = count(table)
@@ -319,11 +320,12 @@ def state_of_tidy(catalog):
         return None
     place = table.location().replace("file://", "")
     there = {name for _, _, names in os.walk(place) for name in names if name.startswith("millrace-")}
-    return rows, len(table.snapshots()), manifests, files, there ^ named
+    return rows, len(table.snapshots()), manifests, files, there ^ named, table.current_snapshot().summary.operation
 
 
 def bounded(binary, project, catalog, process, produced):
-    """Writes a little until only what is needed is there. Returns how many rows there are then."""
+    """Writes a little until files were merged, and only what is needed is there. Returns how many rows
+    there are then."""
     deadline = time.monotonic() + 60
     while True:
         produce(binary, project, produced, 10)
@@ -331,7 +333,8 @@ def bounded(binary, project, catalog, process, produced):
         until(lambda: (state_of_tidy(catalog) or [0])[0] == produced, process, project,
               "rows are missing in the tidy table")
         state = state_of_tidy(catalog)
-        if state and state[1] <= 3 and state[2] <= 45 and state[3] <= 60 and not state[4]:
+        merged = state and state[5] == Operation.REPLACE
+        if merged and state[1] <= 3 and state[2] <= 45 and state[3] <= 60 and not state[4]:
             print("bounded: %d snapshots, %d manifests, %d data files, nothing else on the disk" % state[1:4])
             return produced
         check(time.monotonic() < deadline, "not bounded: %s" % (state,))

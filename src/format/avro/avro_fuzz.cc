@@ -1,9 +1,10 @@
-// Any bytes as an Avro schema, and any bytes as a record of a schema that has everything: never a
-// crash, and what was decoded is encoded and decoded to the same again.
+// Any bytes as an Avro schema or a container file, and any bytes as a record of a schema that has
+// everything: never a crash, and what was decoded is encoded and decoded to the same again.
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "format/avro/avro_file.h"
 #include "format/avro/avro_schema.h"
 #include "format/fuzz_codec.h"
 
@@ -41,6 +42,7 @@ void FuzzOne(std::string_view input) {
   const std::string_view bytes = input.substr(1);
   if ((input[0] & 1) != 0) {
     (void)AvroSchema::Parse(bytes);
+    (void)ReadAvroFile(bytes);
     return;
   }
   part.Decode(bytes);
