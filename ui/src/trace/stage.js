@@ -25,7 +25,7 @@ export function Stage({ stage }) {
       ${stage.answers.map((answer, i) => html`<${Answer} key=${i} answer=${answer} />`)}
       ${stage.partners.map(
         (partner) => html`
-        <p key=${`${partner.topic} ${partner.partition} ${partner.offset}`}>joined with <${PlaceLink} record=${partner} />:
+        <p key=${`${partner.topic} ${partner.partition} ${partner.offset}`}>joined with <${PlaceLink} record=${partner} />${": "}
           <code class="trace-value">${Bytewise(partner, "value")}</code></p>`,
       )}
       ${stage.partners_not_told && html`<p class="muted">joined with: ${stage.partners_not_told}</p>`}
