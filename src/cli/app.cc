@@ -372,7 +372,8 @@ void CommandLine::AddDbtCommands() {
   serve->add_option("-p,--port", options_.docs_serve.port, "0: a free one")
       ->check(CLI::Range(0, 65535));
   serve->add_option("--host", options_.docs_serve.host, "Address to listen on");
-  serve->add_flag("--no-browser", "As dbt has it: none is opened in any case");
+  serve->add_flag("--no-browser", options_.docs_serve.no_browser,
+                  "As dbt has it: none is opened in any case");
   CLI::App* ls = AddDbt("ls", "List the nodes of a dbt project",
                         "Example:\n  millrace ls shop -s +orders --output name");
   ls->add_option("--downstream-of", options_.dbt.downstream_of,

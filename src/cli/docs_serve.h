@@ -12,7 +12,8 @@ struct DocsServeOptions {
   std::string directory = ".";
   std::string target = "target";  // the directory of the artifacts, in `directory`
   std::string host = "127.0.0.1";
-  int port = 8080;  // 0: a free one
+  int port = 8080;          // 0: a free one
+  bool no_browser = false;  // none is opened in any case
 };
 // Ends with the first SIGINT or SIGTERM.
 int RunDocsServe(const DocsServeOptions& options);
