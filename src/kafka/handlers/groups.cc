@@ -1,6 +1,7 @@
 // The APIs of a consumer group's members, and those that list, describe and delete groups.
 #include <algorithm>
 
+#include "base/strings.h"
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
 
@@ -81,7 +82,8 @@ void HandleListGroups(Services& services, const ListGroupsRequest& request, cons
     if (!listed) all.push_back({id, "", "Empty", "classic"});
   }
   const auto wanted = [](const std::vector<std::string>& names, const std::string& name) {
-    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+    const auto same = [&](const std::string& one) { return EqualsIgnoreCase(one, name); };
+    return names.empty() || std::any_of(names.begin(), names.end(), same);
   };
   const bool sees_all = CheckCluster(services, call, AclOperation::kDescribe) == kNone;
   for (auto& group : all) {
