@@ -57,17 +57,11 @@ void ProducerState::Account(const BatchHeader& header) {
   next_sequence += header.record_count;
 }
 
-int64_t ProducerBatch::Find(int32_t first, int32_t how_many) const {
-  const int64_t behind = (first - sequence) & INT32_MAX;
-  return behind + how_many <= count ? behind : -1;
-}
-
-int64_t ProducerState::FindOffset(int32_t sequence, int32_t count) const {
+const ProducerBatch* ProducerState::FindRecent(int32_t sequence, int32_t count) const {
   for (const ProducerBatch& batch : recent) {
-    const int64_t behind = batch.Find(sequence, count);
-    if (behind >= 0) return batch.base_offset + behind;
+    if ((batch.sequence & INT32_MAX) == sequence && batch.count == count) return &batch;
   }
-  return -1;
+  return nullptr;
 }
 
 ProducerState* AccountProducer(ProducerStates& producers, const BatchHeader& header) {

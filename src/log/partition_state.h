@@ -38,9 +38,6 @@ struct ProducerBatch {
   int64_t sequence = 0;  // of its first record
   int64_t base_offset = 0;
   int32_t count = 0;
-
-  // How far behind its first record these (31-bit) sequences begin; -1: not all of them are here.
-  int64_t Find(int32_t first, int32_t how_many) const;
 };
 
 // What a partition knows of one producer. Source: KIP-98.
@@ -57,8 +54,8 @@ struct ProducerState {
   // Accounts for a batch of this producer; the rest of its 31-bit sequence follows from the
   // sequence so far.
   void Account(const BatchHeader& header);
-  // Where the records with these (31-bit) sequences are; -1: in none of the recent batches.
-  int64_t FindOffset(int32_t sequence, int32_t count) const;
+  // The recent batch with this (31-bit) sequence and count; null when there is none.
+  const ProducerBatch* FindRecent(int32_t sequence, int32_t count) const;
 };
 using ProducerStates = std::unordered_map<int64_t, ProducerState>;
 // Accounts for a batch, of whatever kind; the producer's state, or null when it has none.

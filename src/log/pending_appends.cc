@@ -111,7 +111,8 @@ Status PendingAppends::AddBatch(std::string_view bytes, const BatchHeader& heade
   bool duplicate = false;
   if (header.producer_id >= 0) {
     const auto same = [&](const ProducerBatch& batch) {
-      return batch.Find(header.base_sequence, header.record_count) >= 0;
+      return (batch.sequence & INT32_MAX) == header.base_sequence &&
+             batch.count == header.record_count;
     };
     if (producer.known && header.producer_epoch < producer.epoch) {
       return refuse(SequenceFault::kStaleEpoch, "epoch " + std::to_string(header.producer_epoch) +
@@ -178,8 +179,9 @@ void PendingAppends::Committed(AppendGroup& group, int64_t now_ms) {
   for (auto& completion : group.completions) {
     const auto producer = durable_.find(completion.duplicate_producer_id);
     if (completion.duplicate_producer_id < 0 || producer == durable_.end()) continue;
-    completion.known_offset =
-        producer->second.FindOffset(completion.duplicate_sequence, completion.duplicate_count);
+    const ProducerBatch* original =
+        producer->second.FindRecent(completion.duplicate_sequence, completion.duplicate_count);
+    if (original != nullptr) completion.known_offset = original->base_offset;
   }
 }
 
