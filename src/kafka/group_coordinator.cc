@@ -128,7 +128,7 @@ ErrorCode GroupCoordinator::CheckFetch(const std::string& group_id, const std::s
                                        int32_t epoch) {
   std::lock_guard lock(mutex_);
   const ConsumerGroup* group = FindConsumers(group_id);
-  return group == nullptr ? kUnknownMemberId : group->CheckCommit(epoch, member_id);
+  return group == nullptr ? kNone : group->CheckCommit(epoch, member_id);
 }
 
 bool GroupCoordinator::Visit(const std::string& group_id,

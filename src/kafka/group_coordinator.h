@@ -35,7 +35,7 @@ class GroupCoordinator {
   ErrorCode CheckCommit(const OffsetCommitRequest& request, int64_t now_ms);
   // KIP-848.
   BeatAnswer Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms);
-  // Whether a member may fetch the group's offsets.
+  // Whether a member may fetch the group's offsets; of the classic protocol, whoever it is may.
   ErrorCode CheckFetch(const std::string& group_id, const std::string& member_id, int32_t epoch);
   // Calls `visit` for the group under the lock; false when there is none of this protocol.
   bool Visit(const std::string& group_id, const std::function<void(const ConsumerGroup&)>& visit);

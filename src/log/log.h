@@ -173,10 +173,10 @@ class Log {
   // Appends one record batch v2 (log/record_batch.h) as its producer encoded it, compressed or not;
   // only its base offset is replaced. The bytes are copied before this returns. When the batch
   // names a producer: one that is there already (same epoch, sequence and count, among the
-  // producer's last five) completes with the offset that it has; one whose sequence does not follow
-  // fails with kGap, one of an older epoch with kStaleEpoch (both kFailedPrecondition). A producer
-  // that the partition does not know may begin with any sequence, a newer epoch with 0. Errors
-  // beside those of Append: those of CheckProducedBatch.
+  // producer's last five since its last marker) completes with the offset that it has; one whose
+  // sequence does not follow fails with kGap, one of an older epoch with kStaleEpoch (both
+  // kFailedPrecondition). A producer that the partition does not know may begin with any sequence,
+  // a newer epoch with 0. Errors beside those of Append: those of CheckProducedBatch.
   // Batches with the transactional attribute are invisible to Read until a marker commits them.
   virtual void AppendBatch(const std::string& topic, int partition, std::string_view batch,
                            AppendCallback done);

@@ -70,6 +70,7 @@ ProducerState* AccountProducer(ProducerStates& producers, const BatchHeader& hea
     const auto found = producers.find(header.producer_id);
     if (found == producers.end()) return nullptr;
     if (header.producer_epoch > found->second.epoch) found->second.Begin(header.producer_epoch);
+    found->second.recent.clear();
     return &found->second;
   }
   if (header.base_sequence < 0) return nullptr;

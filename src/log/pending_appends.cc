@@ -120,8 +120,10 @@ Status PendingAppends::AddBatch(std::string_view bytes, const BatchHeader& heade
                                                     std::to_string(producer.epoch) + " has begun");
     }
     const bool begins = !producer.known || header.producer_epoch > producer.epoch;
+    // Nothing of a transaction that has ended is sent again, but a client that dropped records of
+    // one that it aborted may give their sequences to others: those are no duplicates.
+    if (header.control()) producer.recent.clear();
     if (header.control() && producer.known && begins) {
-      producer.recent.clear();
       producer.next_sequence = 0;
       producer.epoch = header.producer_epoch;
     }

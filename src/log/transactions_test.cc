@@ -194,6 +194,27 @@ TEST_P(RandomTransactions, ReadersSeeWhatIsCommittedAndNothingElse) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomTransactions, testing::Range(0, 12));
 
+// A client that drops records of a transaction that it aborts, not knowing that they were stored,
+// may give their sequences to others (seen with librdkafka).
+TEST_F(TransactionsTest, WhatComesAfterAMarkerIsNoRepeatOfWhatWasBefore) {
+  Open();
+  Create("t");
+  const auto put = [&](const std::string& value, int32_t sequence) {
+    return Put(Encode({value}, 7, 0, sequence, true));
+  };
+  for (const bool commit : {false, true}) {
+    const int32_t first = commit ? 1 : 0;
+    const int64_t offset = put("one", first).base_offset;
+    EXPECT_GE(offset, 0);
+    EXPECT_EQ(put("one", first).base_offset, offset) << "sent again in its transaction";
+    EXPECT_TRUE(Mark(7, 0, commit).status.ok());
+    EXPECT_EQ(put("other", first).fault, SequenceFault::kGap);
+    Open();
+    EXPECT_EQ(put("other", first).fault, SequenceFault::kGap);
+  }
+  EXPECT_GE(put("two", 2).base_offset, 0);
+}
+
 TEST_F(TransactionsTest, AMarkerNeedsNoTransactionAndNoTopicOfRecords) {
   Open();
   Create("t");

@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -185,7 +186,7 @@ class Reader(threading.Thread):
                 if self.appends and len(self.seen) % 3 == 0:
                     self.append(table)
         except (SystemExit, Exception) as fault:  # pylint: disable=broad-except
-            self.fault = fault
+            self.fault = "".join(traceback.format_exception(fault))
 
     def append(self, table):
         row = {"id": [-1 - self.appended], "kind": ["foreign"], "day": [datetime.date(2026, 1, 1)]}
@@ -285,7 +286,7 @@ def crash_rounds(binary, project, catalog, uri):
         if reader is not None:
             reader.done.set()
             reader.join()
-    check(reader.fault is None, "a reader: %r" % reader.fault)
+    check(reader.fault is None, "a reader: %s" % reader.fault)
     table = catalog.load_table("sales.numbers")
     foreign = sorted(-1 - i for i in numbers(table) if i < 0)
     check(foreign == list(range(reader.appended)), "foreign rows: %s" % foreign)
