@@ -28,8 +28,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
@@ -173,6 +173,7 @@ class Reader(threading.Thread):
         self.done = threading.Event()
         self.seen = []
         self.appends = True
+        self.appending = threading.Lock()
         self.appended = 0
         self.fault = None
 
@@ -183,8 +184,9 @@ class Reader(threading.Thread):
                 rows = count(table)
                 check(not self.seen or rows >= self.seen[-1], "rows were there, and went")
                 self.seen.append(rows)
-                if self.appends and len(self.seen) % 3 == 0:
-                    self.append(table)
+                with self.appending:
+                    if self.appends and len(self.seen) % 3 == 0:
+                        self.append(table)
         except (SystemExit, Exception) as fault:  # pylint: disable=broad-except
             self.fault = "".join(traceback.format_exception(fault))
 
@@ -270,7 +272,8 @@ def crash_rounds(binary, project, catalog, uri):
               "rows are missing")
         table = catalog.load_table("sales.numbers")
         early, early_rows = table.current_snapshot().snapshot_id, produced
-        reader.appends = False  # pyiceberg alone cannot write partitions by month
+        with reader.appending:  # pyiceberg alone cannot write partitions by month
+            reader.appends = False
         by_somebody_else(lambda: catalog.load_table("sales.numbers").update_spec().add_field(
             "day", MonthTransform(), "month").commit())
         by_somebody_else(lambda: catalog.load_table("sales.numbers").manage_snapshots().create_tag(
@@ -328,14 +331,18 @@ def bounded(binary, project, catalog, process, produced):
     """Writes a little until files were merged, and only what is needed is there. Returns how many rows
     there are then."""
     deadline = time.monotonic() + 60
+    merged, files = False, 0
     while True:
         produce(binary, project, produced, 10)
         produced += 10
         until(lambda: (state_of_tidy(catalog) or [0])[0] == produced, process, project,
               "rows are missing in the tidy table")
         state = state_of_tidy(catalog)
-        merged = state and state[5] == Operation.REPLACE
-        if merged and state[1] <= 3 and state[2] <= 45 and state[3] <= 60 and not state[4]:
+        if state:
+            # Each round adds files: fewer were merged.
+            merged = merged or state[5] == Operation.REPLACE or state[3] < files
+            files = state[3]
+        if state and merged and state[1] <= 3 and state[2] <= 45 and state[3] <= 60 and not state[4]:
             print("bounded: %d snapshots, %d manifests, %d data files, nothing else on the disk" % state[1:4])
             return produced
         check(time.monotonic() < deadline, "not bounded: %s" % (state,))
