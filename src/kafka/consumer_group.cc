@@ -9,7 +9,6 @@ namespace millrace::kafka {
 namespace {
 
 constexpr int32_t kJoins = 0;
-constexpr int32_t kLeaves = -1;
 constexpr int32_t kLeavesForAWhile = -2;
 constexpr int64_t kCountEveryMs = 1000;
 

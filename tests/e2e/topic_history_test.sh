@@ -16,11 +16,11 @@ YAML
 }
 settings true
 cat > "$work/shop/sql/events.sql" << SQL
-CREATE TABLE events (id BIGINT, name STRING, amount DECIMAL(10, 2), at TIMESTAMP(3))
+CREATE TABLE events (id BIGINT, name STRING, amount DECIMAL(10, 2), seen_at TIMESTAMP(3))
 WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = 'kafka:9092', 'format' = 'json');
 SQL
 answers() { # what all queries say, from whoever has the project
-  "$binary" sql "$work/shop" --format csv -c "SELECT count(*), sum(id), sum(amount), min(at), max(at), count(name) FROM events"
+  "$binary" sql "$work/shop" --format csv -c "SELECT count(*), sum(id), sum(amount), min(seen_at), max(seen_at), count(name) FROM events"
   "$binary" sql "$work/shop" --format csv -c "SELECT name, count(*), sum(amount) FROM events WHERE id % 7 = 3 GROUP BY 1 ORDER BY 1"
 }
 batch() { # NUMBER: 3000 records, of which some do not decode
@@ -34,7 +34,7 @@ for n in range(first, first + 3000):
         print(json.dumps({"id": n, "amount": "a lot"}))
     else:
         print(json.dumps({"id": n, "name": None if n % 11 == 0 else "name %d" % (n % 5),
-                          "amount": n / 4, "at": "2026-01-01 00:00:%02d" % (n % 60)}))
+                          "amount": n / 4, "seen_at": "2026-01-01 00:00:%02d" % (n % 60)}))
 PY
 }
 files() { find "$work/shop/.millrace/history" -name '*.parquet' 2> /dev/null | wc -l; }
