@@ -46,7 +46,7 @@ binary=$PWD/build/release/millrace
 programs() {
   suite "tidy" python3 tools/tidy
   for program in build/release/*_test; do
-    suite "unit $(basename "$program" _test)" timeout 1500 "$program" --gtest_brief=1
+    suite "unit $(basename "$program" _test)" timeout 2000 "$program" --gtest_brief=1
   done
   if [ "${FUZZ_SECONDS:-60}" != 0 ]; then
     suite "fuzz" timeout 2700 scripts/fuzz.sh
