@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "connectors/delta/delta.h"
 #include "connectors/delta/delta_table.h"
+#include "connectors/sink_checks.h"
 #include "env/clock.h"
 
 namespace millrace::connectors::delta {
@@ -103,8 +104,7 @@ class DeltaSink : public Sink {
     if (rows.size() == 0) return Status::Ok();
     for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
       if ((*batch.weights)[r] >= 0 || !table_.primary_key.empty()) continue;
-      return Status(Code::kUnsupported, "table \"" + table_.name +
-                                            "\" takes new rows only, but the query takes rows back")
+      return TakesNewRowsOnly(table_)
           .WithDetail("without a key there is no telling which stored row is meant")
           .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
     }
@@ -153,18 +153,6 @@ class DeltaSink : public Sink {
   int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
   int64_t maintained_us_ = 0;  // monotonic
 };
-
-Status CheckNames(const TableContext& table, const std::vector<std::string>& names,
-                  const std::string& clause) {
-  for (const std::string& name : names) {
-    if (table.schema.Find(name) >= 0) continue;
-    return Status(Code::kUnknownColumn, clause + " of table \"" + table.name +
-                                            "\" names the column \"" + name +
-                                            "\", which does not exist")
-        .WithHint(DidYouMean(name, table.schema.Names()));
-  }
-  return Status::Ok();
-}
 
 Status CheckPartitions(const TableContext& table) {
   MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "connectors/ducklake/ducklake.h"
 #include "connectors/ducklake/lake_table.h"
+#include "connectors/sink_checks.h"
 #include "env/clock.h"
 
 namespace millrace::connectors::ducklake {
@@ -143,11 +144,9 @@ class DuckLakeSink : public Sink {
     if (rows.size() == 0) return Status::Ok();
     for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
       if ((*batch.weights)[r] >= 0) continue;
-      return Status(Code::kUnsupported, "table \"" + table_.name +
-                                            "\" takes new rows only, but the query takes rows back")
-          .WithHint(
-              "write updating results into a table with a PRIMARY KEY ('connector' = "
-              "'jdbc'), or the final rows of windows here");
+      return TakesNewRowsOnly(table_).WithHint(
+          "write updating results into a table with a PRIMARY KEY ('connector' = "
+          "'jdbc'), or the final rows of windows here");
     }
     MR_RETURN_IF_ERROR(lake_->rows().MakeRoom());
     if (batch.weights) {
@@ -206,13 +205,7 @@ ConnectorEntry DuckLakeConnector() {
 }
 
 Result<std::unique_ptr<Sink>> NewDuckLakeSink(const TableContext& table) {
-  for (const std::string& name : table.partitioned_by) {
-    if (table.schema.Find(name) >= 0) continue;
-    return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
-                                            "\" names the column \"" + name +
-                                            "\", which does not exist")
-        .WithHint(DidYouMean(name, table.schema.Names()));
-  }
+  MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));
   const std::string catalog = table.options.GetString("catalog");
   if (!catalog.starts_with("sqlite:") && !catalog.starts_with("postgres:")) {
     return Status(Code::kBadOption, "\"" + catalog + "\" is no catalog that a lake can have")

@@ -20,6 +20,7 @@
 #include "connectors/filesystem/manifest.h"
 #include "connectors/filesystem/part_writer.h"
 #include "connectors/row_bytes.h"
+#include "connectors/sink_checks.h"
 #include "env/clock.h"
 #include "format/format_options.h"
 
@@ -107,9 +108,7 @@ class FileSink : public Sink {
     if (rows.size() == 0) return Status::Ok();
     for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
       if ((*batch.weights)[r] >= 0) continue;
-      return Status(Code::kUnsupported, "table \"" + table_.name +
-                                            "\" takes new rows only, but the "
-                                            "query takes rows back")
+      return TakesNewRowsOnly(table_)
           .WithDetail("a file cannot be changed once it is written")
           .WithHint(
               "write updating results into a table with a PRIMARY KEY ('connector' = 'jdbc')");
@@ -266,15 +265,9 @@ Result<std::unique_ptr<Sink>> NewFileSinkOn(const TableContext& table, env::File
   if (format != "parquet") MR_RETURN_IF_ERROR(format::FindFormat(format).status());
   Columns columns;
   model::Schema data_schema;
+  MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));
   for (const std::string& name : table.partitioned_by) {
-    const int column = table.schema.Find(name);
-    if (column < 0) {
-      return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
-                                              "\" names the column \"" + name +
-                                              "\", which does not exist")
-          .WithHint(DidYouMean(name, table.schema.Names()));
-    }
-    columns.partition.push_back(static_cast<size_t>(column));
+    columns.partition.push_back(static_cast<size_t>(table.schema.Find(name)));
   }
   for (size_t c = 0; c < table.schema.size(); c++) {
     const auto& partition = columns.partition;

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "connectors/iceberg/iceberg.h"
 #include "connectors/iceberg/iceberg_table.h"
+#include "connectors/sink_checks.h"
 #include "env/clock.h"
 
 namespace millrace::connectors::iceberg {
@@ -56,11 +57,9 @@ class IcebergSink : public Sink {
     if (batch.rows->size() == 0) return Status::Ok();
     for (duckdb::idx_t r = 0; batch.weights && r < batch.rows->size(); r++) {
       if ((*batch.weights)[r] >= 0) continue;
-      return Status(Code::kUnsupported, "table \"" + table_.name +
-                                            "\" takes new rows only, but the query takes rows back")
-          .WithHint(
-              "write updating results into a table with a PRIMARY KEY ('connector' = "
-              "'jdbc'), or the final rows of windows here");
+      return TakesNewRowsOnly(table_).WithHint(
+          "write updating results into a table with a PRIMARY KEY ('connector' = "
+          "'jdbc'), or the final rows of windows here");
     }
     MR_RETURN_IF_ERROR(lake_->Gather(batch));
     if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
@@ -103,13 +102,7 @@ class IcebergSink : public Sink {
 }  // namespace
 
 Result<std::unique_ptr<Sink>> NewIcebergSink(const TableContext& table) {
-  for (const std::string& name : table.partitioned_by) {
-    if (table.schema.Find(name) >= 0) continue;
-    return Status(Code::kUnknownColumn, "PARTITIONED BY of table \"" + table.name +
-                                            "\" names the column \"" + name +
-                                            "\", which does not exist")
-        .WithHint(DidYouMean(name, table.schema.Names()));
-  }
+  MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));
   const CatalogSettings catalog = SettingsOf(table).catalog;
   http::HttpSettings http{.url = catalog.uri, .headers = {}, .timeout_ms = catalog.timeout_ms};
   MR_RETURN_IF_ERROR(http::CheckSettings(http).Annotate("option \"uri\""));

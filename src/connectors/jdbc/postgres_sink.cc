@@ -26,6 +26,7 @@
 #include "connectors/jdbc/refused_rows.h"
 #include "connectors/net_changes.h"
 #include "connectors/rejections.h"
+#include "connectors/sink_checks.h"
 
 namespace millrace::connectors::jdbc {
 
@@ -138,8 +139,7 @@ class PostgresSink : public Sink {
   }
 
   Status RefuseRetraction() const {
-    return Status(Code::kUnsupported, "table \"" + table_.name +
-                                          "\" takes new rows only, but the query takes rows back")
+    return TakesNewRowsOnly(table_)
         .WithDetail("without a key there is no telling which stored row is meant")
         .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
   }

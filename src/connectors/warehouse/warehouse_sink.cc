@@ -13,6 +13,7 @@
 #include "connectors/lookup.h"
 #include "connectors/net_changes.h"
 #include "connectors/row_bytes.h"
+#include "connectors/sink_checks.h"
 #include "duck/door.h"
 #include "duck/warehouse.h"
 
@@ -175,9 +176,7 @@ class WarehouseSink : public Sink {
       const int32_t weight = (*batch.weights)[r];
       all_once = all_once && weight == 1;
       if (weight >= 0) continue;
-      return Status(Code::kUnsupported, "table \"" + table_.name +
-                                            "\" takes new rows only, but the "
-                                            "query takes rows back")
+      return TakesNewRowsOnly(table_)
           .WithDetail("without a key there is no telling which stored row is meant")
           .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
     }

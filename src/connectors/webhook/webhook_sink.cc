@@ -17,6 +17,7 @@
 #include "connectors/http/http_client.h"
 #include "connectors/kafka/log_topic.h"
 #include "connectors/rejections.h"
+#include "connectors/sink_checks.h"
 #include "connectors/webhook/webhook.h"
 #include "env/clock.h"
 #include "format/encoder.h"
@@ -72,9 +73,7 @@ class WebhookSink : public Sink {
     for (duckdb::idx_t row = 0; row < batch.rows->size(); row++) {
       const int32_t weight = batch.weights ? (*batch.weights)[row] : 1;
       if (weight < 0) {
-        return Status(Code::kUnsupported,
-                      "table \"" + table_.name +
-                          "\" takes new rows only, but the query takes rows back")
+        return TakesNewRowsOnly(table_)
             .WithDetail("a request that was answered cannot be taken back")
             .WithHint("write updating results into a table with a PRIMARY KEY, or send windows");
       }
