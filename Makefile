@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo demo-orders test test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders bench-batch lint clang-tidy clean
+.PHONY: help setup build demo demo-orders test test-kafka test-flink test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders bench-batch lint clang-tidy clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -27,6 +27,16 @@ demo-orders: ## run the orders example with PostgreSQL, Redis, a search node and
 test: ## set up, build, and run every test
 	@scripts/setup.sh
 	@scripts/test.sh
+
+test-kafka: ## Apache Kafka's own system-test programs, all of them, while the server is killed
+	@scripts/setup.sh
+	@scripts/build.sh release millrace
+	@.deps/kafka-clients/bin/python tests/e2e/kafka_system.py build/release/millrace --all
+
+test-flink: ## Flink's Kafka connector, exactly once, while Flink and the server are killed (fetches 300 MB)
+	@scripts/setup.sh
+	@scripts/build.sh release millrace
+	@.deps/kafka-clients/bin/python tests/e2e/kafka_flink.py build/release/millrace build/flink
 
 test-asan: ## unit tests under AddressSanitizer and UBSan
 	@scripts/setup.sh

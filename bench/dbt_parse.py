@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""How long a large dbt project takes to be read: Millrace's `ls` beside `dbt parse`, both cold.
+"""How long a large dbt project takes to be read: Millrace's `ls` beside `dbt parse`, both cold; and how
+soon a running `millrace dev` says what a saved file amounts to.
 
-    bench/dbt_parse.py [--models 1600,10000] [--rounds 3] [--dbt .deps/dbt/bin/dbt] [--keep DIR]
+    bench/dbt_parse.py [--models 1600,10000] [--rounds 3] [--saves 20] [--dbt .deps/dbt/bin/dbt] [--keep DIR]
 
 The projects are generated: a source of a table per staging model, layers that read two or three models
 of the layer before, a macro in every third model, a .yml file per folder of 20 models with descriptions
@@ -13,6 +14,7 @@ import pathlib
 import random
 import resource
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
@@ -77,16 +79,63 @@ def seconds(command, directory, rounds):
     return f"{min(walls):7.2f} s {min(cpus):7.2f} s"
 
 
+class Watched:
+    """`millrace dev` beside a project, and the time from saving a file to its report."""
+
+    def __init__(self, binary, project):
+        self.process = subprocess.Popen([binary, "dev", ".", "--port", "0"], cwd=project, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.project = project
+        self.until("watched")
+
+    def until(self, text):
+        for line in self.process.stdout:
+            if text in line:
+                return
+        raise RuntimeError("millrace dev ended before it said: " + text)
+
+    def milliseconds(self, path, change):
+        text = change((self.project / path).read_text())
+        beside = self.project / "saved.tmp"
+        beside.write_text(text)
+        start = time.monotonic()
+        os.rename(beside, self.project / path)
+        self.until(f"models  {path}")
+        return (time.monotonic() - start) * 1000
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def saves(binary, project, rounds):
+    """p50 and longest of the times from save to message: of a model, a .yml file, a macro."""
+    watched = Watched(binary, project)
+    models = sorted(project.glob("models/*/*/*.sql"))
+    properties = sorted(project.glob("models/*/*/schema.yml"))
+    out = []
+    for files, change in ((models, lambda text: text + "-- again\n"),
+                          (properties, lambda text: text.replace("What", "Just what", 1)),
+                          ([project / "macros/cents.sql"], lambda text: text + "\n")):
+        times = [watched.milliseconds(str(files[i * 37 % len(files)].relative_to(project)), change)
+                 for i in range(rounds)]
+        out.append(f"{statistics.median(times):6.0f} {max(times):6.0f}")
+    watched.end()
+    return "   ".join(out)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", default="1600,10000")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--saves", type=int, default=20, help="of each kind of file")
     parser.add_argument("--binary", default=str(ROOT / "build/release/millrace"))
     parser.add_argument("--dbt", default=str(ROOT / ".deps/dbt/bin/dbt"))
     parser.add_argument("--keep", help="generate below this directory, and leave it")
     arguments = parser.parse_args()
     work = pathlib.Path(arguments.keep or tempfile.mkdtemp())
-    print("models   tests  millrace ls: wall, CPU  dbt parse: wall, CPU")
+    print("models   tests  millrace ls: wall, CPU  dbt parse: wall, CPU  "
+          "ms from save to message, p50 and max: model, .yml, macro")
     for count in map(int, arguments.models.split(",")):
         project = work / str(count)
         shutil.rmtree(project, ignore_errors=True)
@@ -96,7 +145,8 @@ def main():
         if arguments.dbt:
             command = [arguments.dbt, "--quiet", "parse", "--no-partial-parse"]
             theirs = seconds(command, project, 1)
-        print(f"{made:6}  {2 * made:6}  {ours:>22}  {theirs:>22}", flush=True)
+        told = saves(arguments.binary, project, arguments.saves)
+        print(f"{made:6}  {2 * made:6}  {ours:>22}  {theirs:>22}  {told}", flush=True)
     if not arguments.keep:
         shutil.rmtree(work)
 

@@ -5,7 +5,7 @@ and what does the server take.
   bench/kafka_many.py [--binary build/release/millrace] [--connections 10000] [--partitions 10000]
 
 Starts a server of its own on 127.0.0.1 and speaks the protocol itself (ApiVersions, Metadata,
-CreateTopics, Produce), so that what it measures is the server. Prints a table; exit 1 when anything
+CreateTopics, Produce, Fetch), so that what it measures is the server. Prints a table; exit 1 when anything
 is not answered as it must be.
 """
 import argparse
@@ -20,7 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-METADATA, CREATE_TOPICS, API_VERSIONS, PRODUCE = 3, 19, 18, 0
+METADATA, CREATE_TOPICS, API_VERSIONS, PRODUCE, FETCH = 3, 19, 18, 0, 1
 STARTS_WITHIN_S = 60
 
 
@@ -88,6 +88,21 @@ def produce(connection, topic, partition):
     return struct.unpack_from(">h", answer, at)[0]
 
 
+def fetch(connection, topic, partitions, session, epoch):
+    """From their ends, without waiting: (session, bytes both ways)."""
+    body = struct.pack(">iiiibii", -1, 0, 1, 1 << 20, 0, session, epoch)
+    if partitions:
+        body += struct.pack(">i", 1) + text(topic) + struct.pack(">i", len(partitions))
+        body += b"".join(struct.pack(">iiqqi", p, -1, 0, -1, 1 << 20) for p in partitions)
+    else:
+        body += struct.pack(">i", 0)
+    body += struct.pack(">i", 0) + text("")
+    answer = ask(connection, FETCH, 11, body)
+    _, error, session = struct.unpack_from(">ihi", answer)
+    assert error == 0, f"Fetch: error {error}"
+    return session, len(body) + len(answer)
+
+
 def resident_mb(process):
     for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
@@ -137,6 +152,17 @@ def measure(process, port, connections, partitions):
     assert error == 0, f"CreateTopics: error {error}"
     row(f"a topic of {partitions} partitions created", f"{time.perf_counter() - start:.1f} s")
     row("metadata of it", timed([lambda: metadata(admin, "many")] * 20))
+    everything = range(partitions)
+    sizes = []
+    row("a fetch of all its partitions, nothing new",
+        timed([lambda: sizes.append(fetch(admin, "many", everything, 0, -1)[1])] * 50) +
+        f"; {sizes[-1]} bytes both ways")
+    session = fetch(admin, "many", everything, 0, 0)[0]
+    assert session != 0, "no fetch session"
+    row("the same in a fetch session",
+        timed([lambda e=e: sizes.append(fetch(admin, "many", [], session, e)[1])
+               for e in range(1, 51)]) +
+        f"; {sizes[-1]} bytes both ways")
     targets = [chosen.randrange(partitions) for _ in range(200)]
 
     def write(partition):

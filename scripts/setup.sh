@@ -112,7 +112,7 @@ newer_go() {
   echo "$dir/bin/go"
 }
 
-s3_server() { # versitygw: an S3 server that checks signatures, for tests/e2e/batch_test.sh and bench/batch
+s3_server() { # versitygw: an S3 server that checks signatures, for tests and bench/batch
   local out=$deps/versitygw go
   [ -x "$out/versitygw" ] && return 0
   say "building an S3 server (Go module versitygw)"
@@ -162,6 +162,21 @@ kafka_go() { # a Kafka client in Go, for tests/e2e/kafka_go_test.sh
   printf '%s\n' "$stamp" > "$out/stamp"
 }
 
+google_types() { # google/type/*.proto, which a registry's schemas may import
+  local out=$deps/google-types tmp
+  [ -f "$out/.ready" ] && return 0
+  python3 -c 'import ensurepip' 2> /dev/null || apt_install python3 python3-venv
+  say "fetching google/type/*.proto (PyPI googleapis-common-protos)"
+  tmp=$(mktemp -d)
+  python3 -m venv "$tmp/venv"
+  "$tmp/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$tmp" googleapis-common-protos==1.70.0
+  python3 -m zipfile -e "$tmp"/googleapis_common_protos-*.whl "$tmp/wheel"
+  rm -rf "$out" && mkdir -p "$out/google/type"
+  cp "$tmp"/wheel/google/type/*.proto "$out/google/type/"
+  touch "$out/.ready"
+  rm -rf "$tmp"
+}
+
 jinja_engine() { # src/dbt/jinja as a static library; built anew when its source has changed
   local out=$deps/jinja stamp
   stamp=$(cat src/dbt/jinja/Cargo.toml src/dbt/jinja/Cargo.lock src/dbt/jinja/src/*.rs | sha256sum)
@@ -186,6 +201,29 @@ dbt_reference() { # dbt itself, to compare with: tests/e2e/dbt_*test.sh, scripts
   # shellcheck disable=SC2086
   "$out/bin/pip" install -q --disable-pip-version-check $packages
   rm -f "$out/.ready" && printf '%s\n' "$packages" > "$out/.ready"
+}
+
+clickhouse_engine() { # ClickHouse's engine, and dbt with its adapter: tests/e2e/dbt_clickhouse_test.sh
+  local out=$deps/clickhouse packages="chdb==4.4.0 dbt-core==1.11.16 dbt-clickhouse==1.10.3"
+  [ "$(cat "$out/.ready" 2> /dev/null)" = "$packages" ] && return 0
+  say "fetching ClickHouse's engine (PyPI chdb, dbt-clickhouse; 1.1 GB unpacked)"
+  rm -rf "$out" && python3 -m venv "$out"
+  # shellcheck disable=SC2086
+  "$out/bin/pip" install -q --disable-pip-version-check $packages
+  printf '%s\n' "$packages" > "$out/.ready"
+}
+
+spark() { # Spark with what it needs to read Delta and Iceberg, for tests/e2e/spark_lake_test.sh
+  local from=tests/support/spark out=$deps/spark stamp packages="pyspark==4.1.4 duckdb==$duckdb_version"
+  stamp=$(cat $from/pom.xml - <<< "$packages" | sha256sum)
+  [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
+  have java && have mvn || apt_install openjdk-17-jdk-headless maven
+  say "fetching Spark 4.1 (PyPI pyspark) and its runtimes for Delta and Iceberg (Maven)"
+  rm -rf "$out" && python3 -m venv "$out"
+  # shellcheck disable=SC2086
+  "$out/bin/pip" install -q --disable-pip-version-check $packages
+  mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
+  printf '%s\n' "$stamp" > "$out/stamp"
 }
 
 kafka_clients() { # Python's Kafka clients, for tests/e2e/kafka_test.sh
@@ -220,15 +258,15 @@ opensearch_node() { # a search node for the tests of the sinks 'opensearch' and 
   printf '%s\n' "$stamp" > "$out/stamp"
 }
 
-kafka_java() { # Apache Kafka's broker, tools, Streams and Connect, for tests and bench/kafka
+kafka_java() { # Apache Kafka's broker, tools, Streams, Connect and system tests, for tests and bench/kafka
   local from=tests/support/kafka out=$deps/kafka-java stamp
-  stamp=$(cat $from/pom.xml $from/WordCount.java $from/log4j2.properties | sha256sum)
+  stamp=$(cat $from/pom.xml $from/*.java $from/log4j2.properties | sha256sum)
   [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0
   have javac && have mvn || apt_install openjdk-17-jdk-headless maven
   say "fetching Apache Kafka 4.1 (Maven)"
   rm -rf "$out" && mkdir -p "$out/jars" "$out/classes"
   mvn -q -B -f $from/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/jars"
-  javac -cp "$out/jars/*" -d "$out/classes" $from/WordCount.java
+  javac -cp "$out/jars/*" -d "$out/classes" $from/*.java
   cp $from/log4j2.properties "$out/classes/"
   printf '%s\n' "$stamp" > "$out/stamp"
 }
@@ -258,12 +296,14 @@ duckdb_headers
 duckdb_static
 duckdb_shared
 duckdb_extensions
+google_types
 jinja_engine
 if [ "${1:-}" != --build ]; then
   apt_install "${test_packages[@]}"
   kafka_clients
   schema_clients
   dbt_reference
+  clickhouse_engine
   opensearch_node
   kafka_java
   kafka_go
@@ -273,5 +313,6 @@ if [ "${1:-}" != --build ]; then
   iceberg_catalog
   lake_clients
   delta_clients
+  spark
 fi
 say "ready"

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "batch/applied_statements.h"
 #include "batch/partition_overwrite.h"
+#include "batch/storage.h"
 #include "duck/door.h"
 #include "duck/extensions.h"
 #include "duck/warehouse.h"
@@ -34,12 +35,6 @@ bool Names(std::string_view sql, std::string_view word) {
       return true;
   }
   return false;
-}
-
-std::string OptionList(const std::map<std::string, std::string>& options) {
-  std::vector<std::string> list;
-  for (const auto& [name, value] : options) list.push_back(name + " " + QuoteLiteral(value));
-  return Join(list, ", ");
 }
 
 // What people know a statement by: its first words, without comments and line ends.
@@ -97,14 +92,7 @@ class Batch {
       MR_RETURN_IF_ERROR(
           Execute("SET VARIABLE " + QuoteIdentifier(name) + " = " + QuoteLiteral(value)));
     }
-    for (size_t i = 0; i < settings.storage.size(); i++) {
-      const Storage& storage = settings.storage[i];
-      std::map<std::string, std::string> secret = storage.options;
-      secret["scope"] = storage.prefix;
-      MR_RETURN_IF_ERROR(
-          Execute(fmt::format("CREATE SECRET storage_{} (TYPE s3, {})", i, OptionList(secret)))
-              .Annotate("storage \"" + storage.prefix + "\""));
-    }
+    MR_RETURN_IF_ERROR(UseStorage(*connection_, settings.storage));
     for (const Database& database : settings.databases) {
       if (!Names(sql_, database.name)) continue;
       const std::string options = OptionList(database.options);

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <duckdb/common/file_system.hpp>
-#include <duckdb/main/client_context.hpp>
 #include <duckdb/parser/expression/constant_expression.hpp>
 #include <map>
 #include <set>
 
 #include "base/strings.h"
 #include "duck/door.h"
+#include "duck/remote_files.h"
 #include "duck/warehouse.h"
 #include "env/files.h"
 
@@ -69,20 +68,17 @@ class Directory {
   // Files below `path`, by their path below it; those that readers pass over are left out.
   Result<std::vector<std::string>> List(const std::string& path) {
     std::vector<std::string> below;
-    MR_RETURN_IF_ERROR(WithFiles([&](duckdb::FileSystem& files) {
-      for (const auto& file : files.Glob(path + "/**")) {
-        std::string name = file.path.substr(path.size() + 1);
-        if (!IsHidden(name)) below.push_back(std::move(name));
-      }
-      return Status::Ok();
-    }));
+    MR_ASSIGN_OR_RETURN(const auto files, duck::ListRemoteFiles(connection_, path));
+    for (const duck::RemoteFile& file : files) {
+      if (!IsHidden(file.path)) below.push_back(file.path);
+    }
     return below;
   }
 
   // Makes `<partition>/data.parquet` the bytes of `staged`, in one step.
   Status Publish(const std::string& partition, const std::string& staged) {
     const std::string target = path_ + "/" + partition;
-    if (!local_) return Upload(staged, target + "/" + kFileName);
+    if (!local_) return duck::UploadFile(connection_, staged, target + "/" + kFileName);
     MR_RETURN_IF_ERROR(files_.CreateDirectories(target));
     MR_ASSIGN_OR_RETURN(auto file, files_.Open(staged, env::OpenMode::kWrite));
     MR_RETURN_IF_ERROR(file->Sync());
@@ -96,41 +92,10 @@ class Directory {
       MR_RETURN_IF_ERROR(files_.Remove(target + "/" + kFileName));
       return files_.SyncDirectory(target);
     }
-    return WithFiles([&](duckdb::FileSystem& files) {
-      files.RemoveFile(target + "/" + kFileName);
-      return Status::Ok();
-    });
+    return duck::RemoveRemoteFile(connection_, target + "/" + kFileName);
   }
 
  private:
-  // On S3 the object appears when the upload is completed, by Close.
-  Status Upload(const std::string& staged, const std::string& target) {
-    return WithFiles([&](duckdb::FileSystem& files) {
-      auto from = files.OpenFile(staged, duckdb::FileFlags::FILE_FLAGS_READ);
-      auto to = files.OpenFile(target, duckdb::FileFlags::FILE_FLAGS_WRITE |
-                                           duckdb::FileFlags::FILE_FLAGS_FILE_CREATE_NEW);
-      std::string buffer(1 << 20, '\0');
-      for (;;) {
-        const int64_t size = from->Read(buffer.data(), buffer.size());
-        if (size == 0) break;
-        to->Write(buffer.data(), static_cast<duckdb::idx_t>(size));
-      }
-      to->Close();
-      return Status::Ok();
-    });
-  }
-
-  // DuckDB's file systems find their secrets in a transaction.
-  Status WithFiles(const std::function<Status(duckdb::FileSystem&)>& body) {
-    return AtTheDoor([&] {
-      Status status;
-      duckdb::ClientContext& context = *connection_.context;
-      context.RunFunctionInTransaction(
-          [&] { status = body(duckdb::FileSystem::GetFileSystem(context)); });
-      return status;
-    });
-  }
-
   duckdb::Connection& connection_;
   const std::string path_;
   const bool local_;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "cli/access.h"
+#include "log/topic_reader.h"
 #include "project/runtime.h"
 #include "serve/collector.h"
 #include "serve/project_backend.h"
@@ -67,7 +68,9 @@ class LocalAccess : public Access {
   Result<std::vector<StoredRecord>> Read(const std::string& topic, int partition, int64_t offset,
                                          int64_t limit) override {
     MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log().DescribePartition(topic, partition));
-    int64_t from = std::max(offset, at.start_offset);
+    log::TopicReader reader(log(), topic);
+    MR_ASSIGN_OR_RETURN(const int64_t start, reader.Start(partition));
+    int64_t from = std::max(offset, start);
     std::vector<StoredRecord> records;
     auto visit = [&](std::span<const model::Record> some) {
       for (const model::Record& r : some) {
@@ -82,7 +85,7 @@ class LocalAccess : public Access {
     // Past markers and aborted records: who finds nothing takes it for the end.
     while (records.empty() && from < at.stable_offset && limit > 0) {
       const int64_t to = std::min(at.stable_offset, from + limit);
-      MR_ASSIGN_OR_RETURN(from, log().Read(topic, partition, from, to, kReadBytesMax, visit));
+      MR_ASSIGN_OR_RETURN(from, reader.Read(partition, from, to, kReadBytesMax, visit));
     }
     return records;
   }

@@ -80,6 +80,20 @@ void PrintSummary(project::Runtime& runtime, int64_t records_before, int64_t cut
   if (cut_off > 0) fmt::print("  {} requests were cut off\n", cut_off);
 }
 
+void WatchModels(project::ModelWatch& models, serve::Backend& backend) {
+  Status status = models.Start(
+      {.say =
+           [](const std::string& text) {
+             fmt::print("{}", text);
+             std::fflush(stdout);
+           },
+       .build = [&backend](std::string_view request) { return backend.StartModels(request); },
+       .events = [&backend](int64_t run,
+                            size_t from) { return backend.ModelEventsJson(run, from); }});
+  // Everything else runs all the same.
+  if (!status.ok()) fmt::print("note: the models are not watched: {}\n", status.ToString());
+}
+
 // Returns when it is time to stop.
 void WaitForEnd(double seconds, const std::atomic<bool>& stop) {
   int64_t begin = env::Clock::System()->MonotonicMicros();
@@ -97,7 +111,8 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   auto checks = project::LoadReconcileChecks(project->directory(), faults);
   if (!faults.empty()) return faults[0];
   MR_ASSIGN_OR_RETURN(auto runtime, project::Runtime::Open(std::move(project), true));
-  MR_ASSIGN_OR_RETURN(auto backend, serve::NewProjectBackend(*runtime));
+  project::ModelWatch models(*runtime);
+  MR_ASSIGN_OR_RETURN(auto backend, serve::NewProjectBackend(*runtime, &models));
   serve::ApiServerOptions server_options;
   server_options.http.address = options.host.empty() ? config.http_host : options.host;
   server_options.http.port = options.port < 0 ? config.http_port : options.port;
@@ -123,7 +138,9 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
   spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
+  WatchModels(models, *backend);
   WaitForEnd(options.seconds, stop);
+  models.Stop();
 
   // Events first: what was answered with 202 is in the log before the jobs stop.
   int64_t cut_off = (*server)->Shutdown(kShutdownGraceMs);

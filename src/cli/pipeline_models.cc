@@ -49,7 +49,9 @@ dbt::NodeResult ResultOf(const dbt::Value& event, std::deque<dbt::Node>& nodes) 
 
 Result<PipelineModels> PipelineModels::Load(const dbt::ProjectOptions& options) {
   PipelineModels out;
-  if (!std::filesystem::exists(options.directory + "/sql")) {
+  // Without scripts it is one only while `millrace dev` runs there, which owns the warehouse.
+  if (!std::filesystem::exists(options.directory + "/sql") &&
+      !FindDevProcess(DataDirectoryOf(options.directory))) {
     MR_ASSIGN_OR_RETURN(out.models_, dbt::Project::Load(options));
     return out;
   }

@@ -52,7 +52,8 @@ class LocalSchemas : public SchemaAccess {
                      : method == "PUT"  ? serve::Method::kPut
                                         : serve::Method::kDelete;
     request.SetBody(body);
-    if (!serve::ParseTarget(path, request.path, request.query)) {
+    request.target = path;
+    if (!serve::ParseTarget(request)) {
       return Status(Code::kInvalidArgument, fmt::format("\"{}\" is no path", path));
     }
     const serve::Router::Found found = router_.Match(request);

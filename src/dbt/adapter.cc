@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "dbt/clickhouse_adapter.h"
 #include "dbt/duckdb_adapter.h"
 #include "dbt/postgres_adapter.h"
 
@@ -10,22 +11,55 @@ namespace millrace::dbt {
 
 Result<std::unique_ptr<Adapter>> OpenAdapter(const Project& project) {
   if (project.profile.type == "postgres") return OpenPostgres(project);
+  if (project.profile.type == "clickhouse") return OpenClickHouse(project);
   return OpenDuckDb(project);
 }
 
-std::string QualifiedName(const Node& node) {
-  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
-         QuoteIdentifier(node.alias);
+std::vector<Column> DescribedColumns(const Rows& answer) {
+  std::vector<Column> columns;
+  for (const Value& row : answer.rows) {
+    columns.push_back({row[size_t{0}].text(), row[size_t{1}].text()});
+  }
+  return columns;
 }
 
 Result<std::string> Adapter::Existing(Session& session, const Node& node) {
-  MR_ASSIGN_OR_RETURN(
-      Rows answer,
-      session.Query(fmt::format(
-          "SELECT table_type FROM information_schema.tables WHERE lower(table_catalog) = lower({}) "
-          "AND lower(table_schema) = lower({}) AND lower(table_name) = lower({})",
-          QuoteLiteral(node.database), QuoteLiteral(node.schema), QuoteLiteral(node.alias))));
+  MR_ASSIGN_OR_RETURN(Rows answer,
+                      session.Query(fmt::format(
+                          "SELECT kind FROM {} AS relations WHERE lower(database) = lower({}) "
+                          "AND lower(schema) = lower({}) AND lower(name) = lower({})",
+                          Relations(), QuoteLiteral(node.database), QuoteLiteral(node.schema),
+                          QuoteLiteral(node.alias))));
   return answer.rows.empty() ? std::string() : answer.rows[0][size_t{0}].text();
+}
+
+Status Adapter::CreateSchema(Session& session, const Node& node) {
+  return session.Run(fmt::format("CREATE {} IF NOT EXISTS {}", SchemaKind(), SchemaName(node)));
+}
+
+Result<duck::Warehouse*> Adapter::FileReader() {
+  if (!file_reader_) {
+    MR_ASSIGN_OR_RETURN(file_reader_, duck::Warehouse::Open(":memory:"));
+  }
+  return file_reader_.get();
+}
+
+Result<std::string> Adapter::BeginChange(Session&, const Node& node) {
+  return QualifiedName(node);
+}
+
+Status Adapter::Publish(Session&, const Node&) {
+  return Status::Ok();
+}
+
+Status Adapter::DeleteMatching(Session& session, const std::string& table,
+                               const std::string& staged, const std::vector<std::string>& keys) {
+  return session.Run(fmt::format("DELETE FROM {} AS target USING {} AS staged WHERE {}", table,
+                                 staged, OnKeys(keys)));
+}
+
+Status Adapter::Check(const Node&) const {
+  return Status::Ok();
 }
 
 }  // namespace millrace::dbt

@@ -3,10 +3,8 @@
 // Contract
 //   threads     one at a time.
 //   statements  are the project's own text; what the builder writes itself is SQL that every
-//   adapter
-//               understands, or comes from one of the methods below.
-//   errors      carry the line within the statement where the database names one (span().file is
-//   "").
+//               adapter understands, or comes from one of the methods below.
+//   errors      carry the line within the statement where the database names one, without a file.
 #pragma once
 
 #include <functional>
@@ -14,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dbt/dialect.h"
 #include "dbt/project.h"
 #include "duck/warehouse.h"
 
@@ -23,18 +22,33 @@ struct Column {
   std::string name, type;
 };
 
+// What a table or view is made of: a query, or declared columns and rows that are put in after.
+struct Definition {
+  std::string kind = "TABLE";  // or "VIEW"
+  std::string query = {};
+  std::string columns = {};  // of a table without a query: "(day DATE, …)"
+  // Puts rows into the table of that name, before anybody sees it; gives how many.
+  std::function<Result<int64_t>(const std::string& name)> fill = {};
+
+  // What follows the name in CREATE. A query starts on the second line.
+  std::string Text() const { return query.empty() ? columns : "AS (\n" + query + "\n)"; }
+};
+
 // A query's answer in values that templates know.
 struct Rows {
   std::vector<std::string> columns;
   std::vector<Value> rows;  // each a list
 };
 
-// One connection; what it runs belongs to one transaction.
+// Of what DESCRIBE answers: rows that begin with a name and a type.
+std::vector<Column> DescribedColumns(const Rows& answer);
+
+// One connection; what it runs belongs to one transaction, where the database has them.
 class Session {
  public:
   virtual ~Session() = default;
   virtual Status Run(const std::string& sql) = 0;
-  // Runs a statement that writes and gives the rows it wrote.
+  // Runs a statement that writes and gives the rows it wrote; -1 where the database does not say.
   virtual Result<int64_t> Count(const std::string& sql) = 0;
   virtual Result<Rows> Query(const std::string& sql) = 0;
   // `table`: a name as SQL has it, also a temporary table's.
@@ -46,54 +60,56 @@ class Session {
                                   const std::string& delimiter) = 0;
 };
 
-class Adapter {
+class Adapter : public Dialect {
  public:
-  virtual ~Adapter() = default;
-
-  // "duckdb", "postgres": dbt's name, and the prefix by which macros are dispatched.
+  // "duckdb", "postgres", "clickhouse": dbt's name, and the prefix by which macros are dispatched.
   virtual std::string type() const = 0;
   // On a connection of its own, outside of any transaction.
   virtual Result<Rows> Query(const std::string& sql) = 0;
   // As Session's, on a connection of its own.
   virtual Result<std::vector<Column>> ColumnsOf(const std::string& table) = 0;
   virtual Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) = 0;
-  // All of `body` or nothing of it. `body` must not call InTransaction.
+  // All of `body` or nothing of it. `body` must not call InTransaction. Without transactions
+  // (ClickHouse) what `body` did stays, so each relation is changed by one statement: see Replace
+  // and Publish.
   virtual Status InTransaction(const std::function<Status(Session&)>& body) = 0;
 
   // From any thread: a statement that runs in a transaction now ends with an error, where it can.
   virtual void Interrupt() {}
 
-  // "database"."schema" where a database can be named.
-  virtual std::string SchemaName(const Node& node) const = 0;
   // How a temporary table made by CreateTemporary is named.
   virtual std::string Temporary(const std::string& name) const = 0;
   // A temporary table of `sql`'s rows, in place of one of that name; gives the rows. Errors count
   // lines from the first of `sql`.
   virtual Result<int64_t> CreateTemporary(Session& session, const std::string& name,
                                           const std::string& sql) = 0;
-  // Puts the node's table or view (`kind`: "TABLE", "VIEW") in the place of what is there under its
-  // name (`existing`: as Existing says); `definition` is what follows the name in CREATE, and may
-  // read what is there. Gives the rows of a table made from a query.
-  virtual Result<int64_t> Replace(Session& session, const Node& node, const std::string& kind,
-                                  const std::string& existing, const std::string& definition) = 0;
-  // A literal of a TIMESTAMP, microseconds since 1970 in UTC.
-  virtual std::string TimestampLiteral(int64_t micros) const = 0;
-  // Microseconds since 1970 of a date or timestamp, as a whole number.
-  virtual std::string MicrosOf(const std::string& expression) const = 0;
-  // The database's name of a seed's column type: INTEGER, BIGINT, DOUBLE, DATE, TIMESTAMP, BOOLEAN,
-  // VARCHAR.
-  virtual std::string SeedType(const std::string& type) const = 0;
+  // Puts the node's table or view in the place of what is there under its name (`existing`: as
+  // Existing says), which the query may read. Gives the table's rows.
+  virtual Result<int64_t> Replace(Session& session, const Node& node, const std::string& existing,
+                                  const Definition& definition) = 0;
+  // The table in which the rows of the node's are changed: itself where a transaction can be taken
+  // back, or else a copy beside it, which is nothing until Publish puts it in its place.
+  virtual Result<std::string> BeginChange(Session& session, const Node& node);
+  virtual Status Publish(Session& session, const Node& node);
+  // Takes the rows out of `table` whose keys are in `staged`.
+  virtual Status DeleteMatching(Session& session, const std::string& table,
+                                const std::string& staged, const std::vector<std::string>& keys);
+  // Whether rows can be updated from another table.
+  virtual bool CanUpdate() const { return true; }
+  // An error if the project wants of the node what this database cannot do.
+  virtual Status Check(const Node& node) const;
   // A DuckDB that can read the seeds' files.
-  virtual Result<duck::Warehouse*> FileReader() = 0;
+  virtual Result<duck::Warehouse*> FileReader();
 
   // "BASE TABLE", "VIEW" or "" for none.
   Result<std::string> Existing(Session& session, const Node& node);
+  Status CreateSchema(Session& session, const Node& node);
+
+ private:
+  std::unique_ptr<duck::Warehouse> file_reader_;  // once asked for
 };
 
 // The one that the project's target asks for, connected.
 Result<std::unique_ptr<Adapter>> OpenAdapter(const Project& project);
-
-// "db"."schema"."name"
-std::string QualifiedName(const Node& node);
 
 }  // namespace millrace::dbt

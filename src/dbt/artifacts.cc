@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "base/version.h"
+#include "dbt/model_versions.h"
 #include "env/clock.h"
 #include "env/files.h"
 
@@ -44,10 +45,10 @@ Value NodeEntry(const Node& node) {
   config.Set("materialized", node.materialized());
   Value refs = Value::List{};
   for (const Value& ref : node.refs.list()) {
-    const bool with_package = ref.list().size() > 1;
-    refs.Append(Value::Object({{"name", ref.list().back()},
-                               {"package", with_package ? ref[0] : Value()},
-                               {"version", Value()}}));
+    const Reference asked(ref);
+    refs.Append(Value::Object({{"name", asked.name},
+                               {"package", asked.package.empty() ? Value() : Value(asked.package)},
+                               {"version", ref[2]}}));
   }
   Value entry = Value::Object(
       {{"database", node.database},
@@ -74,6 +75,10 @@ Value NodeEntry(const Node& node) {
        {"metrics", Value::List{}},
        {"depends_on", Value::Object({{"macros", node.macros}, {"nodes", node.depends_on}})},
        {"relation_name", test || node.materialized() == "ephemeral" ? Value() : FullPath(node)}});
+  if (node.kind == "model") {
+    entry.Set("version", node.properties["version"]);
+    entry.Set("latest_version", node.properties["latest_version"]);
+  }
   if (!node.compiled.empty()) {
     entry.Set("compiled", true);
     entry.Set("compiled_code", node.compiled);
@@ -113,6 +118,34 @@ Value UnitTestEntry(const Node& node) {
        {"config", node.config},
        {"depends_on", Value::Object({{"macros", Value::List{}}, {"nodes", node.depends_on}})}});
 }
+
+Value ResultEntry(const NodeResult& result) {
+  const Node& node = *result.node;
+  Value response = Value::Object({{"_message", result.outcome.message}});
+  if (result.outcome.rows >= 0) response.Set("rows_affected", result.outcome.rows);
+  Value timing = Value::List{};
+  timing.Append(Value::Object({{"name", "execute"},
+                               {"started_at", Timestamp(result.started_us)},
+                               {"completed_at", Timestamp(result.finished_us)}}));
+  const Outcome& outcome = result.outcome;
+  const std::string message = result.error.ok() ? outcome.message : result.error.ToString();
+  Value entry = Value::Object(
+      {{"status", outcome.status},
+       {"timing", outcome.status == "skipped" ? Value(Value::List{}) : timing},
+       {"thread_id", "Thread-1"},
+       {"execution_time", static_cast<double>(result.finished_us - result.started_us) / 1e6},
+       {"adapter_response", response},
+       {"message", message.empty() ? Value() : Value(message)},
+       {"failures", outcome.failures < 0 ? Value() : Value(outcome.failures)},
+       {"unique_id", node.id},
+       {"compiled", !node.compiled.empty()},
+       {"compiled_code", node.compiled.empty() ? Value() : Value(node.compiled)},
+       {"relation_name", node.kind == "test" ? Value() : FullPath(node)}});
+  if (!outcome.batches.is_null()) entry.Set("batch_results", outcome.batches);
+  return entry;
+}
+
+}  // namespace
 
 Value Manifest(const Project& project) {
   Value nodes = Value::Object(), sources = Value::Object(), unit_tests = Value::Object();
@@ -173,34 +206,6 @@ Value Manifest(const Project& project) {
   out.Set("exposures", exposures);
   return out;
 }
-
-Value ResultEntry(const NodeResult& result) {
-  const Node& node = *result.node;
-  Value response = Value::Object({{"_message", result.outcome.message}});
-  if (result.outcome.rows >= 0) response.Set("rows_affected", result.outcome.rows);
-  Value timing = Value::List{};
-  timing.Append(Value::Object({{"name", "execute"},
-                               {"started_at", Timestamp(result.started_us)},
-                               {"completed_at", Timestamp(result.finished_us)}}));
-  const Outcome& outcome = result.outcome;
-  const std::string message = result.error.ok() ? outcome.message : result.error.ToString();
-  Value entry = Value::Object(
-      {{"status", outcome.status},
-       {"timing", outcome.status == "skipped" ? Value(Value::List{}) : timing},
-       {"thread_id", "Thread-1"},
-       {"execution_time", static_cast<double>(result.finished_us - result.started_us) / 1e6},
-       {"adapter_response", response},
-       {"message", message.empty() ? Value() : Value(message)},
-       {"failures", outcome.failures < 0 ? Value() : Value(outcome.failures)},
-       {"unique_id", node.id},
-       {"compiled", !node.compiled.empty()},
-       {"compiled_code", node.compiled.empty() ? Value() : Value(node.compiled)},
-       {"relation_name", node.kind == "test" ? Value() : FullPath(node)}});
-  if (!outcome.batches.is_null()) entry.Set("batch_results", outcome.batches);
-  return entry;
-}
-
-}  // namespace
 
 // What tools that read artifacts know by this version is dbt's schema, which ours follows.
 Value ArtifactMetadata(const Project& project, const char* schema) {

@@ -9,6 +9,8 @@
 
 namespace millrace::dbt {
 
+// manifest.json.
+Value Manifest(const Project& project);
 // The options of a run, as run_results.json has them.
 Value RunArguments(const Project& project, const std::string& command);
 // {"given": [{input, rows, format, fixture}], "expect": {…}}, as manifest.json has them.

@@ -8,21 +8,9 @@
 
 namespace millrace::dbt {
 
-namespace {
-
-std::string OnKeys(const std::vector<std::string>& keys) {
-  std::vector<std::string> parts;
-  for (const std::string& key : keys) {
-    parts.push_back(fmt::format("target.{0} = staged.{0}", key));
-  }
-  return Join(parts, " AND ");
-}
-
-}  // namespace
-
 Result<std::vector<std::string>> Builder::MatchColumns(Session& session, const Node& node,
-                                                       const std::string& staged) {
-  const std::string target = QualifiedName(node);
+                                                       const std::string& staged,
+                                                       const std::string& target) {
   const std::string rule = node.config["on_schema_change"].text_or("ignore");
   MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
   MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
@@ -75,9 +63,10 @@ Result<std::vector<std::string>> Builder::MatchColumns(Session& session, const N
   return names;
 }
 
-Status Builder::UpsertFrom(Session& session, const Node& node, const std::string& staged) {
-  MR_ASSIGN_OR_RETURN(std::vector<std::string> columns, MatchColumns(session, node, staged));
-  const std::string target = QualifiedName(node);
+Status Builder::UpsertFrom(Session& session, const Node& node, const std::string& staged,
+                           const std::string& target) {
+  MR_ASSIGN_OR_RETURN(std::vector<std::string> columns,
+                      MatchColumns(session, node, staged, target));
   const std::vector<std::string> keys = node.config["unique_key"].texts();
   const std::string strategy =
       node.config["incremental_strategy"].text_or(keys.empty() ? "append" : "delete+insert");
@@ -103,8 +92,7 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
                     target, staged, OnKeys(keys), Join(sets, ", "), list, Join(values, ", ")));
   }
   if (strategy == "delete+insert" && !keys.empty()) {
-    MR_RETURN_IF_ERROR(session.Run(fmt::format(
-        "DELETE FROM {} AS target USING {} AS staged WHERE {}", target, staged, OnKeys(keys))));
+    MR_RETURN_IF_ERROR(adapter_.DeleteMatching(session, target, staged, keys));
   } else if (strategy != "microbatch" && strategy != "append" && strategy != "delete+insert" &&
              strategy != "merge") {
     return Status(Code::kUnsupported,
@@ -115,11 +103,17 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
       fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, staged));
 }
 
-Result<int64_t> Builder::AddIncrement(Session& session, const Node& node, const std::string& sql) {
+Result<int64_t> Builder::AddIncrement(Session& session, const Node& node, const std::string& sql,
+                                      const std::string& replaced) {
   const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
   MR_ASSIGN_OR_RETURN(int64_t rows, adapter_.CreateTemporary(session, name, "\n" + sql));
   const std::string staged = adapter_.Temporary(name);
-  MR_RETURN_IF_ERROR(UpsertFrom(session, node, staged));
+  MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));
+  if (!replaced.empty()) {
+    MR_RETURN_IF_ERROR(session.Run(fmt::format("DELETE FROM {} WHERE {}", target, replaced)));
+  }
+  MR_RETURN_IF_ERROR(UpsertFrom(session, node, staged, target));
+  MR_RETURN_IF_ERROR(adapter_.Publish(session, node));
   MR_RETURN_IF_ERROR(session.Run("DROP TABLE " + staged));
   return rows;
 }

@@ -74,10 +74,12 @@ Result<Outcome> Builder::Seed(Node& node) {
           node.config["column_types"][column.name].text_or(adapter_.SeedType(column.type)));
     }
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
-    MR_RETURN_IF_ERROR(
-        adapter_.Replace(session, node, "TABLE", existing, "(" + Join(declared, ", ") + ")")
-            .status());
-    MR_ASSIGN_OR_RETURN(rows, session.LoadCsv(QualifiedName(node), path, delimiter));
+    const auto fill = [&](const std::string& table) {
+      return session.LoadCsv(table, path, delimiter);
+    };
+    MR_ASSIGN_OR_RETURN(
+        rows, adapter_.Replace(session, node, existing,
+                               {.columns = "(" + Join(declared, ", ") + ")", .fill = fill}));
     return Status::Ok();
   });
   if (!status.ok()) return std::move(status).At({node.path, 0, 0, 0});

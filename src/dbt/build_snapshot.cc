@@ -24,6 +24,14 @@ std::string HardDeletes(const Node& node) {
       node.config["invalidate_hard_deletes"].truth() ? "invalidate" : "ignore");
 }
 
+// The condition that a version has no end yet.
+std::string OpenVersion(const Node& node, const std::string& prefix) {
+  const std::string column = prefix + "dbt_valid_to";
+  const std::string current = node.config["dbt_valid_to_current"].text();
+  if (current.empty()) return column + " IS NULL";
+  return fmt::format("({0} = {1} OR {0} IS NULL)", column, current);
+}
+
 std::string Concatenated(const std::vector<std::string>& expressions) {
   std::vector<std::string> parts;
   for (const std::string& e : expressions) {
@@ -54,17 +62,16 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   scd.push_back(version);
   const std::string until = node.config["dbt_valid_to_current"].text_or("NULL");
   const std::string staging = fmt::format(
-      "SELECT *, md5({}) AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
-      "CAST({} AS TIMESTAMP) AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
-      Concatenated(scd), version, version, until,
+      "SELECT *, {} AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
+      "{} AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
+      adapter_.Hash(Concatenated(scd)), version, version, adapter_.ValidTo(version, until),
       HardDeletes(node) == "new_record" ? ", 'False' AS dbt_is_deleted" : "", sql);
   Status status = InTransaction(node, [&](Session& session) -> Status {
     MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
     if (existing.empty()) {
-      MR_RETURN_IF_ERROR(
-          session.Run(fmt::format("CREATE TABLE {} AS SELECT * FROM {}", QualifiedName(node),
-                                  adapter_.Temporary(kStaged))));
+      const std::string all = "SELECT * FROM " + adapter_.Temporary(kStaged);
+      MR_RETURN_IF_ERROR(adapter_.Replace(session, node, existing, {.query = all}).status());
     } else {
       MR_RETURN_IF_ERROR(UpdateSnapshot(session, node));
     }
@@ -106,9 +113,8 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
 }
 
 Status Builder::UpdateSnapshot(Session& session, const Node& node) {
-  const std::string target = QualifiedName(node);
+  MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));
   const std::string staged = adapter_.Temporary(kStaged);
-  const std::string fresh = adapter_.Temporary(kNew);
   MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
   MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
   std::vector<std::string> columns;
@@ -120,10 +126,7 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
     MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
                                                QuoteIdentifier(column.name), column.type)));
   }
-  std::vector<std::string> same_key, changed;
-  for (const std::string& key : node.config["unique_key"].texts()) {
-    same_key.push_back(fmt::format("target.{0} = staged.{0}", key));
-  }
+  std::vector<std::string> changed;
   if (node.config["strategy"].text() == "timestamp") {
     changed.push_back("target.dbt_valid_from < staged.dbt_valid_from");
   } else {
@@ -135,17 +138,27 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
       }
     }
     for (const std::string& column : checked) {
-      changed.push_back(fmt::format("target.{0} IS DISTINCT FROM staged.{0}", column));
+      changed.push_back(adapter_.Differs("target." + column, "staged." + column));
     }
   }
-  const std::string current = node.config["dbt_valid_to_current"].text();
-  const std::string open =
-      current.empty()
-          ? "target.dbt_valid_to IS NULL"
-          : fmt::format("(target.dbt_valid_to = {} OR target.dbt_valid_to IS NULL)", current);
-  const std::string keys = Join(same_key, " AND ");
   // A row that was gone and is back is new, even if it looks as before.
   if (HardDeletes(node) == "new_record") changed.push_back(kDeleted);
+  const VersionMerge merge{target,
+                           staged,
+                           columns,
+                           Join(changed, " OR "),
+                           OpenVersion(node, "target."),
+                           OpenVersion(node, ""),
+                           HardDeletes(node) == "invalidate"};
+  MR_RETURN_IF_ERROR(adapter_.CanUpdate() ? UpdateVersions(session, node, merge)
+                                          : RewriteVersions(session, node, merge));
+  return adapter_.Publish(session, node);
+}
+
+Status Builder::UpdateVersions(Session& session, const Node& node, const VersionMerge& merge) {
+  const std::string &target = merge.target, &staged = merge.staged, &open = merge.open;
+  const std::string fresh = adapter_.Temporary(kNew);
+  const std::string keys = OnKeys(node.config["unique_key"].texts());
   // What is new or changed, before anything is closed.
   MR_RETURN_IF_ERROR(
       adapter_
@@ -153,7 +166,7 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
               session, kNew,
               fmt::format("SELECT staged.* FROM {} AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS "
                           "target WHERE {} AND {} AND NOT ({}))",
-                          staged, target, open, keys, Join(changed, " OR ")))
+                          staged, target, open, keys, merge.changed))
           .status());
   if (HardDeletes(node) != "ignore") {
     MR_RETURN_IF_ERROR(CloseDeleted(session, node,
@@ -165,7 +178,7 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
       session.Run(fmt::format("UPDATE {} AS target SET dbt_valid_to = staged.dbt_valid_from FROM "
                               "{} AS staged WHERE {} AND {}",
                               target, fresh, open, keys)));
-  const std::string list = Join(columns, ", ");
+  const std::string list = Join(merge.columns, ", ");
   MR_RETURN_IF_ERROR(
       session.Run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target, list, list, fresh)));
   return session.Run("DROP TABLE " + fresh);

@@ -32,7 +32,7 @@ bool Builder::IsTable(const Node& node) {
 
 Status Builder::InTransaction(Node& node, const Body& body) {
   return adapter_.InTransaction([&](Session& session) -> Status {
-    MR_RETURN_IF_ERROR(session.Run("CREATE SCHEMA IF NOT EXISTS " + adapter_.SchemaName(node)));
+    MR_RETURN_IF_ERROR(adapter_.CreateSchema(session, node));
     for (const char* when : {"pre_hook", "", "post_hook"}) {
       if (*when == '\0') {
         MR_RETURN_IF_ERROR(body(session));
@@ -66,7 +66,7 @@ Status Builder::RunHooks(const Value& hooks, Node& owner) {
 Result<Outcome> Builder::View(Node& node, const std::string& sql) {
   Status status = InTransaction(node, [&](Session& session) -> Status {
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
-    return adapter_.Replace(session, node, "VIEW", existing, "AS (\n" + sql + "\n)").status();
+    return adapter_.Replace(session, node, existing, {.kind = "VIEW", .query = sql}).status();
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
@@ -75,7 +75,7 @@ Result<Outcome> Builder::View(Node& node, const std::string& sql) {
 Result<int64_t> Builder::CreateTable(Session& session, const Node& node, const std::string& sql) {
   if (node.config["contract"]["enforced"].truth()) return CreateContracted(session, node, sql);
   MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
-  return adapter_.Replace(session, node, "TABLE", existing, "AS (\n" + sql + "\n)");
+  return adapter_.Replace(session, node, existing, {.query = sql});
 }
 
 Result<Outcome> Builder::Table(Node& node, const std::string& sql) {
@@ -136,6 +136,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
 }
 
 Result<Outcome> Builder::Build(Node& node) {
+  MR_RETURN_IF_ERROR(adapter_.Check(node));
   if (node.kind == "seed") return Seed(node);
   if (node.kind == "unit_test") return UnitTest(node);
   if (IsMicrobatch(node)) return Microbatch(node);
@@ -160,8 +161,9 @@ Result<Outcome> Builder::Build(Node& node) {
     return Status(Code::kUnsupported, fmt::format("materialization \"{}\" is not known", kind))
         .WithHint("there is: view, table, incremental, ephemeral, stream");
   }();
-  if (outcome.ok()) return outcome;
-  return Placed(project_, node, outcome.status());
+  if (!outcome.ok()) return Placed(project_, node, outcome.status());
+  if (outcome->note.empty()) outcome->note = ConstraintsLeftOut(node);
+  return outcome;
 }
 
 Status Placed(const Project& project, const Node& node, Status status) {

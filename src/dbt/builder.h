@@ -58,15 +58,32 @@ class Builder {
   Result<int64_t> CreateTable(Session& session, const Node& node, const std::string& sql);
   // on_schema_change; gives the columns that both have, quoted.
   Result<std::vector<std::string>> MatchColumns(Session& session, const Node& node,
-                                                const std::string& staged);
-  Status UpsertFrom(Session& session, const Node& node, const std::string& staged);
-  // The rows of `sql` into the table that is there; gives how many.
-  Result<int64_t> AddIncrement(Session& session, const Node& node, const std::string& sql);
+                                                const std::string& staged,
+                                                const std::string& target);
+  Status UpsertFrom(Session& session, const Node& node, const std::string& staged,
+                    const std::string& target);
+  // The rows of `sql` into the table that is there, out of which those that fulfil `replaced` are
+  // taken before; gives how many.
+  Result<int64_t> AddIncrement(Session& session, const Node& node, const std::string& sql,
+                               const std::string& replaced = "");
   Status UpdateSnapshot(Session& session, const Node& node);
+  // What a snapshot's query gave, put into the versions that there are.
+  struct VersionMerge {
+    std::string target, staged;        // tables
+    std::vector<std::string> columns;  // of `staged`, quoted
+    std::string changed;               // of a version "target" and a row "staged": they differ
+    std::string open, open_alone;      // of a version: it has no end; without "target."
+    bool ends_deleted = false;         // versions of rows that are gone end
+  };
+  Status UpdateVersions(Session& session, const Node& node, const VersionMerge& merge);
   Status CloseDeleted(Session& session, const Node& node, const std::string& gone);
+  // build_snapshot_rewritten.cc
+  Status RewriteVersions(Session& session, const Node& node, const VersionMerge& merge);
 
   // contracts.cc
   Status CheckContract(const Node& node, const std::string& sql);
+  // Names, for people, those of the contract that the database does not hold; "" for none.
+  std::string ConstraintsLeftOut(const Node& node) const;
   // As CreateTable, with the declared types and constraints.
   Result<int64_t> CreateContracted(Session& session, const Node& node, const std::string& sql);
 

@@ -133,10 +133,62 @@ constexpr const char* kPostgres = R"jinja(
 {% macro any_value(expression) -%} (array_agg({{ expression }}))[1] {%- endmacro %}
 )jinja";
 
+// A join gives 0 and '' for what is not there, not NULL: so the test of relationships differs, too.
+constexpr const char* kClickHouse = R"jinja(
+{% test relationships(model, column_name, to, field) %}
+select child.from_field
+from (select {{ column_name }} as from_field from {{ model }} where {{ column_name }} is not null) child
+left anti join (select {{ field }} as to_field from {{ to }}) parent on child.from_field = parent.to_field
+{% endtest %}
+{% macro type_string() %}String{% endmacro %}
+{% macro type_float() %}Float32{% endmacro %}
+{% macro type_int() %}Int32{% endmacro %}
+{% macro type_numeric() %}Decimal(28, 6){% endmacro %}
+{% macro type_timestamp() %}DateTime{% endmacro %}
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  dateadd({{ datepart }}, {{ interval }}, {{ from_date_or_timestamp }})
+{%- endmacro %}
+{% macro datediff(first_date, second_date, datepart) -%}
+  datediff({{ datepart }}, {{ first_date }}, {{ second_date }})
+{%- endmacro %}
+{% macro last_day(date, datepart) -%}
+  dateadd(day, -1, dateadd({{ datepart }}, 1, date_trunc('{{ datepart }}', {{ date }})))
+{%- endmacro %}
+{% macro hash(field) -%} lower(hex(MD5(toString({{ field }})))) {%- endmacro %}
+{% macro replace(field, old_chars, new_chars) -%}
+  replaceAll({{ field }}, '{{ old_chars }}', '{{ new_chars }}')
+{%- endmacro %}
+{% macro cast_bool_to_text(field) -%}
+  multiIf({{ field }} > 0, 'true', {{ field }} = 0, 'false', null)
+{%- endmacro %}
+{% macro bool_or(expression) -%} max({{ expression }}) > 0 {%- endmacro %}
+{% macro listagg(measure, delimiter_text="','", order_by_clause=none, limit_num=none) -%}
+  {%- set words = order_by_clause.split() if order_by_clause else [] -%}
+  {%- if words | length > 4 or ',' in (order_by_clause or '') -%}
+    {{ exceptions.raise_compiler_error("listagg orders by one column here, not by: " ~ order_by_clause) }}
+  {%- endif -%}
+  {%- set list = "groupArray(" ~ measure ~ ")" -%}
+  {%- if words -%}
+    {%- set down = "Reverse" if words[-1] | lower == "desc" else "" -%}
+    {%- set list = "arrayMap(p -> p.1, array" ~ down ~ "Sort(p -> p.2, groupArray((" ~ measure ~ ", " ~ words[2] ~ "))))" -%}
+  {%- endif -%}
+  {%- if limit_num -%} {%- set list = "arraySlice(" ~ list ~ ", 1, " ~ limit_num ~ ")" -%} {%- endif -%}
+  arrayStringConcat({{ list }}, {{ delimiter_text }})
+{%- endmacro %}
+{% macro split_part(string_text, delimiter_text, part_number) -%}
+  splitByString({{ delimiter_text }}, {{ string_text }})[{{ part_number }}]
+{%- endmacro %}
+{% macro safe_cast(field, type) -%} cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro any_value(expression) -%} any({{ expression }}) {%- endmacro %}
+)jinja";
+
 }  // namespace
 
 std::string BuiltinMacros(const std::string& adapter) {
-  return std::string(kCommon) + (adapter == "postgres" ? kPostgres : kDuckDb);
+  const char* own = adapter == "postgres"     ? kPostgres
+                    : adapter == "clickhouse" ? kClickHouse
+                                              : kDuckDb;
+  return std::string(kCommon) + own;
 }
 
 }  // namespace millrace::dbt

@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "dbt/builder.h"
+#include "dbt/model_versions.h"
 #include "dbt/selector.h"
 
 namespace millrace::dbt {
@@ -49,7 +50,7 @@ Status ColumnGraph::TraceNode(Project& project, Templates& templates, duck::Plan
   for (const std::string& parent : node.depends_on) {
     const Node& other = *project.Find(parent);
     ReplaceAll(sql, QualifiedName(other), QuoteIdentifier(parent));
-    ReplaceAll(sql, EphemeralName(other.name), QuoteIdentifier(parent));
+    ReplaceAll(sql, EphemeralName(NameWithVersion(other)), QuoteIdentifier(parent));
   }
   MR_ASSIGN_OR_RETURN(duck::QueryLineage lineage, duck::TraceColumns(planner, Statement(sql)));
   model::Schema schema;

@@ -68,7 +68,7 @@ Status Builder::CheckContract(const Node& node, const std::string& sql) {
           .At({node.path, node.line, 0, 0});
     }
     declared.push_back(
-        fmt::format("CAST(NULL AS {}) AS {}", column["data_type"].text(), ColumnName(column)));
+        fmt::format("{} AS {}", adapter_.AnyValue(column["data_type"].text()), ColumnName(column)));
   }
   if (declared.empty()) {
     return Status(Code::kBadOption,
@@ -102,6 +102,22 @@ Status Builder::CheckContract(const Node& node, const std::string& sql) {
       .At({node.path, node.line, 0, 0});
 }
 
+std::string Builder::ConstraintsLeftOut(const Node& node) const {
+  if (!node.config["contract"]["enforced"].truth()) return "";
+  std::vector<std::string> left_out;
+  const auto look = [&](const Value& owner) {
+    for (const Value& constraint : owner["constraints"].list()) {
+      const std::string type = constraint["type"].text();
+      if (!adapter_.Holds(type)) left_out.push_back(type);
+    }
+  };
+  look(node.properties);
+  for (const Value& column : node.properties["columns"].list()) look(column);
+  if (left_out.empty()) return "";
+  return fmt::format("constraints are left out, since {} does not hold them: {}", adapter_.type(),
+                     Join(left_out, ", "));
+}
+
 Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
                                           const std::string& sql) {
   Node owner = node;  // what the constraints' templates are rendered for
@@ -109,6 +125,7 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
   for (const Value& column : node.properties["columns"].list()) {
     std::string part = ColumnName(column) + " " + column["data_type"].text();
     for (const Value& constraint : column["constraints"].list()) {
+      if (!adapter_.Holds(constraint["type"].text())) continue;
       MR_ASSIGN_OR_RETURN(std::string text, Rendered(templates_, owner, constraint, ""));
       part += " " + text;
     }
@@ -116,6 +133,7 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
     names.push_back(ColumnName(column));
   }
   for (const Value& constraint : node.properties["constraints"].list()) {
+    if (!adapter_.Holds(constraint["type"].text())) continue;
     const std::string columns = "(" + Join(constraint["columns"].texts(), ", ") + ")";
     MR_ASSIGN_OR_RETURN(std::string text, Rendered(templates_, owner, constraint, columns));
     parts.push_back(text);
@@ -125,12 +143,13 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
   const std::string staged = node.alias.substr(0, 40) + "__millrace_staged";
   MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, staged, "\n" + sql).status());
   MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
-  MR_RETURN_IF_ERROR(
-      adapter_.Replace(session, node, "TABLE", existing, "(" + Join(parts, ", ") + ")").status());
-  MR_ASSIGN_OR_RETURN(
-      int64_t rows,
-      session.Count(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", QualifiedName(node), list,
-                                list, adapter_.Temporary(staged))));
+  const auto fill = [&](const std::string& table) {
+    return session.Count(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", table, list, list,
+                                     adapter_.Temporary(staged)));
+  };
+  MR_ASSIGN_OR_RETURN(int64_t rows,
+                      adapter_.Replace(session, node, existing,
+                                       {.columns = "(" + Join(parts, ", ") + ")", .fill = fill}));
   MR_RETURN_IF_ERROR(session.Run("DROP TABLE " + adapter_.Temporary(staged)));
   return rows;
 }

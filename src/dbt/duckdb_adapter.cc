@@ -56,11 +56,7 @@ class DuckDbSession : public Session {
 
   Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
     MR_ASSIGN_OR_RETURN(Rows answer, Query("DESCRIBE " + table));
-    std::vector<Column> out;
-    for (const Value& row : answer.rows) {
-      out.push_back({row[size_t{0}].text(), row[size_t{1}].text()});
-    }
-    return out;
+    return DescribedColumns(answer);
   }
 
   Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
@@ -128,14 +124,17 @@ class DuckDbAdapter : public Adapter {
   }
 
   // CREATE OR REPLACE replaces only its own kind.
-  Result<int64_t> Replace(Session& session, const Node& node, const std::string& kind,
-                          const std::string& existing, const std::string& definition) override {
+  Result<int64_t> Replace(Session& session, const Node& node, const std::string& existing,
+                          const Definition& definition) override {
     const std::string name = QualifiedName(node);
     const std::string old_kind = existing == "VIEW" ? "VIEW" : "TABLE";
-    if (!existing.empty() && old_kind != kind) {
+    if (!existing.empty() && old_kind != definition.kind) {
       MR_RETURN_IF_ERROR(session.Run(fmt::format("DROP {} {}", old_kind, name)));
     }
-    return session.Count(fmt::format("CREATE OR REPLACE {} {} {}", kind, name, definition));
+    MR_ASSIGN_OR_RETURN(
+        int64_t rows, session.Count(fmt::format("CREATE OR REPLACE {} {} {}", definition.kind, name,
+                                                definition.Text())));
+    return definition.fill ? definition.fill(name) : rows;
   }
 
   std::string TimestampLiteral(int64_t micros) const override {

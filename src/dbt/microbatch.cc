@@ -83,10 +83,9 @@ Result<int64_t> Builder::BuildBatch(Node& node, const Batch& batch, bool into_ex
       MR_ASSIGN_OR_RETURN(rows, CreateTable(session, node, sql));
       return Status::Ok();
     }
-    MR_RETURN_IF_ERROR(session.Run("DELETE FROM " + QualifiedName(node) + " WHERE " + within));
     MR_ASSIGN_OR_RETURN(
-        rows,
-        AddIncrement(session, node, "SELECT * FROM (\n" + sql + "\n) AS batch WHERE " + within));
+        rows, AddIncrement(session, node,
+                           "SELECT * FROM (\n" + sql + "\n) AS batch WHERE " + within, within));
     return Status::Ok();
   });
   if (!status.ok()) return status;

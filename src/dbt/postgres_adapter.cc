@@ -124,6 +124,12 @@ class PostgresAdapter : public Adapter {
   Status Connect() {
     for (PostgresClient* client : {&writer_, &reader_}) {
       MR_RETURN_IF_ERROR(client->Connect());
+      // When this process dies its statement ends soon, and with it its locks (PostgreSQL 14).
+      MR_RETURN_IF_ERROR(
+          client
+              ->Execute("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = "
+                        "'client_connection_check_interval'")
+              .status());
       if (role_.empty()) continue;
       MR_RETURN_IF_ERROR(client->Execute("SET ROLE " + QuoteIdentifier(role_)).status());
     }
@@ -154,8 +160,6 @@ class PostgresAdapter : public Adapter {
     return status;
   }
 
-  std::string SchemaName(const Node& node) const override { return QuoteIdentifier(node.schema); }
-
   std::string Temporary(const std::string& name) const override {
     return "pg_temp." + QuoteIdentifier(name);
   }
@@ -167,14 +171,15 @@ class PostgresAdapter : public Adapter {
                          sql + "\n)");
   }
 
-  Result<int64_t> Replace(Session& session, const Node& node, const std::string& kind,
-                          const std::string& existing, const std::string& definition) override {
+  Result<int64_t> Replace(Session& session, const Node& node, const std::string& existing,
+                          const Definition& definition) override {
+    const std::string& kind = definition.kind;
     Node made = node;
     made.alias = node.alias.substr(0, 50) + "__dbt_tmp";  // names hold 63 bytes
     const std::string name = QualifiedName(made);
     const std::string what = kind == "TABLE" && node.config["unlogged"].truth() ? "UNLOGGED " : "";
     MR_ASSIGN_OR_RETURN(int64_t rows, session.Count(fmt::format("CREATE {}{} {} {}", what, kind,
-                                                                name, definition)));
+                                                                name, definition.Text())));
     if (!existing.empty()) {
       MR_RETURN_IF_ERROR(session.Run(fmt::format(
           "DROP {} {} CASCADE", existing == "VIEW" ? "VIEW" : "TABLE", QualifiedName(node))));
@@ -182,7 +187,7 @@ class PostgresAdapter : public Adapter {
     MR_RETURN_IF_ERROR(session.Run(
         fmt::format("ALTER {} {} RENAME TO {}", kind, name, QuoteIdentifier(node.alias))));
     if (kind == "TABLE") MR_RETURN_IF_ERROR(CreateIndexes(session, node));
-    return rows;
+    return definition.fill ? definition.fill(QualifiedName(node)) : rows;
   }
 
   std::string TimestampLiteral(int64_t micros) const override {
@@ -198,13 +203,6 @@ class PostgresAdapter : public Adapter {
     if (type == "VARCHAR") return "text";
     if (type == "TIMESTAMP") return "timestamp without time zone";
     return ToLower(type);
-  }
-
-  Result<duck::Warehouse*> FileReader() override {
-    if (!file_reader_) {
-      MR_ASSIGN_OR_RETURN(file_reader_, duck::Warehouse::Open(":memory:"));
-    }
-    return file_reader_.get();
   }
 
  private:
@@ -226,7 +224,6 @@ class PostgresAdapter : public Adapter {
 
   PostgresClient writer_, reader_;
   std::string role_;
-  std::unique_ptr<duck::Warehouse> file_reader_;
 };
 
 }  // namespace

@@ -43,9 +43,9 @@ struct ProjectOptions {
 struct Profile {
   std::string name;
   std::string target;
-  std::string type = "duckdb";  // or "postgres"
+  std::string type = "duckdb";  // or "postgres", "clickhouse"
   std::string database_path;    // duckdb: ":memory:" or a file
-  std::string database;         // its name in SQL
+  std::string database;         // its name in SQL; clickhouse: "", it has none above the schema
   std::string schema = "main";
   Value settings;  // of DuckDB, by name
   Value attach;    // [{path, alias, type, read_only}]

@@ -9,6 +9,8 @@
 #include "base/strings.h"
 #include "dbt/builtin_macros.h"
 #include "dbt/configs.h"
+#include "dbt/model_versions.h"
+#include "dbt/same.h"
 #include "dbt/yaml.h"
 #include "env/clock.h"
 #include "env/files.h"
@@ -18,6 +20,9 @@ namespace millrace::dbt {
 namespace fs = std::filesystem;
 
 namespace {
+
+// As a package: the engine lists the file's blocks and leaves its macros out.
+constexpr const char* kNoMacros = "";
 
 // What dbt_project.yml calls the folders, and where they are by default.
 struct Folder {
@@ -42,16 +47,23 @@ const std::vector<Folder>& Folders() {
 std::vector<std::string> FilesBelow(const std::string& directory,
                                     const std::vector<std::string>& extensions) {
   std::vector<std::string> out;
-  std::error_code error;
+  std::error_code error, dangling;
   for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
     const std::string extension = it->path().extension().string();
-    if (!it->is_regular_file(error)) continue;
+    if (!it->is_regular_file(dangling)) continue;
     if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) continue;
     out.push_back(it->path().string());
   }
   std::sort(out.begin(), out.end());
   return out;
+}
+
+// Without "." and "..", without a slash at its end.
+std::string Whole(const std::string& directory) {
+  std::string whole = fs::absolute(directory).lexically_normal().string();
+  while (whole.ends_with("/")) whole.pop_back();
+  return whole;
 }
 
 std::string HomeProfiles() {
@@ -61,15 +73,28 @@ std::string HomeProfiles() {
 
 }  // namespace
 
+ProjectReader::ProjectReader(Project& project, ReadMemory& memory)
+    : project_(project),
+      memory_(memory),
+      base_(Whole(project.options.directory) + "/"),
+      templates_(project) {}
+
+std::string ProjectReader::Absolute(const std::string& path) const {
+  return path.starts_with("/") ? path : base_ + path;
+}
+
 Result<std::string> ProjectReader::ReadText(const std::string& path) {
-  return env::ReadWholeFile(*env::FileSystem::Real(), project_.Absolute(path));
+  const std::string absolute = Absolute(path);
+  MR_ASSIGN_OR_RETURN(const auto* file, memory_.Read(absolute));
+  if (file->text) return *file->text;
+  return env::ReadWholeFile(*env::FileSystem::Real(), absolute);
 }
 
 Status ProjectReader::ReadPackage(const std::string& directory) {
   const std::string path = directory.empty() ? "dbt_project.yml" : directory + "/dbt_project.yml";
-  MR_ASSIGN_OR_RETURN(std::string text, ReadText(path));
-  MR_ASSIGN_OR_RETURN(Value config, ParseYaml(text, path));
-  Package package{config["name"].text(), directory, config};
+  memory_.directories_.insert(env::ParentDirectory(Absolute(path)));
+  MR_ASSIGN_OR_RETURN(const Value* config, memory_.ReadYaml(Absolute(path), path));
+  Package package{(*config)["name"].text(), directory, *config};
   if (package.name.empty()) {
     return Status(Code::kBadOption, "a dbt project needs a name").At({path, 1, 0, 0});
   }
@@ -85,7 +110,9 @@ Status ProjectReader::ReadProfile() {
   for (const std::string& directory :
        {project_.options.profiles_directory, std::string(from_environment ? from_environment : ""),
         project_.options.directory, HomeProfiles()}) {
-    if (!directory.empty() && fs::exists(directory + "/profiles.yml")) {
+    if (directory.empty()) continue;
+    memory_.directories_.insert(Whole(directory));
+    if (fs::exists(directory + "/profiles.yml")) {
       path = directory + "/profiles.yml";
       break;
     }
@@ -93,17 +120,16 @@ Status ProjectReader::ReadProfile() {
   profile.target = project_.options.target;
   if (path.empty()) {
     profile.target = profile.target.empty() ? "dev" : profile.target;
-    profile.database_path = project_.Absolute(".millrace/warehouse.duckdb");
+    profile.database_path = Absolute(".millrace/warehouse.duckdb");
     profile.database = "warehouse";
     return Status::Ok();
   }
-  MR_ASSIGN_OR_RETURN(std::string text,
-                      env::ReadWholeFile(*env::FileSystem::Real(), fs::absolute(path).string()));
-  MR_ASSIGN_OR_RETURN(Value all, ParseYaml(text, path));
-  Value chosen = all[profile.name];
+  MR_ASSIGN_OR_RETURN(const Value* all,
+                      memory_.ReadYaml(Whole(env::ParentDirectory(path)) + "/profiles.yml", path));
+  Value chosen = (*all)[profile.name];
   if (chosen.is_null()) {
     std::vector<std::string> names;
-    for (const auto& [name, value] : all.map()) names.push_back(name);
+    for (const auto& [name, value] : all->map()) names.push_back(name);
     return Status(Code::kNotFound, fmt::format("there is no profile \"{}\"", profile.name))
         .WithHint(DidYouMean(profile.name, names))
         .At({path, 1, 0, 0});
@@ -131,15 +157,19 @@ Status ProjectReader::ReadProfile() {
         .WithHint("set dbname beside host, port, user, password and schema")
         .At({path, 1, 0, 0});
   }
+  if (profile.type == "clickhouse") {
+    profile.schema = output["schema"].text_or("default");
+    return Status::Ok();  // a schema is a database there, and nothing is above it
+  }
   if (profile.type != "duckdb") {
     return Status(Code::kUnsupported,
                   fmt::format("target \"{}\" is of type \"{}\", which is not known here",
                               profile.target, profile.type))
-        .WithHint("there is: duckdb, postgres; choose another output with --target")
+        .WithHint("there is: duckdb, postgres, clickhouse; choose another output with --target")
         .At({path, 1, 0, 0});
   }
   const std::string file = output["path"].text_or(":memory:");
-  profile.database_path = file == ":memory:" ? file : project_.Absolute(file);
+  profile.database_path = file == ":memory:" ? file : Absolute(file);
   profile.database = file == ":memory:" ? "memory" : fs::path(file).stem().string();
   profile.database = output["database"].text_or(profile.database);
   profile.schema = output["schema"].text_or("main");
@@ -148,91 +178,153 @@ Status ProjectReader::ReadProfile() {
   return Status::Ok();
 }
 
-Status ProjectReader::ReadFile(const Package& package, const std::string& kind,
-                               const std::string& root, const std::string& path) {
-  const std::string extension = fs::path(path).extension().string();
-  if (extension == ".yml" || extension == ".yaml") return ReadProperties(package, path);
-  Node node;
-  node.kind = kind;
-  node.package = package.name;
-  node.path = path;
-  node.name = fs::path(path).stem().string();
-  if (extension == ".csv") {
-    MR_ASSIGN_OR_RETURN(std::string text, ReadText(path));
-    node.checksum = Sha256Hex(text);
-    return AddNode(node, "seeds");
-  }
-  if (kind == "test" && path.starts_with(root + "/fixtures/")) return Status::Ok();
-  if (extension == ".py") {
-    return Status(Code::kUnsupported, "models in Python are not run here")
-        .WithHint("write it in SQL, or set enabled: false for it")
-        .At({path, 1, 0, 0});
-  }
-  MR_ASSIGN_OR_RETURN(node.code, ReadText(path));
-  node.checksum = Sha256Hex(node.code);
-  const bool generic = kind == "test" && path.starts_with(root + "/generic/");
-  if (kind == "macro" || generic || kind == "snapshot" || extension == ".md") {
-    auto blocks =
-        project_.engine->Add(package.name, path, node.code, &package == &project_.packages.front());
-    MR_RETURN_IF_ERROR(blocks.status());
-    for (const TemplateBlock& block : *blocks) {
-      if (block.kind == "macro" || block.kind == "test") {
-        const std::string name = (block.kind == "test" ? "test_" : "") + block.name;
-        project_.macros["macro." + package.name + "." + name] = block.body;
-      }
-      if (block.kind == "docs") project_.docs[block.name] = std::string(Trim(block.body));
-      if (block.kind == "materialization") {
-        return Status(Code::kUnsupported, fmt::format("materialization \"{}\": projects cannot "
-                                                      "bring their own here",
-                                                      block.name))
-            .At({path, block.line, 0, 0});
-      }
-      if (block.kind != "snapshot") continue;
-      Node snapshot = node;
-      snapshot.name = block.name;
-      snapshot.line = block.line;
-      snapshot.code = block.body;
-      MR_RETURN_IF_ERROR(AddNode(snapshot, "snapshots"));
-    }
-    return Status::Ok();
-  }
-  return AddNode(node, kind == "test" ? "data_tests" : "models");
-}
-
-Status ProjectReader::ReadFiles(const Package& package) {
-  // Macros of all kinds come first: config() in a model may call them.
-  std::vector<std::pair<const Folder*, std::pair<std::string, std::string>>> files;
+void ProjectReader::FindFiles(const Package& package) {
+  using Part = Found::Part;
+  const size_t first = files_.size();
   for (const Folder& folder : Folders()) {
     std::vector<std::string> roots = package.config[folder.key].texts();
     if (roots.empty()) roots = folder.standard;
     for (std::string root : roots) {
       while (root.ends_with("/")) root.pop_back();
       if (!package.directory.empty()) root = package.directory + "/" + root;
-      const std::string base = project_.Absolute("");
-      for (const std::string& file : FilesBelow(project_.Absolute(root), folder.extensions)) {
-        files.push_back({&folder, {root, file.substr(base.size())}});
+      const std::string kind = folder.kind;
+      memory_.trees_.insert(Absolute(root));
+      for (const std::string& file : FilesBelow(Absolute(root), folder.extensions)) {
+        const std::string path = file.substr(base_.size());
+        const bool yaml = path.ends_with(".yml") || path.ends_with(".yaml");
+        const bool generic = kind == "test" && !yaml && path.starts_with(root + "/generic/");
+        const Part part = kind == "macro" || generic ? Part::kMacros
+                          : path.ends_with(".md")    ? Part::kDocs
+                          : yaml                     ? Part::kProperties
+                                                     : Part::kNodes;
+        files_.push_back({part, &package, kind, root, path});
       }
     }
   }
-  auto rank = [](const auto& file) {
-    const auto& [root, path] = file.second;
-    if (file.first->kind == std::string("macro") || path.starts_with(root + "/generic/")) return 0;
-    return path.ends_with(".yml") || path.ends_with(".yaml") ? 1 : 2;
-  };
-  std::stable_sort(files.begin(), files.end(),
-                   [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-  for (const auto& [folder, file] : files) {
-    if (folder->kind == std::string("macro") || rank(std::make_pair(folder, file)) != 2) {
-      MR_RETURN_IF_ERROR(ReadFile(package, folder->kind, file.first, file.second));
-    }
+  std::stable_sort(files_.begin() + static_cast<std::ptrdiff_t>(first), files_.end(),
+                   [](const Found& a, const Found& b) { return a.part < b.part; });
+}
+
+// All macros before any template: config() in a model may call them.
+Status ProjectReader::ReadMacros() {
+  ReadMemory::Checksums checksums = {{"", project_.profile.type}};
+  for (const Found& file : files_) {
+    if (file.part != Found::Part::kMacros) continue;
+    MR_ASSIGN_OR_RETURN(const auto* text, memory_.Read(Absolute(file.path)));
+    checksums.push_back({file.package->name + " " + file.path, text->checksum});
   }
-  for (const auto& entry : files) {
-    if (rank(entry) == 2) {
-      MR_RETURN_IF_ERROR(
-          ReadFile(package, entry.first->kind, entry.second.first, entry.second.second));
+  if (checksums != memory_.macro_files_) {
+    memory_.macro_files_.clear();
+    memory_.notes_.clear();
+    auto engine = memory_.NewEngine();
+    const std::string builtin = BuiltinMacros(project_.profile.type);
+    MR_RETURN_IF_ERROR(engine->Add("dbt", "built-in macros", builtin, false).status());
+    for (const Found& file : files_) {
+      if (file.part == Found::Part::kMacros) MR_RETURN_IF_ERROR(ReadMacros(file, *engine));
+    }
+    memory_.engine_ = std::move(engine);
+    memory_.macros_ = project_.macros;
+    memory_.macro_files_ = std::move(checksums);
+  }
+  project_.macros = memory_.macros_;
+  project_.engine = std::move(memory_.engine_);  // ReadMemory::Load takes it back
+  return Status::Ok();
+}
+
+Status ProjectReader::ReadMacros(const Found& file, JinjaEngine& engine) {
+  const std::string& package = file.package->name;
+  MR_ASSIGN_OR_RETURN(std::string text, ReadText(file.path));
+  MR_ASSIGN_OR_RETURN(auto blocks,
+                      engine.Add(package, file.path, text, package == project_.name()));
+  for (const TemplateBlock& block : blocks) {
+    if (block.kind == "macro" || block.kind == "test") {
+      const std::string name = (block.kind == "test" ? "test_" : "") + block.name;
+      project_.macros["macro." + package + "." + name] = block.body;
+    }
+    if (block.kind == "materialization") {
+      return Status(Code::kUnsupported,
+                    fmt::format("materialization \"{}\": projects cannot bring their own here",
+                                block.name))
+          .At({file.path, block.line, 0, 0});
     }
   }
   return Status::Ok();
+}
+
+Status ProjectReader::ReadDocs() {
+  for (const Found& file : files_) {
+    if (file.part != Found::Part::kDocs) continue;
+    MR_ASSIGN_OR_RETURN(std::string text, ReadText(file.path));
+    MR_ASSIGN_OR_RETURN(auto blocks, project_.engine->Add(kNoMacros, file.path, text, false));
+    for (const TemplateBlock& block : blocks) {
+      if (block.kind == "docs") project_.docs[block.name] = std::string(Trim(block.body));
+    }
+  }
+  return Status::Ok();
+}
+
+Status ProjectReader::ReadNodes(const Found& file) {
+  const std::string extension = fs::path(file.path).extension().string();
+  const bool fixture = file.kind == "test" && file.path.starts_with(file.root + "/fixtures/");
+  if (fixture) return Status::Ok();
+  if (extension == ".py") {
+    return Status(Code::kUnsupported, "models in Python are not run here")
+        .WithHint("write it in SQL, or set enabled: false for it")
+        .At({file.path, 1, 0, 0});
+  }
+  Node node;
+  node.kind = file.kind;
+  node.package = file.package->name;
+  node.path = file.path;
+  node.name = fs::path(file.path).stem().string();
+  MR_ASSIGN_OR_RETURN(const auto* text, memory_.Read(Absolute(file.path)));
+  node.checksum = text->checksum;
+  if (extension != ".csv") node.code = *text->text;
+  if (file.kind != "snapshot") {
+    const char* section = extension == ".csv"   ? "seeds"
+                          : file.kind == "test" ? "data_tests"
+                                                : "models";
+    return AddFile(std::move(node), section, text->number);
+  }
+  MR_ASSIGN_OR_RETURN(auto blocks, project_.engine->Add(kNoMacros, file.path, node.code, false));
+  for (const TemplateBlock& block : blocks) {
+    if (block.kind != "snapshot") continue;
+    Node snapshot = node;
+    snapshot.name = block.name;
+    snapshot.line = block.line;
+    snapshot.code = block.body;
+    MR_RETURN_IF_ERROR(AddNode(std::move(snapshot), "snapshots"));
+  }
+  return Status::Ok();
+}
+
+Status ProjectReader::AddFile(Node node, const std::string& section, int64_t number) {
+  const auto found = properties_.find(section + " " + node.name);
+  const Property entry = found == properties_.end() ? Property() : found->second;
+  ReadMemory::Made& made = memory_.of_files_[node.path];
+  if (made.file == number && made.entry == entry.value && made.entry_file == entry.file) {
+    MR_ASSIGN_OR_RETURN(bool kept, KeepAgain(made, node.path));
+    if (kept) return Status::Ok();
+  }
+  made = {};
+  added_.clear();
+  MR_RETURN_IF_ERROR(AddNode(std::move(node), section));
+  const bool is_made = entry.value != nullptr && entry.file == 0;  // anew each time
+  if (!is_made) made = {number, entry.value, entry.file, added_};
+  return Status::Ok();
+}
+
+Result<bool> ProjectReader::KeepAgain(const ReadMemory::Made& made, const std::string& path) {
+  std::vector<const Node*> nodes;
+  for (const std::string& id : made.ids) {
+    auto note = memory_.notes_.find(id);
+    if (note == memory_.notes_.end() || note->second.asked.path != path) return false;
+    const Node& node = note->second.answer;
+    if (!Same(PlacesOf(node.source_refs), note->second.sources)) return false;
+    nodes.push_back(&node);
+  }
+  for (const Node* node : nodes) MR_RETURN_IF_ERROR(Keep(*node));
+  return true;
 }
 
 Status ProjectReader::AddNode(Node node, const std::string& section) {
@@ -242,13 +334,20 @@ Status ProjectReader::AddNode(Node node, const std::string& section) {
     }
     return project_.packages.front().config;
   }();
+  static const Value kNone;
+  const auto found = properties_.find(section + " " + node.name);
+  const Value& entry = found == properties_.end() ? kNone : *found->second.value;
+  const std::string version = node.kind == "model" ? entry["version"].text() : "";
+  if (!version.empty()) node.name = entry["name"].text();
   // models/marts/orders.sql -> shop, marts, orders
   std::vector<std::string> parts = Split(node.path, '/');
   const size_t skip = node.path.starts_with("dbt_packages/") ? 3 : 1;
   node.fqn = {node.package};
   for (size_t i = skip; i + 1 < parts.size(); i++) node.fqn.push_back(parts[i]);
   node.fqn.push_back(node.name);
-  if (node.id.empty()) node.id = node.kind + "." + node.package + "." + node.name;
+  if (!version.empty()) node.fqn.push_back("v" + version);
+  if (node.id.empty()) node.id = node.kind + "." + Join(std::vector{node.package, node.name}, ".");
+  if (!version.empty()) node.id += ".v" + version;
 
   Value config = Value::Object();
   std::vector<std::string> sections = {section};
@@ -259,28 +358,57 @@ Status ProjectReader::AddNode(Node node, const std::string& section) {
       MergeConfig(ConfigByPath(project_.packages.front().config[name], node.fqn), config);
     }
   }
-  if (auto found = properties_.find(section + " " + node.name); found != properties_.end()) {
-    node.properties = found->second.value;
+  if (found != properties_.end()) {
+    node.properties = entry;
     MergeConfig(node.properties["config"], config);
     Value tags = Value::Object({{"tags", node.properties["tags"]}});
     MergeConfig(tags, config);
   }
   MergeConfig(node.config, config);
-  node.config = config;
-  if (node.kind != "seed") MR_RETURN_IF_ERROR(templates_.Note(node));
-  node.tags = node.config["tags"].texts();
-  node.enabled = node.config["enabled"].truth_or(true);
-  MR_RETURN_IF_ERROR(Place(node));
+  node.config = std::move(config);
+  MR_RETURN_IF_ERROR(Note(node));
+  added_.push_back(node.id);
+  return Keep(std::move(node));
+}
+
+Status ProjectReader::Keep(Node node) {
   if (!node.enabled) {
     disabled_.insert(node.id);
     return Status::Ok();
   }
-  if (auto [at, added] = project_.nodes.try_emplace(node.id, node); !added) {
+  if (auto at = project_.nodes.find(node.id); at != project_.nodes.end()) {
     return Status(Code::kAlreadyExists,
                   fmt::format("{} \"{}\" is in two files: {} and {}", node.kind, node.name,
                               at->second.path, node.path))
         .At({node.path, node.line, 0, 0});
   }
+  std::string id = node.id;
+  project_.nodes.emplace(std::move(id), std::move(node));
+  return Status::Ok();
+}
+
+Value ProjectReader::PlacesOf(const Value& source_refs) {
+  Value places = Value::List{};
+  for (const Value& ref : source_refs.list()) {
+    const Node* source = project_.FindSource(ref[0].text(), ref[1].text());
+    places.Append(source == nullptr ? Value() : RelationOf(*source));
+  }
+  return places;
+}
+
+Status ProjectReader::Note(Node& node) {
+  const ReadMemory::Note* known = memory_.FindNote(node);
+  if (known != nullptr && Same(PlacesOf(known->answer.source_refs), known->sources)) {
+    node = known->answer;
+    return Status::Ok();
+  }
+  Node asked = node;
+  memory_.rendered_++;
+  if (node.kind != "seed") MR_RETURN_IF_ERROR(templates_.Note(node));
+  node.tags = node.config["tags"].texts();
+  node.enabled = node.config["enabled"].truth_or(true);
+  MR_RETURN_IF_ERROR(Place(node));
+  memory_.notes_[node.id] = {std::move(asked), PlacesOf(node.source_refs), node};
   return Status::Ok();
 }
 
@@ -291,7 +419,9 @@ Status ProjectReader::Place(Node& node) {
   if (node.kind == "test") schema = node.config["schema"].text_or("dbt_test__audit");
   node.database = node.config["database"].text_or(project_.profile.database);
   node.schema = project_.profile.schema;
-  node.alias = node.config["alias"].text_or(node.name);
+  std::string version = VersionOf(node);
+  std::replace(version.begin(), version.end(), '.', '_');
+  node.alias = node.config["alias"].text_or(node.name + (version.empty() ? "" : "_v" + version));
   if (old_snapshot) {
     node.schema = node.config["target_schema"].text();
     return Status::Ok();
@@ -309,7 +439,9 @@ Status ProjectReader::Place(Node& node) {
   MR_ASSIGN_OR_RETURN(
       Value alias,
       templates_.Call("generate_alias_name",
-                      Value::List{node.config["alias"], Value::Object({{"name", node.name}})},
+                      Value::List{node.config["alias"],
+                                  Value::Object({{"name", node.name},
+                                                 {"version", node.properties["version"]}})},
                       &node));
   if (!alias.is_null()) node.alias = std::string(Trim(alias.text()));
   return Status::Ok();
@@ -327,9 +459,9 @@ Status ProjectReader::Resolve() {
       if (std::find(all.begin(), all.end(), other) == all.end()) all.push_back(other);
     };
     for (const Value& ref : node.refs.list()) {
-      const std::string package = ref.list().size() > 1 ? ref[0].text() : "";
-      const std::string& name = ref.list().back().text();
-      Node* other = project_.FindRef(package, name, node);
+      const Reference asked(ref);
+      const std::string name = asked.place();
+      Node* other = project_.FindRef(asked.package, name, node);
       if (other != nullptr) {
         add(other->id);
         continue;
@@ -357,29 +489,66 @@ Status ProjectReader::Resolve() {
   return Status::Ok();
 }
 
-Status ProjectReader::Read() {
+// The project's own dbt_project.yml, the profile, and what lies in dbt_packages/.
+Status ProjectReader::ReadPackages() {
+  // Knows no macros: a project's configs are read before its macros.
+  project_.engine = memory_.NewEngine();
   MR_RETURN_IF_ERROR(ReadPackage(""));
   project_.target_directory = project_.packages.front().config["target-path"].text_or("target");
   MR_RETURN_IF_ERROR(ReadProfile());
   std::error_code ignored;
   std::vector<std::string> installed;
-  for (const auto& entry : fs::directory_iterator(project_.Absolute("dbt_packages"), ignored)) {
+  memory_.directories_.insert(Absolute("dbt_packages"));
+  for (const auto& entry : fs::directory_iterator(Absolute("dbt_packages"), ignored)) {
     installed.push_back("dbt_packages/" + entry.path().filename().string());
   }
   std::sort(installed.begin(), installed.end());
   for (const std::string& directory : installed) {
-    if (!fs::exists(project_.Absolute(directory + "/dbt_project.yml"))) continue;
+    if (!fs::exists(Absolute(directory + "/dbt_project.yml"))) continue;
     MR_RETURN_IF_ERROR(ReadPackage(directory));
   }
-  MR_RETURN_IF_ERROR(
-      project_.engine->Add("dbt", "built-in macros", BuiltinMacros(project_.profile.type), false)
-          .status());
+  return Status::Ok();
+}
+
+Value ProjectReader::Surroundings() const {
+  const Profile& profile = project_.profile;
+  Value packages = Value::List{}, docs = Value::List{};
+  for (const Package& package : project_.packages) {
+    packages.Append(Value::Object(
+        {{"name", package.name}, {"directory", package.directory}, {"config", package.config}}));
+  }
+  for (const auto& [name, text] : project_.docs) docs.Append(std::vector<std::string>{name, text});
+  return Value::Object({{"packages", packages},
+                        {"docs", docs},
+                        {"profile", profile.name},
+                        {"target", profile.target},
+                        {"type", profile.type},
+                        {"path", profile.database_path},
+                        {"database", profile.database},
+                        {"schema", profile.schema},
+                        {"threads", profile.threads},
+                        {"output", profile.output}});
+}
+
+Status ProjectReader::Read() {
+  memory_.trees_.clear();
+  memory_.directories_.clear();
+  memory_.rendered_ = 0;
+  MR_RETURN_IF_ERROR(ReadPackages());
   // Packages first: the project's own macros and models may use theirs.
-  for (size_t i = project_.packages.size(); i-- > 0;) {
-    MR_RETURN_IF_ERROR(ReadFiles(project_.packages[i]));
+  for (size_t i = project_.packages.size(); i-- > 0;) FindFiles(project_.packages[i]);
+  MR_RETURN_IF_ERROR(ReadMacros());
+  MR_RETURN_IF_ERROR(ReadDocs());
+  memory_.SetSurroundings(Surroundings());
+  for (const Found& file : files_) {
+    if (file.part == Found::Part::kProperties) {
+      MR_RETURN_IF_ERROR(ReadProperties(*file.package, file.path));
+    } else if (file.part == Found::Part::kNodes) {
+      MR_RETURN_IF_ERROR(ReadNodes(file));
+    }
   }
   for (const auto& [kind, entry] : in_order_) {
-    if (kind == "snapshots" && entry.value.has("relation")) MR_RETURN_IF_ERROR(AddSnapshot(entry));
+    if (kind == "snapshots" && entry.value->has("relation")) MR_RETURN_IF_ERROR(AddSnapshot(entry));
   }
   for (const auto& [kind, entry] : in_order_) {
     MR_RETURN_IF_ERROR(kind == "unit_tests" ? AddUnitTest(entry) : AddTests(entry, kind));
@@ -388,28 +557,7 @@ Status ProjectReader::Read() {
 }
 
 Result<std::unique_ptr<Project>> Project::Load(const ProjectOptions& options) {
-  auto project = std::make_unique<Project>();
-  project->options = options;
-  if (!fs::exists(project->Absolute("dbt_project.yml"))) {
-    return Status(Code::kNotFound, fmt::format("\"{}\" has no dbt_project.yml", options.directory))
-        .WithHint("name the project's directory with --project-dir");
-  }
-  Project* raw = project.get();
-  project->engine = std::make_unique<JinjaEngine>(
-      [raw](const std::string& name, const Value& args, const Value& kwargs) -> Result<Value> {
-        if (raw->host) return raw->host(name, args, kwargs);
-        return Status(Code::kInternal, "a template was rendered after its project's work ended");
-      });
-  const std::string seed = fmt::format("{} {}", env::Clock::System()->WallMicros(),
-                                       env::Clock::System()->MonotonicMicros());
-  std::string id = Md5Hex(seed);
-  for (size_t at : {8, 13, 18, 23}) id.insert(at, "-");
-  project->invocation_id = id;
-  MR_RETURN_IF_ERROR(ProjectReader(*project).Read());
-  if (!options.state_directory.empty()) {
-    MR_ASSIGN_OR_RETURN(project->past, PastState::Load(project->Absolute(options.state_directory)));
-  }
-  return project;
+  return ReadMemory::LoadOnce(options);
 }
 
 std::string Project::Absolute(const std::string& path) const {
@@ -432,6 +580,11 @@ Node* Project::FindRef(const std::string& package, const std::string& ref, const
   for (const std::string& place : places) {
     for (const char* kind : {"model.", "seed.", "snapshot."}) {
       if (Node* node = Find(kind + place + "." + ref)) return node;
+    }
+    const std::string versions = "model." + place + "." + ref + ".v";
+    for (auto it = nodes.lower_bound(versions); it != nodes.end(); ++it) {
+      if (!it->first.starts_with(versions)) break;
+      if (IsLatest(it->second)) return &it->second;
     }
   }
   return nullptr;

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "dbt/configs.h"
+#include "dbt/model_versions.h"
 #include "dbt/project_reader.h"
 #include "dbt/yaml.h"
 
@@ -117,31 +118,43 @@ std::string GenericTestName(const std::string& test, const std::string& tested,
 }
 
 Status ProjectReader::ReadProperties(const Package& package, const std::string& path) {
-  MR_ASSIGN_OR_RETURN(std::string text, ReadText(path));
-  MR_ASSIGN_OR_RETURN(Value file, ParseYaml(text, path));
+  MR_ASSIGN_OR_RETURN(const Value* read, memory_.ReadYaml(Absolute(path), path));
+  MR_ASSIGN_OR_RETURN(const auto* text, memory_.Read(Absolute(path)));
+  const Value& file = *read;
+  const int64_t number = text->number;
   for (const char* kind : {"models", "seeds", "snapshots"}) {
     for (const Value& entry : file[kind].list()) {
-      if (!entry["versions"].is_null()) {
-        return Status(Code::kUnsupported,
-                      fmt::format("\"{}\" has versions, which are not known here",
-                                  entry["name"].text()))
-            .WithHint("make each version a model of its own name")
-            .At({path, 1, 0, 0});
+      if (entry["versions"].truth()) {
+        MR_RETURN_IF_ERROR(AddVersions({&entry, number, path, &package}));
+        continue;
       }
-      Property property{entry, path, &package};
+      const Property property{&entry, number, path, &package};
       properties_[std::string(kind) + " " + entry["name"].text()] = property;
       in_order_.push_back({kind, property});
     }
   }
   for (const Value& test : file["data_tests"].list()) {
-    properties_["data_tests " + test["name"].text()] = {test, path, &package};
+    properties_["data_tests " + test["name"].text()] = {&test, number, path, &package};
   }
   for (const Value& test : file["unit_tests"].list()) {
-    in_order_.push_back({"unit_tests", {test, path, &package}});
+    in_order_.push_back({"unit_tests", {&test, number, path, &package}});
   }
   for (const Value& exposure : file["exposures"].list()) project_.exposures.Append(exposure);
   for (const Value& group : file["sources"].list()) {
-    MR_RETURN_IF_ERROR(AddSources({group, path, &package}, group));
+    MR_RETURN_IF_ERROR(AddSources({&group, number, path, &package}, group));
+  }
+  return Status::Ok();
+}
+
+// Each file of a version has the version's own entry.
+Status ProjectReader::AddVersions(const Property& model) {
+  auto versions = VersionsOf(*model.value);
+  if (!versions.ok()) return std::move(versions).status().At({model.path, 1, 0, 0});
+  for (ModelVersion& version : *versions) {
+    made_.push_back(std::move(version.entry));
+    const Property property{&made_.back(), 0, model.path, model.package};
+    for (const std::string& file : version.files) properties_["models " + file] = property;
+    in_order_.push_back({"models", property});
   }
   return Status::Ok();
 }
@@ -174,9 +187,9 @@ Status ProjectReader::AddSources(const Property& file, const Value& raw_group) {
     node.tags = node.config["tags"].texts();
     if (!node.config["enabled"].truth_or(true)) continue;
     project_.nodes[node.id] = node;
-    Value entry = table;
-    entry.Set("source", node.source_name);
-    in_order_.push_back({"sources", {entry, file.path, file.package}});
+    made_.push_back(table);
+    made_.back().Set("source", node.source_name);
+    in_order_.push_back({"sources", {&made_.back(), 0, file.path, file.package}});
   }
   return Status::Ok();
 }
@@ -187,9 +200,21 @@ Status ProjectReader::AddSnapshot(const Property& entry) {
   node.kind = "snapshot";
   node.package = entry.package->name;
   node.path = entry.path;
-  node.name = entry.value["name"].text();
-  node.code = "select * from {{ " + entry.value["relation"].text() + " }}";
+  node.name = (*entry.value)["name"].text();
+  node.code = "select * from {{ " + (*entry.value)["relation"].text() + " }}";
   return AddNode(node, "snapshots");
+}
+
+// Of what an entry is about.
+std::string ProjectReader::TestedId(const Property& entry, const std::string& kind) {
+  const std::string& package = entry.package->name;
+  const std::string name = (*entry.value)["name"].text();
+  if (kind == "sources") {
+    return Join({"source", package, (*entry.value)["source"].text(), name}, ".");
+  }
+  const std::string version = kind == "models" ? (*entry.value)["version"].text() : "";
+  const std::string id = Join({kind.substr(0, kind.size() - 1), package, name}, ".");
+  return version.empty() ? id : id + ".v" + version;
 }
 
 Status ProjectReader::AddTests(const Property& entry, const std::string& kind) {
@@ -201,11 +226,24 @@ Status ProjectReader::AddTests(const Property& entry, const std::string& kind) {
     }
     return Status::Ok();
   };
-  MR_RETURN_IF_ERROR(each(entry.value, ""));
-  for (const Value& column : entry.value["columns"].list()) {
+  const std::string tested = TestedId(entry, kind);
+  if (project_.Find(tested) == nullptr) return Status::Ok();  // disabled, or not there
+  // A test may have an entry of its own, in any file.
+  const auto own = properties_.lower_bound("data_tests ");
+  const bool has_own = own != properties_.end() && own->first.starts_with("data_tests ");
+  ReadMemory::Made* made = entry.file == 0 || has_own ? nullptr : &memory_.of_entries_[entry.value];
+  if (made != nullptr && made->file == entry.file) {
+    MR_ASSIGN_OR_RETURN(bool kept, KeepAgain(*made, entry.path));
+    if (kept) return Status::Ok();
+  }
+  if (made != nullptr) *made = {};
+  added_.clear();
+  MR_RETURN_IF_ERROR(each(*entry.value, ""));
+  for (const Value& column : (*entry.value)["columns"].list()) {
     const std::string name = column["name"].text();
     MR_RETURN_IF_ERROR(each(column, column["quote"].truth() ? QuoteIdentifier(name) : name));
   }
+  if (made != nullptr) *made = {entry.file, nullptr, 0, added_};
   return Status::Ok();
 }
 
@@ -216,13 +254,10 @@ Status ProjectReader::AddTest(const Property& entry, const std::string& kind,
   node.package = entry.package->name;
   node.path = entry.path;
   node.column = column;
-  node.tested = entry.value["name"].text();
-  const std::string group = entry.value["source"].text();
-  const std::string kind_name = kind == "sources" ? "source" : kind.substr(0, kind.size() - 1);
-  const std::string tested_id = kind == "sources"
-                                    ? "source." + node.package + "." + group + "." + node.tested
-                                    : kind_name + "." + node.package + "." + node.tested;
-  if (project_.Find(tested_id) == nullptr) return Status::Ok();  // disabled, or not there
+  node.tested = (*entry.value)["name"].text();
+  const std::string group = (*entry.value)["source"].text();
+  const std::string version = kind == "models" ? (*entry.value)["version"].text() : "";
+  const std::string tested_id = TestedId(entry, kind);
 
   // "unique", {unique: {where: …}} or {test_name: unique, …}
   Value body = test.is_map() && test.has("test_name") ? test
@@ -257,13 +292,16 @@ Status ProjectReader::AddTest(const Property& entry, const std::string& kind,
   node.name = !custom_name.empty() ? custom_name
               : kind == "sources"
                   ? GenericTestName("source_" + label, group + "_" + node.tested, arguments)
-                  : GenericTestName(label, node.tested, arguments);
+                  : GenericTestName(label, node.tested + (version.empty() ? "" : "_v" + version),
+                                    arguments);
   node.id = "test." + node.package + "." + node.name + "." +
             Md5Hex(tested_id + test.ToJson() + column).substr(0, 10);
 
   std::string relation =
       kind == "sources" ? fmt::format("source({}, {})", JsonQuote(group), JsonQuote(node.tested))
-                        : fmt::format("ref({})", JsonQuote(node.tested));
+      : version.empty()
+          ? fmt::format("ref({})", JsonQuote(node.tested))
+          : fmt::format("ref({}, version={})", JsonQuote(node.tested), JsonQuote(version));
   std::string call = "model=get_where_subquery(" + relation + ")";
   for (const auto& [key, value] : arguments.map()) call += ", " + key + "=" + JinjaLiteral(value);
   node.code = "{{ " + (test_package.empty() ? "" : test_package + ".") + "test_" + test_name + "(" +

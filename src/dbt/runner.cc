@@ -189,9 +189,9 @@ Status Runner::Defer(const std::vector<Node*>& plan) {
     return Status(Code::kBadOption, "--defer needs an earlier run's artifacts")
         .WithHint("name their directory with --state");
   }
-  MR_ASSIGN_OR_RETURN(Rows tables,
-                      adapter_->Query("SELECT lower(table_catalog || '.' || table_schema || '.' "
-                                      "|| table_name) FROM information_schema.tables"));
+  MR_ASSIGN_OR_RETURN(
+      Rows tables, adapter_->Query("SELECT lower(database || '.' || schema || '.' || name) FROM " +
+                                   adapter_->Relations() + " AS relations"));
   std::set<std::string> there;
   for (const Value& row : tables.rows) there.insert(row[size_t{0}].text());
   const std::set<const Node*> built_now(plan.begin(), plan.end());

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "dbt/model_versions.h"
 
 namespace millrace::dbt {
 
@@ -63,10 +64,24 @@ bool MatchesFqn(const Node& node, const std::string& value) {
   if (Matches(value, node.name)) return true;
   const std::string full = Join(node.fqn, ".");
   const std::string without = full.substr(std::min(full.size(), node.package.size() + 1));
+  const std::string version = VersionOf(node);
+  const std::string versioned = node.name + ".v" + version;
+  if (!version.empty() && (value == versioned || Matches(value, NameWithVersion(node))))
+    return true;
   for (const std::string& name : {full, without}) {
     if (Matches(value, name) || name.starts_with(value + ".")) return true;
   }
   return false;
+}
+
+// latest, old (below it), prerelease (above it), none
+bool MatchesVersion(const Node& node, const std::string& value) {
+  const std::string version = VersionOf(node);
+  if (node.kind != "model" || version.empty()) return node.kind == "model" && value == "none";
+  const Value& latest = node.properties["latest_version"];
+  if (value == "old") return IsLowerVersion(node.properties["version"], latest);
+  if (value == "prerelease") return IsLowerVersion(latest, node.properties["version"]);
+  return value == "latest" && IsLatest(node);
 }
 
 // What --state can be asked about a node.
@@ -93,6 +108,7 @@ Result<bool> MatchesTerm(const Project& project, const Node& node, const Term& t
                        [&](const std::string& tag) { return Matches(value, tag); });
   }
   if (method == "resource_type") return node.kind == value;
+  if (method == "version") return MatchesVersion(node, value);
   if (method == "package") return node.package == (value == "this" ? node.package : value);
   if (method == "source") {
     return node.kind == "source" &&
@@ -115,7 +131,7 @@ Result<bool> MatchesTerm(const Project& project, const Node& node, const Term& t
   return Status(Code::kUnsupported, fmt::format("selection by \"{}:\" is not known here", method))
       .WithHint(
           "there is: tag, path, file, source, package, resource_type, test_type, test_name, "
-          "unit_test, config.<name>, fqn, state, result, or a name");
+          "unit_test, version, config.<name>, fqn, state, result, or a name");
 }
 
 void Walk(const Edges& edges, const std::string& id, int steps, Ids& out) {

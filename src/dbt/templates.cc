@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "dbt/configs.h"
 #include "dbt/ephemeral.h"
+#include "dbt/model_versions.h"
 #include "dbt/yaml.h"
 
 namespace millrace::dbt {
@@ -81,6 +82,7 @@ Value Templates::Context() {
     }
     context.Set("model", Value::Object({{"name", node_->name},
                                         {"unique_id", node_->id},
+                                        {"version", node_->properties["version"]},
                                         {"alias", node_->alias},
                                         {"schema", node_->schema},
                                         {"database", node_->database},
@@ -125,7 +127,7 @@ Result<std::string> Templates::Compile(Node& node) {
   // Ephemeral models read others: those come first, each once.
   std::function<Status(const std::string&)> add = [&](const std::string& id) -> Status {
     Node& other = *project_.Find(id);
-    const std::string name = EphemeralName(other.name);
+    const std::string name = EphemeralName(NameWithVersion(other));
     for (const CommonTable& table : tables) {
       if (table.name == name) return Status::Ok();
     }
@@ -268,15 +270,11 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
   if (names.empty() || names.size() > 2) {
     return Status(Code::kInvalidArgument, "ref takes a model's name, or a package's and a model's");
   }
-  if (kwargs.has("v") || kwargs.has("version")) {
-    return Status(Code::kUnsupported, "versions of models are not known here")
-        .WithHint("name the model's file itself: ref('orders_v2')");
-  }
-  const std::string package = names.size() == 2 ? names[0] : "";
+  const Reference asked(Reference::Entry(names, kwargs[kwargs.has("v") ? "v" : "version"]));
   static const Node kNobody;
   if (!execute_) {
     if (node_ != nullptr) {
-      Value ref = names;
+      const Value ref = Reference::Entry(names, kwargs[kwargs.has("v") ? "v" : "version"]);
       bool known = false;
       for (const Value& old : node_->refs.list()) known |= old.ToJson() == ref.ToJson();
       if (!known) node_->refs.Append(ref);
@@ -288,11 +286,11 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
     unknown.alias = names.back();
     return RelationOf(unknown);
   }
-  Node* node = project_.FindRef(package, names.back(), node_ ? *node_ : kNobody);
+  Node* node = project_.FindRef(asked.package, asked.place(), node_ ? *node_ : kNobody);
   if (node == nullptr) {
     return Status(Code::kUnknownTable, fmt::format("ref names \"{}\", which is no model, seed or "
                                                    "snapshot of the project",
-                                                   names.back()));
+                                                   asked.place()));
   }
   if (replaced_ != nullptr) return Replaced(*node);
   const bool is_stream = node->kind == "model" && node->materialized() == "stream";
@@ -307,9 +305,10 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
   }
   if (is_ephemeral || (for_stream_ && is_stream)) {
     ephemeral_.push_back(node->id);
-    return Value::Object({{"$relation", Value::Object({{"text", EphemeralName(node->name)},
-                                                       {"identifier", EphemeralName(node->name)},
-                                                       {"type", "cte"}})}});
+    return Value::Object(
+        {{"$relation", Value::Object({{"text", EphemeralName(NameWithVersion(*node))},
+                                      {"identifier", EphemeralName(NameWithVersion(*node))},
+                                      {"type", "cte"}})}});
   }
   auto deferred = deferred_.find(node->id);
   return Cut(*node, deferred == deferred_.end() ? RelationOf(*node) : deferred->second);
@@ -412,11 +411,9 @@ Result<Value> Templates::AskAdapter(const std::string& method, const Value& args
     const std::string schema = Argument(args, kwargs, 1, "schema").text();
     const std::string table = Argument(args, kwargs, 2, "identifier").text();
     std::string sql = fmt::format(
-        "SELECT table_catalog, table_schema, table_name, "
-        "CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END "
-        "FROM information_schema.tables WHERE lower(table_schema) = lower({}) "
-        "AND lower(table_name) = lower({})",
-        QuoteLiteral(schema), QuoteLiteral(table));
+        "SELECT database, schema, name, CASE kind WHEN 'VIEW' THEN 'view' ELSE 'table' END "
+        "FROM {} AS relations WHERE lower(schema) = lower({}) AND lower(name) = lower({})",
+        adapter_->Relations(), QuoteLiteral(schema), QuoteLiteral(table));
     if (schema_only) {
       sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = " + QuoteLiteral(schema);
     }
@@ -430,11 +427,14 @@ Result<Value> Templates::AskAdapter(const std::string& method, const Value& args
                                                        {"type", row[3]}})}});
   }
   if (method == "create_schema" || method == "drop_relation" || method == "drop_schema") {
-    if (!execute_) return Value("");
+    if (!execute_ || adapter_ == nullptr) return Value("");
     const Value& parts = args[0]["$relation"];
     const std::string schema = QuoteIdentifier(parts["schema"].text());
-    if (method == "create_schema") return Query("CREATE SCHEMA IF NOT EXISTS " + schema);
-    if (method == "drop_schema") return Query("DROP SCHEMA IF EXISTS " + schema + " CASCADE");
+    const std::string what = adapter_->SchemaKind();
+    if (method == "create_schema") return Query("CREATE " + what + " IF NOT EXISTS " + schema);
+    if (method == "drop_schema") {
+      return Query("DROP " + what + " IF EXISTS " + schema + (what == "SCHEMA" ? " CASCADE" : ""));
+    }
     const std::string kind = parts["type"].text() == "view" ? "VIEW " : "TABLE ";
     return Query("DROP " + kind + "IF EXISTS " + SqlName(args[0]));
   }

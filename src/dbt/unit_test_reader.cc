@@ -71,13 +71,13 @@ Status ProjectReader::AddUnitTest(const Property& entry) {
   node.kind = "unit_test";
   node.package = entry.package->name;
   node.path = entry.path;
-  node.name = entry.value["name"].text();
-  node.tested = entry.value["model"].text();
+  node.name = (*entry.value)["name"].text();
+  node.tested = (*entry.value)["model"].text();
   node.id = Join({node.kind, node.package, node.tested, node.name}, ".");
   node.fqn = {node.package, node.tested, node.name};
-  node.properties = entry.value;
+  node.properties = *entry.value;
   MergeConfig(ConfigByPath(entry.package->config["unit_tests"], node.fqn), node.config);
-  MergeConfig(entry.value["config"], node.config);
+  MergeConfig((*entry.value)["config"], node.config);
   node.tags = node.config["tags"].texts();
   const std::string model = Join({"model", node.package, node.tested}, ".");
   if (!node.config["enabled"].truth_or(true) || disabled_.contains(model)) return Status::Ok();
@@ -90,7 +90,7 @@ Status ProjectReader::AddUnitTest(const Property& entry) {
   }
   node.depends_on = {tested->id};
   Value given = Value::List{};
-  for (const Value& input : entry.value["given"].list()) {
+  for (const Value& input : (*entry.value)["given"].list()) {
     auto rows = ReadRows(entry, input);
     if (!rows.ok()) {
       return std::move(rows).status().Annotate("unit test " + node.name).At(LineOf(entry.path));
@@ -101,7 +101,7 @@ Status ProjectReader::AddUnitTest(const Property& entry) {
   node.properties.Set("given", given);
   // Not a key of its own, which dbt would refuse: the project stays one that dbt runs.
   for (const auto& [key, expected] :
-       {std::pair("expect", entry.value["expect"]),
+       {std::pair("expect", (*entry.value)["expect"]),
         std::pair("expect_table", node.config["meta"]["expect_table"])}) {
     if (expected.is_null()) continue;
     auto rows = ReadRows(entry, expected);

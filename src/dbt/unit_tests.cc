@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "dbt/builder.h"
 #include "dbt/ephemeral.h"
+#include "dbt/model_versions.h"
 #include "dbt/source_place.h"
 
 namespace millrace::dbt {
@@ -183,7 +184,7 @@ Result<Outcome> Builder::CompareTable(const Node& test, const Node& model,
   target.alias = test.name;
   std::optional<Result<Outcome>> outcome;
   Status status = adapter_.InTransaction([&](Session& session) -> Status {
-    MR_RETURN_IF_ERROR(session.Run("CREATE SCHEMA IF NOT EXISTS " + adapter_.SchemaName(target)));
+    MR_RETURN_IF_ERROR(adapter_.CreateSchema(session, target));
     MR_RETURN_IF_ERROR(CreateTable(session, target, existing).status());
     MR_RETURN_IF_ERROR(AddIncrement(session, target, sql).status());
     outcome = CompareRows(session, "SELECT * FROM " + QualifiedName(target),
@@ -221,7 +222,7 @@ Result<Outcome> Builder::UnitTest(Node& node) {
     MR_ASSIGN_OR_RETURN(std::string sql, FixtureSql(rows, columns));
     if (input == &model) existing = sql;
     const std::string name =
-        input->kind == "source" ? input->source_name + "__" + input->name : input->name;
+        input->kind == "source" ? input->source_name + "__" + input->name : NameWithVersion(*input);
     replaced.inputs[input->id] = {EphemeralName(name), sql};
   }
   Node copy = model;  // with the test's SQL as its own

@@ -79,7 +79,7 @@ class Tables {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<VirtualTable>> tables_;
   std::map<std::string, std::string> views_;  // name -> query
-  std::deque<std::string> for_bind_;  // keys, oldest first
+  std::deque<std::string> for_bind_;          // keys, oldest first
   int64_t next_for_bind_ = 0;
 };
 

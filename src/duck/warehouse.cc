@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "duck/door.h"
+#include "duck/remote_files.h"
 #include "env/clock.h"
 
 namespace millrace::duck {
@@ -104,7 +105,11 @@ Result<std::unique_ptr<Warehouse>> Warehouse::Open(const std::string& path,
     if (!options.readable_directories.empty()) {
       std::vector<std::string> quoted;
       for (const std::string& directory : options.readable_directories) {
-        quoted.push_back(QuoteLiteral(std::filesystem::absolute(directory).string()));
+        const bool remote = directory.find("://") != std::string::npos;
+        // Afterwards nothing can be loaded any more.
+        if (remote) MR_RETURN_IF_ERROR(LoadRemoteFiles(*warehouse->writer_));
+        quoted.push_back(
+            QuoteLiteral(remote ? directory : std::filesystem::absolute(directory).string()));
       }
       MR_RETURN_IF_ERROR(Execute(*warehouse->writer_, "SET allowed_directories = [" +
                                                           Join(quoted, ", ") +

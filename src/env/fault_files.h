@@ -1,16 +1,14 @@
 // FaultFileSystem: files in memory for tests, on a disk that fills up, fails and loses power.
 //
 // Contract
-//   synced      a file keeps its bytes as of the last Sync, and every write since; a directory
-//   keeps
-//               its entries as of the last SyncDirectory, and every change since.
+//   synced      a file keeps its bytes as of the last Sync, and every write since; a
+//               directory keeps its entries as of the last SyncDirectory, and every change since.
 //   crash       Restart() is the next boot: of each file's unsynced writes none, all, the first few
 //               or any 512-byte sectors survive (others read as zeros or garbage where the file
 //               grew); of each directory's unsynced changes the first few survive. Chosen by the
 //               seed. Files and locks opened before are dead.
 //   operations  WriteAt, Sync, Truncate, creating Open, Rename, Remove and SyncDirectory are
-//   counted
-//               and can be made to fail; reads fail only between CrashAt and Restart.
+//               counted and can be made to fail; reads fail only between CrashAt and Restart.
 //   threads     any.
 #pragma once
 

@@ -14,6 +14,21 @@
 
 namespace millrace::format {
 
+// Exactly the padding that is promised, on the heap: reading past it is found.
+class PaddedBytes {
+ public:
+  PaddedBytes(std::string_view bytes, char padding)
+      : size_(bytes.size()), bytes_(new char[size_ + model::kRecordPadding]) {
+    bytes.copy(bytes_.get(), size_);
+    std::fill_n(bytes_.get() + size_, model::kRecordPadding, padding);
+  }
+  std::string_view view() const { return {bytes_.get(), size_}; }
+
+ private:
+  size_t size_;
+  std::unique_ptr<char[]> bytes_;
+};
+
 struct FuzzCodec {
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Encoder> encoder;
@@ -38,12 +53,9 @@ struct FuzzCodec {
 
   // Two records, so that a bad one has a neighbour to spoil.
   void Decode(std::string_view document) {
-    // Exactly the padding that is promised, on the heap: reading past it is found.
-    std::unique_ptr<char[]> bytes(new char[document.size() + model::kRecordPadding]);
-    document.copy(bytes.get(), document.size());
-    std::fill_n(bytes.get() + document.size(), model::kRecordPadding, padding);
+    const PaddedBytes bytes(document, padding);
     model::Record record;
-    record.value = {bytes.get(), document.size()};
+    record.value = bytes.view();
     const model::Record records[] = {record, record};
     chunk.Reset();
     errors.clear();

@@ -14,13 +14,13 @@ void Decoded(Services& services, const CallPtr& call) {
 
 constexpr int16_t kNeverFlexible = INT16_MAX;
 
-// Versions that name topics by id only (Fetch 13, OffsetCommit 10, CreateTopics 7, DeleteTopics 6)
-// are left out.
+// Versions that name topics by id only (OffsetCommit 10, CreateTopics 7, DeleteTopics 6) are left
+// out, but for Fetch.
 // librdkafka compresses only when Produce 0 is announced; versions before 3 take batches of format
 // v2, too.
 constexpr Api kApis[] = {
     {0, "Produce", 0, 9, 9, Decoded<ProduceRequest, HandleProduce>},
-    {1, "Fetch", 4, 12, 12, Decoded<FetchRequest, HandleFetch>},
+    {1, "Fetch", 4, 17, 12, Decoded<FetchRequest, HandleFetch>},
     {2, "ListOffsets", 0, 7, 6, Decoded<ListOffsetsRequest, HandleListOffsets>},
     {3, "Metadata", 0, 12, 9, Decoded<MetadataRequest, HandleMetadata>},
     {8, "OffsetCommit", 0, 9, 8, Decoded<OffsetCommitRequest, HandleOffsetCommit>},

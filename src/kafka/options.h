@@ -65,12 +65,14 @@ struct KafkaServerOptions {
   int64_t request_bytes_max = 4LL << 20;   // one request of any other kind
   int64_t login_bytes_max = 64LL << 10;    // one request of a client that has not logged in
   int64_t fetch_bytes_max = 8LL << 20;     // records in one answer (or one batch that is larger)
-  int64_t idle_timeout_ms = 600'000;       // a connection without requests
-  int64_t write_timeout_ms = 60'000;       // for the client to take one answer
-  int64_t login_timeout_ms = 30'000;       // for the client to log in
-  int64_t login_delay_ms = 100;            // before a refused login is answered
-  bool auto_create_topics = true;          // when a client asks for one by name and may have it
-  int default_partitions = 1;              // of topics created without a number
+  int fetch_sessions_max = 1000;           // kept between requests (KIP-227)
+  int64_t fetch_sessions_bytes_max = 64LL << 20;  // what these take in memory
+  int64_t idle_timeout_ms = 600'000;              // a connection without requests
+  int64_t write_timeout_ms = 60'000;              // for the client to take one answer
+  int64_t login_timeout_ms = 30'000;              // for the client to log in
+  int64_t login_delay_ms = 100;                   // before a refused login is answered
+  bool auto_create_topics = true;  // when a client asks for one by name and may have it
+  int default_partitions = 1;      // of topics created without a number
   RecordCheck record_check = {};
 
   std::vector<std::string> sasl_mechanisms = {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"};

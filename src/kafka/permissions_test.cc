@@ -7,6 +7,7 @@
 #include <set>
 
 #include "kafka/server_fixture.h"
+#include "kafka/topic_ids.h"
 
 namespace millrace::kafka {
 namespace {
@@ -352,6 +353,30 @@ TEST_F(PermissionsTest, EveryApiAsksForWhatItNeeds) {
     ForgetAll(admin);
   }
   for (const Api& api : AllApis()) EXPECT_TRUE(covered.contains(api.key)) << api.name;
+}
+
+TEST_F(PermissionsTest, AFetchSessionIsAskedEachTime) {
+  TestClient admin = As("admin");
+  TestClient alice = As("alice");
+  FetchRequest fetch;
+  fetch.session_epoch = 0;
+  fetch.topics = {FirstPartition<FetchRequest::Topic>()};
+  fetch.topics[0].id = IdOf(*log_->Describe("t"));
+  const auto begun = alice.Ask<FetchResponse>(1, 17, fetch);
+  ASSERT_TRUE(begun && begun->session_id != 0);
+  EXPECT_EQ(begun->topics.at(0).partitions.at(0).error_code, kTopicAuthorizationFailed);
+  fetch.topics.clear();
+  fetch.session_id = begun->session_id;
+  const auto next = [&](TestClient& client) {
+    fetch.session_epoch++;
+    return client.Ask<FetchResponse>(1, 17, fetch).value();
+  };
+  Allow(admin, {OnTopic(AclOperation::kRead)});
+  EXPECT_EQ(next(alice).topics.at(0).partitions.at(0).error_code, kNone);
+  EXPECT_TRUE(next(alice).topics.empty());
+  ForgetAll(admin);
+  EXPECT_EQ(next(alice).topics.at(0).partitions.at(0).error_code, kTopicAuthorizationFailed);
+  EXPECT_EQ(next(admin).error_code, kFetchSessionIdNotFound) << "it is another user's";
 }
 
 TEST_F(PermissionsTest, ListsShowWhatOneMayDescribe) {

@@ -40,6 +40,7 @@ class Server final : public KafkaServer {
   ~Server() override { Shutdown(); }
 
   Status Listen() {
+    const uint64_t seen = services_.log.CommitCount();  // before anyone can wait for more
     for (const ListenerOptions& options : services_.options.listeners) {
       listeners_.push_back(std::make_unique<Listener>(options, services_, workers_));
       MR_RETURN_IF_ERROR(listeners_.back()->Listen());
@@ -47,7 +48,7 @@ class Server final : public KafkaServer {
     for (size_t i = 0; i < workers_.size(); i++) {
       workers_[i]->Start(i == 0 ? [this] { Tick(); } : std::function<void()>());
     }
-    watcher_ = std::thread([this] { Watch(); });
+    watcher_ = std::thread([this, seen] { Watch(seen); });
     return {};
   }
 
@@ -90,8 +91,7 @@ class Server final : public KafkaServer {
     });
   }
 
-  void Watch() {
-    uint64_t seen = services_.log.CommitCount();
+  void Watch(uint64_t seen) {
     while (!stopped_) {
       const uint64_t now = services_.log.WaitForCommit(seen, kWatchSliceUs);
       if (now == seen) continue;

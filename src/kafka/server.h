@@ -8,7 +8,6 @@
 //   batches     pass through as clients made them, compressed or not, in both directions.
 //   faults      a malformed frame, or an API or version that is not served, closes that connection
 //               with a logged reason. ApiVersions answers any version, as clients expect.
-//   not there   topic ids, the "consumer" group protocol.
 //   threads     `threads` network threads, one that watches the log, one for work on the disk.
 #pragma once
 

@@ -12,6 +12,7 @@
 
 #include "env/clock.h"
 #include "kafka/error_codes.h"
+#include "kafka/fetch_sessions.h"
 #include "kafka/group_coordinator.h"
 #include "kafka/offset_store.h"
 #include "kafka/options.h"
@@ -38,6 +39,8 @@ struct Services {
         offsets(std::move(s)),
         groups(c.WallMicros(), TopicsOf(l)),
         transactions(l, c, *offsets),
+        topic_names(l),
+        fetch_sessions(o.fetch_sessions_max, o.fetch_sessions_bytes_max),
         security_file(std::move(f)),
         users(*security_file, o.passwords),
         quotas(*security_file, o.quotas),
@@ -49,6 +52,8 @@ struct Services {
   const std::unique_ptr<OffsetStore> offsets;
   GroupCoordinator groups;
   TransactionCoordinator transactions;
+  TopicNames topic_names;
+  FetchSessions fetch_sessions;
   const std::unique_ptr<SecurityFile> security_file;
   Users users;
   Quotas quotas;

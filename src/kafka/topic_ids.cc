@@ -45,4 +45,24 @@ std::optional<log::TopicInfo> FindTopic(const log::Log& log, const Uuid& id) {
   return std::nullopt;
 }
 
+std::optional<std::string> TopicNames::Find(const Uuid& id, bool* may_search) {
+  std::lock_guard lock(mutex_);
+  auto found = names_.find(id);
+  if (found != names_.end() && Has(found->second, id)) return found->second;
+  if (!*may_search) return std::nullopt;
+  *may_search = false;
+  names_.clear();
+  for (log::TopicInfo& topic : log_.Topics()) {
+    const Uuid its_id = IdOf(topic);
+    names_.emplace(its_id, std::move(topic.name));
+  }
+  found = names_.find(id);
+  return found == names_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool TopicNames::Has(const std::string& topic, const Uuid& id) const {
+  const auto info = log_.Describe(topic);
+  return info.ok() && IdOf(*info) == id;
+}
+
 }  // namespace millrace::kafka

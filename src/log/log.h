@@ -8,22 +8,21 @@
 //             appends that wait and syncs each dirty segment once: group commit.
 //   readers   see only durable records: what Read returned once, it returns after any crash.
 //   order     records of one Append are contiguous in their partition, in order.
-//   compaction a topic may ask to keep only the newest record of each key (log/compaction.h):
-//   offsets
-//             stay, with gaps between them; every record needs a key then. What was read before it
-//             may not be read the same again.
-//   full disk an append that cannot be made durable fails with kResourceExhausted
-//   (Retry::kBackoff);
-//             the partition's tail is cut back to its last durable record and the log goes on.
+//   compaction a topic may ask to keep only the newest record of each key (log/compaction.h).
+//             Offsets stay, with gaps between them; every record needs a key then. What was read
+//             before it may not be read the same again.
+//   full disk an append that cannot be made durable fails with kResourceExhausted and
+//             Retry::kBackoff; the partition's tail is cut back to its last durable record and
+//             the log goes on.
 //   one owner the directory is locked; a second Open fails with kFailedPrecondition naming the pid.
 //
 // Format: one directory per partition, `<topic>-<partition>/`, holding `<base offset, 20
 // digits>.log` (Kafka record batches v2, as in Kafka's documentation "Record Batch"), `.index`
 // (offset -> byte position), `.timeindex` (timestamp -> offset): see log/segment.h. Topic settings
-// lie in
-// `<topic>.topic.json`.
+// lie in `<topic>.topic.json`.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -148,6 +147,8 @@ struct LogOptions {
   bool fsync = true;  // false only in benches that measure what it costs
 };
 
+class Archive;
+
 class Log {
  public:
   // Opens or creates; recovers every partition: the last segment is scanned and cut after its last
@@ -234,6 +235,15 @@ class Log {
   virtual uint64_t WaitForCommit(uint64_t seen, int64_t timeout_us) = 0;
   // Wakes all waiters (shutdown).
   virtual void WakeWaiters() = 0;
+
+  // Where the records are that retention took, for who reads a topic from before its start offset
+  // on (log/topic_reader.h); lives until it is replaced, which is not while somebody reads. Null:
+  // nowhere.
+  void SetArchive(const Archive* archive) { archive_ = archive; }
+  const Archive* archive() const { return archive_; }
+
+ private:
+  std::atomic<const Archive*> archive_{nullptr};
 };
 
 // Partition for a key: Kafka's DefaultPartitioner, murmur2 (seed 0x9747b28c), sign bit cleared.

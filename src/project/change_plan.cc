@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "base/units.h"
 #include "job/saved_progress.h"
+#include "log/topic_reader.h"
 #include "project/version_tables.h"
 
 namespace millrace::project {
@@ -66,17 +67,18 @@ Status AddCost(Runtime& runtime, const job::CompiledJob& compiled,
     if (!info.ok()) continue;  // made when the job starts
     for (int p = 0; p < info->config.partitions; p++) {
       MR_ASSIGN_OR_RETURN(auto at, runtime.log().DescribePartition(topic, p));
-      change.records += at.stable_offset - at.start_offset;
+      MR_ASSIGN_OR_RETURN(const int64_t start, log::TopicReader(runtime.log(), topic).Start(p));
+      change.records += at.stable_offset - start;
       change.bytes += at.size_bytes;
       if (i >= began.size()) continue;
       for (const job::SplitPosition& split : began[i]) {
         if (split.split != std::to_string(p) || split.from < 0) continue;
-        if (split.from >= at.start_offset) continue;
+        if (split.from >= start) continue;
         change.input_deleted = true;
         change.refusal = fmt::format(
             "topic \"{}\" partition {} begins at offset {} now, and the job has read it from {}: "
             "the retention has deleted what lies between",
-            topic, p, at.start_offset, split.from);
+            topic, p, start, split.from);
       }
     }
   }

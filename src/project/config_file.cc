@@ -6,6 +6,7 @@
 #include "project/alert_settings.h"
 #include "project/batch_settings.h"
 #include "project/kafka_settings.h"
+#include "project/model_watch_settings.h"
 #include "project/open_lineage_settings.h"
 #include "project/yaml_reader.h"
 
@@ -42,15 +43,24 @@ void ReadTarget(Reader& reader, const YAML::Node& node, const std::string& name,
                }}});
 }
 
-// `parquet: true`, or `parquet: {keep: 400 d}`.
+// `parquet: true`, or `parquet: {keep: 400 d, at: "s3://bucket/prefix"}`.
 void ReadHistory(Reader& reader, const YAML::Node& node, TopicSettings& topic) {
   topic.history.on = true;
   if (node.IsScalar()) {
     reader.Flag(node, topic.history.on);
   } else {
-    reader.Map(node, "parquet", {{"keep", [&](const YAML::Node& n) {
-                                    reader.DurationMs(n, topic.history.keep_ms.emplace(0));
-                                  }}});
+    reader.Map(
+        node, "parquet",
+        {{"keep",
+          [&](const YAML::Node& n) { reader.DurationMs(n, topic.history.keep_ms.emplace(0)); }},
+         {"at", [&](const YAML::Node& n) {  // project/history/history_storage.h reads it
+            std::string at;
+            reader.Text(n, at);
+            if (at.starts_with("s3://")) return;
+            reader.Fault(n, Code::kBadOption, "'at' is a prefix of an S3 store",
+                         "write \"s3://bucket/prefix\"; without it, files lie in "
+                         ".millrace/history");
+          }}});
   }
   if (topic.history.on && topic.config.cleanup.compact) {
     reader.Fault(node, Code::kBadOption, "a compacted topic cannot be kept as Parquet too",
@@ -202,6 +212,11 @@ Status ReadConfigFile(const std::string& path, ProjectConfig& config, std::vecto
           [&](const YAML::Node& n) {
             batch::Settings checked;  // read again by who runs batches
             ReadBatchSection(reader, n, checked);
+          }},
+         {"models",
+          [&](const YAML::Node& n) {
+            ModelWatchSettings checked;  // read again by who watches them
+            ReadModelWatchSettings(reader, n, checked);
           }},
          {"kafka", [&](const YAML::Node& n) { ReadKafkaSettings(reader, n, config.kafka); }},
          {"warehouse", [&](const YAML::Node& n) {

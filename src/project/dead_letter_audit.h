@@ -5,9 +5,8 @@
 //    "offset", "sequence", "key", "before", "after"}
 // without what does not apply; bytes that are not UTF-8 come as "key_base64" and so on. Actions:
 //   edit       `after` is what a replay will send instead of `before`
-//   replay     begun: `after` goes, with `key`, to `topic`/`partition` as the replays' record
-//   number
-//              `sequence` there. Durable before the record is appended.
+//   replay     begun: `after` goes, with `key`, to `topic`/`partition` as the replays'
+//              record number `sequence` there. Durable before the record is appended.
 //   replayed   done: the record is at `offset` (missing: retention took it before we looked)
 //   refused    not sent: today's table says `reason`
 //   abandoned  begun, but cannot be ended any more: `reason`
@@ -18,8 +17,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "model/dead_letter.h"

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/units.h"
+#include "log/topic_reader.h"
 
 namespace millrace::project {
 
@@ -19,9 +20,11 @@ bool AddSplit(const std::string& topic, const job::SplitPosition& split, log::Lo
   if (std::from_chars(split.split.data(), end, partition).ptr != end) return false;
   auto info = log.DescribePartition(topic, partition);
   if (!info.ok() || split.to > info->end_offset) return false;
+  const auto start = log::TopicReader(log, topic).Start(partition);
+  if (!start.ok()) return false;
+  if (split.to >= info->stable_offset) return true;
+  lag.records += info->stable_offset - std::max<int64_t>(split.to, *start);
   const int64_t from = std::max<int64_t>(split.to, info->start_offset);
-  if (from >= info->stable_offset) return true;
-  lag.records += info->stable_offset - from;
   bool first = true;
   auto visit = [&](std::span<const model::Record> records) {
     if (!first || records.empty()) return;

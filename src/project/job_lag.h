@@ -22,7 +22,8 @@ struct JobLag {
 
 // As of now, also of a job that is held up or has ended by an error; none of one that has read its
 // bounded sources to the end. Of sources that are no topics of the log: what the job itself said
-// last. Reads one record for each split that is behind. Any thread.
+// last. Reads one record of the log for each split that is behind: of records that only its archive
+// has, the age is more than that. Any thread.
 JobLag LagOf(const job::JobStatus& status, log::Log& log, int64_t now_ms);
 
 struct LagRule {

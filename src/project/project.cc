@@ -67,10 +67,12 @@ std::unique_ptr<Project> Project::Load(const std::string& path, const std::strin
     project->LoadAddedColumns(faults);
     project->LoadConfig(target, faults);
     auto names = files.List(path + "/sql");
+    if (!names.ok() && HasModels(path)) names = std::vector<std::string>{};
     if (!names.ok()) {
       faults.push_back(
-          Status(Code::kNotFound,
-                 fmt::format("\"{}\" is not a project: it has no sql/ directory", path))
+          Status(
+              Code::kNotFound,
+              fmt::format("\"{}\" is not a project: it has neither sql/ nor dbt_project.yml", path))
               .WithHint("make one with: millrace init " + path));
       return project;
     }

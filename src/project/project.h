@@ -15,8 +15,7 @@
 //       embedded: [kafka]           # connectors that stay embedded; default for dev: [kafka, jdbc]
 //       options:                    # override WITH options of every table with that connector
 //         jdbc: {url: "jdbc:postgresql://db:5432/metrics", password: "${env:METRICS_PASSWORD}"}
-//         kafka: {properties.bootstrap.servers: "broker-1:9092,broker-2:9092"}  # where not
-//         embedded
+//         kafka: {properties.bootstrap.servers: "broker-1:9092"}  # where not embedded
 //   topics:                         # settings of embedded topics; others get the defaults
 //     page-views: {partitions: 4, retention: 30 d, retention-bytes: 10 GB, key: user_id}
 //     orders: {strict: true}      # takes only records of its subject in the schema registry

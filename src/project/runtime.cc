@@ -9,6 +9,7 @@
 #include "env/clock.h"
 #include "project/history/history_keeper.h"
 #include "project/history/history_rows.h"
+#include "project/history/history_storage.h"
 #include "project/ledger_report.h"
 #include "project/reconcile.h"
 #include "project/server_tables.h"
@@ -55,10 +56,12 @@ Status Runtime::OpenStores(bool serving) {
   options.threads = project_->config().warehouse_threads;
   // Whoever may ask over HTTP must not read the machine's files.
   if (serving) {
-    options.readable_directories = {project_->directory(), HistoryKeeper::DirectoryOf(*project_)};
+    options.readable_directories = HistoryDirectories(*project_);
+    options.readable_directories.push_back(project_->directory());
   }
   MR_ASSIGN_OR_RETURN(warehouse_, duck::Warehouse::Open(
                                       project_->target_directory() + "/warehouse.duckdb", options));
+  MR_RETURN_IF_ERROR(UseHistoryStorage(*project_, *warehouse_));
   // The functions that rewritten Flink SQL uses, so that a query can be asked as a batch too.
   duckdb::DuckDB database(warehouse_->instance());
   MR_RETURN_IF_ERROR(duck::RegisterFunctions(database));

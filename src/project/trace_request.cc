@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "log/topic_reader.h"
 #include "project/trace_sink.h"
 
 namespace millrace::project {
@@ -34,7 +35,8 @@ class OwnLog : public TraceLog {
     std::vector<Range> ranges;
     for (int p = 0; p < info->config.partitions; p++) {
       MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log_.DescribePartition(topic, p));
-      ranges.push_back({p, at.start_offset, at.stable_offset});
+      MR_ASSIGN_OR_RETURN(const int64_t start, ReaderOf(topic).Start(p));
+      ranges.push_back({p, start, at.stable_offset});
     }
     return ranges;
   }
@@ -42,7 +44,8 @@ class OwnLog : public TraceLog {
   Result<std::vector<TraceRecord>> Read(const std::string& topic, int partition, int64_t offset,
                                         int64_t limit) override {
     MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log_.DescribePartition(topic, partition));
-    int64_t from = std::max(offset, at.start_offset);
+    MR_ASSIGN_OR_RETURN(const int64_t start, ReaderOf(topic).Start(partition));
+    int64_t from = std::max(offset, start);
     std::vector<TraceRecord> records;
     auto visit = [&](std::span<const model::Record> some) {
       for (const model::Record& r : some) {
@@ -55,13 +58,18 @@ class OwnLog : public TraceLog {
     // Past markers and aborted records: who finds nothing takes it for the end.
     while (records.empty() && from < at.stable_offset) {
       const int64_t to = std::min(at.stable_offset, from + limit);
-      MR_ASSIGN_OR_RETURN(from, log_.Read(topic, partition, from, to, kPageBytesMax, visit));
+      MR_ASSIGN_OR_RETURN(from, ReaderOf(topic).Read(partition, from, to, kPageBytesMax, visit));
     }
     return records;
   }
 
  private:
+  log::TopicReader& ReaderOf(const std::string& topic) {
+    return readers_.try_emplace(topic, log_, topic).first->second;
+  }
+
   log::Log& log_;
+  std::map<std::string, log::TopicReader> readers_;  // by topic
 };
 
 // Calls `visit(record)` for each record of a topic, partition by partition.

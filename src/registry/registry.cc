@@ -14,8 +14,13 @@ namespace {
 constexpr int64_t kReadBytes = 1 << 20;
 constexpr int kReferencesDeep = 100;
 
+// Where Confluent's registry has a message for an error, it is ours: people look for it.
 Status NoSubject(const std::string& subject) {
-  return Fault(RegistryError::kSubjectNotFound, fmt::format("subject \"{}\" not found", subject));
+  return Fault(RegistryError::kSubjectNotFound, fmt::format("Subject '{}' not found.", subject));
+}
+
+Status NoSchema(int32_t id) {
+  return Fault(RegistryError::kSchemaNotFound, fmt::format("Schema {} not found", id));
 }
 
 bool AllDeleted(const SchemaStore::Versions& versions) {
@@ -80,6 +85,11 @@ Status Registry::Commit(const std::vector<Event>& events) {
 
 Result<WholeSchema> Registry::Whole(Schema schema) const {
   WholeSchema whole{std::move(schema), {}};
+  for (Reference& reference : whole.schema.references) {
+    if (reference.version != kLatest) continue;
+    const auto newest = VersionAt(reference.subject, kLatest, false);
+    if (newest.ok()) reference.version = (*newest)->version;
+  }
   MR_RETURN_IF_ERROR(AddReferences(whole.schema, whole.references, 0));
   MR_RETURN_IF_ERROR(Normalize(whole));
   return whole;
@@ -158,9 +168,7 @@ Result<int32_t> Registry::Register(const std::string& subject,
 Result<format::RegisteredSchema> Registry::Find(int32_t id) {
   std::lock_guard lock(mutex_);
   const Schema* schema = store_.FindId(id);
-  if (schema == nullptr) {
-    return Fault(RegistryError::kSchemaNotFound, fmt::format("schema {} not found", id));
-  }
+  if (schema == nullptr) return NoSchema(id);
   format::RegisteredSchema found{schema->type, schema->text, {}};
   MR_RETURN_IF_ERROR(AddReferences(*schema, found.references, 0));
   return found;
@@ -175,14 +183,13 @@ Result<SubjectVersion> Registry::Lookup(const std::string& subject, const Schema
     const SubjectVersion& version = entry->second;
     if ((deleted || !version.deleted) && version.schema == whole.schema) return version;
   }
-  return Fault(RegistryError::kSchemaNotFound,
-               fmt::format("subject \"{}\" has no such schema", subject));
+  return Fault(RegistryError::kSchemaNotFound, "Schema not found");
 }
 
 Result<Schema> Registry::SchemaById(int32_t id) {
   std::lock_guard lock(mutex_);
   if (const Schema* schema = store_.FindId(id)) return *schema;
-  return Fault(RegistryError::kSchemaNotFound, fmt::format("schema {} not found", id));
+  return NoSchema(id);
 }
 
 Result<std::vector<SubjectVersion>> Registry::VersionsOf(int32_t id, bool deleted) {
@@ -224,8 +231,7 @@ Result<const SubjectVersion*> Registry::VersionAt(const std::string& subject, in
   if (version == kLatest) return NewestOf(*versions, deleted);
   auto found = versions->find(version);
   if (found != versions->end() && (deleted || !found->second.deleted)) return &found->second;
-  return Fault(RegistryError::kVersionNotFound,
-               fmt::format("version {} of subject \"{}\" not found", version, subject));
+  return NoVersion(version);
 }
 
 std::vector<std::string> Registry::Subjects(const std::string& prefix, bool deleted) {
@@ -299,13 +305,14 @@ Result<std::vector<int>> Registry::DeleteSubject(const std::string& subject, boo
   const bool deleted = AllDeleted(*versions);
   if (permanent && !deleted) {
     return Fault(RegistryError::kSubjectNotSoftDeleted,
-                 fmt::format("subject \"{}\" was not deleted before, so it is not deleted for good",
+                 fmt::format("Subject '{}' was not deleted first before being permanently deleted",
                              subject));
   }
   if (!permanent && deleted) {
     return Fault(RegistryError::kSubjectSoftDeleted,
-                 fmt::format("subject \"{}\" is deleted already", subject))
-        .WithHint("permanent=true deletes it for good");
+                 fmt::format("Subject '{}' was soft deleted. Set permanent=true to delete "
+                             "permanently",
+                             subject));
   }
   std::vector<int> numbers;
   std::vector<Event> events;
@@ -325,15 +332,16 @@ Result<std::vector<int>> Registry::DeleteSubject(const std::string& subject, boo
 Result<int> Registry::DeleteVersion(const std::string& subject, int version, bool permanent) {
   std::lock_guard lock(mutex_);
   MR_RETURN_IF_ERROR(CheckMayWrite(subject));
-  MR_ASSIGN_OR_RETURN(const SubjectVersion* found, VersionAt(subject, version, true));
-  const std::string shown = fmt::format("version {} of subject \"{}\"", found->version, subject);
+  const bool of_deleted = permanent || version != kLatest;
+  MR_ASSIGN_OR_RETURN(const SubjectVersion* found, VersionAt(subject, version, of_deleted));
+  const std::string shown = fmt::format("Subject '{}' Version {}", subject, found->version);
   if (permanent && !found->deleted) {
     return Fault(RegistryError::kVersionNotSoftDeleted,
-                 shown + " was not deleted before, so it is not deleted for good");
+                 shown + " was not deleted first before being permanently deleted");
   }
   if (!permanent && found->deleted) {
-    return Fault(RegistryError::kVersionSoftDeleted, shown + " is deleted already")
-        .WithHint("permanent=true deletes it for good");
+    return Fault(RegistryError::kVersionSoftDeleted,
+                 shown + " was soft deleted. Set permanent=true to delete permanently");
   }
   MR_RETURN_IF_ERROR(CheckUnreferenced(subject, found->version));
   const int number = found->version;

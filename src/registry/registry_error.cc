@@ -21,6 +21,11 @@ Status Fault(RegistryError error, std::string message) {
       .WithDetail(std::string(kDetail) + std::to_string(static_cast<int>(error)));
 }
 
+Status NoVersion(int version) {
+  return Fault(RegistryError::kVersionNotFound,
+               "Version " + std::to_string(version) + " not found.");
+}
+
 RegistryError ErrorOf(const Status& status) {
   const std::string_view detail = status.detail();
   int number = 0;

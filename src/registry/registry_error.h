@@ -29,6 +29,7 @@ enum class RegistryError : int {
 
 // A Status whose detail names the error's number.
 Status Fault(RegistryError error, std::string message);
+Status NoVersion(int version);
 // The number of a Status that Fault made; kStore of any other.
 RegistryError ErrorOf(const Status& status);
 // The HTTP status that goes with it: 404, 409, 422, 500.

@@ -18,6 +18,12 @@ void Add(const std::vector<Incompatibility>& found, CompatibilityAnswer& answer)
   }
 }
 
+// `what`: "compatibility" or "mode".
+Status NotSet(RegistryError error, const std::string& subject, const char* what) {
+  return Fault(
+      error, fmt::format("Subject '{}' does not have subject-level {} configured", subject, what));
+}
+
 }  // namespace
 
 Compatibility Registry::LevelOf(const std::string& subject) const {
@@ -75,8 +81,11 @@ Result<CompatibilityAnswer> Registry::Check(const std::string& subject, std::opt
   std::lock_guard lock(mutex_);
   MR_ASSIGN_OR_RETURN(WholeSchema whole, Whole(schema));
   if (!version) return CheckLevel(subject, whole);
-  MR_ASSIGN_OR_RETURN(const SubjectVersion* old, VersionAt(subject, *version, false));
-  return CheckAgainst({old}, RuleOf(LevelOf(subject)), whole);
+  const auto old = VersionAt(subject, *version, false);
+  if (old.ok()) return CheckAgainst({*old}, RuleOf(LevelOf(subject)), whole);
+  // Confluent's registry does not tell whether it is the subject that is missing.
+  if (*version == kLatest) return CompatibilityAnswer();
+  return NoVersion(*version);
 }
 
 Result<WholeSchema> Registry::Resolve(const Schema& schema) {
@@ -87,8 +96,7 @@ Result<WholeSchema> Registry::Resolve(const Schema& schema) {
 Result<Compatibility> Registry::Config(const std::string& subject, bool or_default) {
   std::lock_guard lock(mutex_);
   if (subject.empty() || or_default || store_.FindConfig(subject)) return LevelOf(subject);
-  return Fault(RegistryError::kCompatibilityNotSet,
-               fmt::format("subject \"{}\" has no compatibility level of its own", subject));
+  return NotSet(RegistryError::kCompatibilityNotSet, subject, "compatibility");
 }
 
 Status Registry::SetConfig(const std::string& subject, Compatibility level) {
@@ -101,8 +109,7 @@ Result<Compatibility> Registry::DeleteConfig(const std::string& subject) {
   std::lock_guard lock(mutex_);
   MR_RETURN_IF_ERROR(CheckMayWrite(subject));
   if (!subject.empty() && !store_.FindConfig(subject)) {
-    return Fault(RegistryError::kCompatibilityNotSet,
-                 fmt::format("subject \"{}\" has no compatibility level of its own", subject));
+    return NotSet(RegistryError::kCompatibilityNotSet, subject, "compatibility");
   }
   const Compatibility before = LevelOf(subject);
   MR_RETURN_IF_ERROR(Commit({ConfigSet{subject, std::nullopt}}));
@@ -112,8 +119,7 @@ Result<Compatibility> Registry::DeleteConfig(const std::string& subject) {
 Result<Mode> Registry::GetMode(const std::string& subject, bool or_default) {
   std::lock_guard lock(mutex_);
   if (subject.empty() || or_default || store_.FindMode(subject)) return ModeOf(subject);
-  return Fault(RegistryError::kModeNotSet,
-               fmt::format("subject \"{}\" has no mode of its own", subject));
+  return NotSet(RegistryError::kModeNotSet, subject, "mode");
 }
 
 Status Registry::SetMode(const std::string& subject, Mode mode, bool force) {
@@ -131,8 +137,7 @@ Status Registry::SetMode(const std::string& subject, Mode mode, bool force) {
 Result<Mode> Registry::DeleteMode(const std::string& subject) {
   std::lock_guard lock(mutex_);
   if (!subject.empty() && !store_.FindMode(subject)) {
-    return Fault(RegistryError::kModeNotSet,
-                 fmt::format("subject \"{}\" has no mode of its own", subject));
+    return NotSet(RegistryError::kModeNotSet, subject, "mode");
   }
   const Mode before = ModeOf(subject);
   MR_RETURN_IF_ERROR(Commit({ModeSet{subject, std::nullopt}}));

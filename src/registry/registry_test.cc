@@ -155,6 +155,18 @@ TEST_F(RegistryTest, DeletesSoftlyThenForGood) {
   EXPECT_EQ((*Register("a", kMust)).version, 1);
 }
 
+TEST_F(RegistryTest, TheLatestVersionIsTheNewestThatIsNotDeleted) {
+  const Schema schema{"AVRO", Record(kId), {}};
+  EXPECT_TRUE((*registry_->Check("a", kLatest, schema)).compatible) << "there is nothing to break";
+  EXPECT_EQ(NumberOf(registry_->Check("a", 1, schema).status()), 40402);
+  ASSERT_TRUE(Register("a", kId).ok());
+  ASSERT_TRUE(Register("a", kId + "," + kNote).ok());
+  EXPECT_EQ(*registry_->DeleteVersion("a", kLatest, false), 2);
+  EXPECT_EQ(*registry_->DeleteVersion("a", kLatest, false), 1);
+  EXPECT_EQ(NumberOf(registry_->DeleteVersion("a", kLatest, false).status()), 40401);
+  EXPECT_EQ(*registry_->DeleteVersion("a", kLatest, true), 2);
+}
+
 TEST_F(RegistryTest, FollowsReferences) {
   const std::string address = R"({"type":"record","name":"shop.Address","fields":[
       {"name":"city","type":"string"}]})";
@@ -171,6 +183,11 @@ TEST_F(RegistryTest, FollowsReferences) {
   Schema lost = order;
   lost.references[0].version = 2;
   EXPECT_EQ(NumberOf(registry_->Register("order", Registration{lost}).status()), 42201);
+  Schema latest = order;
+  latest.references[0].version = kLatest;
+  EXPECT_EQ((*registry_->Register("order", Registration{latest})).version, 1) << "it is version 1";
+  latest.references[0].subject = "none";
+  EXPECT_EQ(NumberOf(registry_->Register("order", Registration{latest}).status()), 42201);
 }
 
 TEST_F(RegistryTest, KnowsProtobufAndJsonSchemas) {

@@ -85,6 +85,8 @@ TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
   }
   EXPECT_EQ(client.Post("/echo/x", std::string("a\0b", 3)).body, std::string("x:a\0b", 5));
   EXPECT_EQ(client.Post("/echo/x", "").body, "x:");
+  EXPECT_EQ(client.Post("/echo/a%2Fb%20c", "").body, "a/b c:") << "one segment";
+  EXPECT_EQ(client.Post("/echo/a/b", "").status, 404);
 }
 
 TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {

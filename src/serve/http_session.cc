@@ -219,7 +219,7 @@ void HttpSession::Dispatch() {
     OnAnswer(std::move(response));
     return;
   }
-  if (!ParseTarget(request.target, request.path, request.query)) {
+  if (!ParseTarget(request)) {
     Refuse(400, Status(Code::kInvalidArgument,
                        fmt::format("\"{}\" is not a path on this server",
                                    std::string_view(request.target).substr(0, 200)))

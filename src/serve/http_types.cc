@@ -177,13 +177,21 @@ std::string_view ReasonPhrase(int http_status) {
   }
 }
 
-bool ParseTarget(std::string_view target, std::string& path, StringPairs& query) {
-  query.clear();
+bool ParseTarget(Request& request) {
+  request.segments.clear();
+  request.query.clear();
+  std::string_view target = request.target;
   if (target.empty() || target[0] != '/') return false;
   size_t fragment = target.find('#');
   if (fragment != std::string_view::npos) target = target.substr(0, fragment);
   size_t question = target.find('?');
-  if (!PercentDecode(target.substr(0, question), false, path)) return false;
+  const std::string_view path = target.substr(0, question);
+  if (!PercentDecode(path, false, request.path)) return false;
+  if (path != "/") {
+    for (const std::string& segment : Split(path.substr(1), '/')) {
+      PercentDecode(segment, false, request.segments.emplace_back());
+    }
+  }
   if (question == std::string_view::npos) return true;
   std::string_view rest = target.substr(question + 1);
   while (!rest.empty()) {
@@ -198,7 +206,7 @@ bool ParseTarget(std::string_view target, std::string& path, StringPairs& query)
     if (equals != std::string_view::npos && !PercentDecode(pair.substr(equals + 1), true, value)) {
       return false;
     }
-    query.emplace_back(std::move(key), std::move(value));
+    request.query.emplace_back(std::move(key), std::move(value));
   }
   return true;
 }

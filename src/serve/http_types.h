@@ -22,6 +22,8 @@ struct Request {
   Method method = Method::kGet;
   std::string target;     // as sent: "/api/topics/a%20b?limit=5"
   std::string path;       // decoded, without the query: "/api/topics/a b"
+  // Of the path, each decoded; so "a%2Fb" is one: "api", "topics", "a b".
+  std::vector<std::string> segments;
   StringPairs query;      // decoded, in order
   StringPairs path_args;  // what the route's {names} matched, decoded
   StringPairs headers;    // as sent, in order
@@ -61,8 +63,8 @@ int HttpStatusFor(const Status& status);
 // "Not Found" for 404.
 std::string_view ReasonPhrase(int http_status);
 
-// Splits a request target into decoded path and query. False for a malformed %-escape, a NUL or
-// a target that does not start with "/".
-bool ParseTarget(std::string_view target, std::string& path, StringPairs& query);
+// Takes the target apart into path, segments and query. False for a malformed %-escape, a NUL or a
+// target that does not start with "/".
+bool ParseTarget(Request& request);
 
 }  // namespace millrace::serve

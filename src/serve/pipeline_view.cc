@@ -130,7 +130,8 @@ std::map<std::string, int64_t> PipelineCounters(project::Runtime& runtime) {
   return counters;
 }
 
-std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, int64_t now_ms) {
+std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, int64_t now_ms,
+                         const std::string& models) {
   std::vector<job::JobStatus> jobs = runtime.JobStatuses();
   std::map<std::string, int64_t> counters = PipelineCounters(runtime);
   std::vector<Node> nodes;
@@ -212,9 +213,9 @@ std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, in
   }
   return fmt::format(
       "{{\"time_ms\":{},\"version\":\"{}\",\"project\":{},\"summary\":{{\"ok\":{},\"text\":{}}},"
-      "\"nodes\":[{}],\"edges\":[{}]}}",
+      "\"nodes\":[{}],\"edges\":[{}],\"models\":{}}}",
       now_ms, kVersion, JsonQuote(runtime.project().config().name), ok ? "true" : "false",
-      JsonQuote(text), Join(node_texts, ","), Join(edge_texts, ","));
+      JsonQuote(text), Join(node_texts, ","), Join(edge_texts, ","), models);
 }
 
 Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,

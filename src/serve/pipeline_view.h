@@ -11,7 +11,9 @@ namespace millrace::serve {
 // All counters that rates are wanted for: "topic:<t>", "job:<j>:in", "job:<j>:out", "source:<s>".
 std::map<std::string, int64_t> PipelineCounters(project::Runtime& runtime);
 
-std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, int64_t now_ms);
+// `models`: ModelWatch::LastReportJson, or "null".
+std::string PipelineJson(project::Runtime& runtime, const RateSampler& rates, int64_t now_ms,
+                         const std::string& models = "null");
 Result<std::string> JobJson(project::Runtime& runtime, const RateSampler& rates,
                             const std::string& name);
 

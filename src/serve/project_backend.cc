@@ -33,7 +33,8 @@ int64_t NowMs() {
 
 class ProjectBackend : public Backend {
  public:
-  explicit ProjectBackend(project::Runtime& runtime) : runtime_(runtime) {}
+  ProjectBackend(project::Runtime& runtime, const project::ModelWatch* watch)
+      : runtime_(runtime), watch_(watch) {}
 
   Status Start() {
     MR_ASSIGN_OR_RETURN(schemas_, TopicSchemas::Make(runtime_.project()));
@@ -76,7 +77,8 @@ class ProjectBackend : public Backend {
   }
 
   Result<std::string> PipelineJson() override {
-    return serve::PipelineJson(runtime_, rates_, NowMs());
+    return serve::PipelineJson(runtime_, rates_, NowMs(),
+                               watch_ != nullptr ? watch_->LastReportJson() : "null");
   }
   Result<std::string> JobJson(const std::string& name) override {
     return serve::JobJson(runtime_, rates_, name);
@@ -206,6 +208,7 @@ class ProjectBackend : public Backend {
   }
 
   project::Runtime& runtime_;
+  const project::ModelWatch* watch_;  // null: nobody watches the models
   project::Reprocessor reprocessor_{runtime_};
   project::ModelDesk models_{runtime_};
   std::unique_ptr<TopicSchemas> schemas_;
@@ -222,8 +225,9 @@ class ProjectBackend : public Backend {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime) {
-  auto backend = std::make_unique<ProjectBackend>(runtime);
+Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime,
+                                                   const project::ModelWatch* models) {
+  auto backend = std::make_unique<ProjectBackend>(runtime, models);
   MR_RETURN_IF_ERROR(backend->Start());
   return std::unique_ptr<Backend>(std::move(backend));
 }

@@ -4,13 +4,15 @@
 #include <memory>
 
 #include "base/status.h"
+#include "project/model_watch.h"
 #include "project/runtime.h"
 #include "serve/backend.h"
 
 namespace millrace::serve {
 
-// `runtime` outlives the backend. Samples rates on a thread of its own. Errors: a dashboard file
-// that cannot be read.
-Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime);
+// `runtime`, and `models` if it is given, outlive the backend. Samples rates on a thread of its
+// own. Errors: a dashboard file that cannot be read.
+Result<std::unique_ptr<Backend>> NewProjectBackend(project::Runtime& runtime,
+                                                   const project::ModelWatch* models = nullptr);
 
 }  // namespace millrace::serve

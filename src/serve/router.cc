@@ -11,11 +11,10 @@ bool IsArgument(const std::string& segment) {
   return segment.size() > 2 && segment[0] == '{';
 }
 
-// Segments of "/a/b" are "a", "b"; those of "/" are none.
-std::vector<std::string> Segments(std::string_view path) {
-  if (!path.empty() && path[0] == '/') path.remove_prefix(1);
-  if (path.empty()) return {};
-  return Split(path, '/');
+// Of a pattern: of "/a/{b}" "a" and "{b}"; of "/" none.
+std::vector<std::string> Segments(std::string_view pattern) {
+  if (pattern == "/") return {};
+  return Split(pattern.substr(1), '/');
 }
 
 bool Matches(const std::vector<std::string>& pattern, const std::vector<std::string>& segments) {
@@ -38,9 +37,7 @@ void Router::Add(Method method, std::string pattern, Handler handler) {
 }
 
 Router::Found Router::Match(Request& request) const {
-  // The segments come from the decoded path, so a name with an escaped slash is two segments; no
-  // name in Millrace has one.
-  std::vector<std::string> segments = Segments(request.path);
+  const std::vector<std::string>& segments = request.segments;
   std::string allow;
   for (const Route& route : routes_) {
     if (!Matches(route.segments, segments)) continue;

@@ -129,4 +129,9 @@ done
 [ "$(ask "SELECT min(value), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'ours' AND tablename = 'broken' AND indexdef LIKE '%UNIQUE%') FROM ours.broken")" = "99|1" ] ||
   fail "the last run's table, with its index, must be there"
 ok "kill -9 in the middle leaves the old table or the new one"
+
+. "$root/tests/e2e/dbt_kills.sh"
+ask_kills() { ask "SET search_path = kills; $1"; }
+test_kills "$work/kills" "kills: {target: dev, outputs: {dev: {type: postgres, host: 127.0.0.1, port: $postgres_port,
+  user: postgres, password: '', dbname: postgres, schema: kills}}}" "$work/postgres/reached" ask_kills
 echo "$cases passed"

@@ -49,7 +49,7 @@ fi
 
 copies "$root/tests/dbt/shop"
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=19" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=25" "$work/ours.log"
 compare "shop, first run" shop.duckdb "$changed_times"
 
 for side in ours theirs; do
@@ -61,7 +61,7 @@ for side in ours theirs; do
   cp "$root/tests/dbt/shop_unit_tests.yml" "$work/$side/models/marts/unit_tests.yml"
 done
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=23" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=29" "$work/ours.log"
 compare "shop, delete+insert and a snapshot's new version" shop.duckdb "$changed_times"
 [ "$("$venv/python" -c "import duckdb; print(duckdb.connect('$work/ours/shop.duckdb').sql(
   'SELECT count(*), count(dbt_valid_to) FROM history.products_history').fetchone())")" = "(4, 1)" ] ||
@@ -229,6 +229,14 @@ expect "ERROR=0 SKIP=0" "$work/ours.log"
 print(duckdb.connect('$work/ours/shop.duckdb').sql('FROM big LIMIT 1').fetchone()[0])")" = 99 ] ||
   fail "retry after kill -9 must build with the same variables"
 ok "kill -9 in the middle leaves the old table or the new one"
+
+. "$root/tests/e2e/dbt_kills.sh"
+ask_kills() {
+  "$venv/python" -c "import duckdb, sys
+print(*duckdb.connect('$work/kills/kills.duckdb').sql(sys.argv[1]).fetchone(), sep='|')" "$1"
+}
+test_kills "$work/kills" "kills: {target: dev, outputs: {dev: {type: duckdb, path: kills.duckdb}}}" \
+  "$work/reached" ask_kills
 
 # The two models of the seed's text, word for word.
 seed=$(ls "$shared"/seeds/004* 2> /dev/null | head -1 || true)

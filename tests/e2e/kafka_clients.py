@@ -180,6 +180,48 @@ def compaction():
     consumer.close()
 
 
+def many_partitions():
+    """kafka-python, which keeps a fetch session, and librdkafka, which has none, read 100 partitions,
+    of which some are paused now and then."""
+    partitions, rounds = range(100), 10
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": BROKERS})
+    topic = confluent_kafka.admin.NewTopic("many", len(partitions), 1)
+    admin.create_topics([topic])["many"].result(DEADLINE_S)
+    producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS})
+    one = kafka.KafkaConsumer(bootstrap_servers=BROKERS, auto_offset_reset="earliest")
+    one.assign([kafka.TopicPartition("many", p) for p in partitions])
+    other = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "many",
+                                      "auto.offset.reset": "earliest"})
+    other.assign([confluent_kafka.TopicPartition("many", p) for p in partitions])
+    sent, by_one, by_other = [], [], []
+
+    def read(running):
+        for at, records in one.poll(100).items():
+            check(at.partition in running, f"partition {at.partition} was paused")
+            by_one.extend((at.partition, int(record.value)) for record in records)
+        by_other.extend((m.partition(), int(m.value())) for m in other.consume(1000, 0.1))
+
+    for number in range(rounds):
+        running = [p for p in partitions if number == rounds - 1 or p % rounds != number]
+        one.pause(*one.assignment())
+        one.resume(*(kafka.TopicPartition("many", p) for p in running))
+        new = [(p, number) for p in partitions if p % 3 == number % 3]
+        for partition, value in new:
+            producer.produce("many", str(value), partition=partition)
+        check(producer.flush(DEADLINE_S) == 0, "producer.flush")
+        sent += new
+
+        def all_read():
+            read(running)
+            expected = {(p, value) for p, value in sent if p in running}
+            return expected <= set(by_one) and len(by_other) == len(sent)
+
+        until(all_read, f"round {number} of 100 partitions")
+    check(sorted(by_one) == sorted(by_other) == sorted(sent), "each record of 100 partitions once")
+    one.close()
+    other.close()
+
+
 def administration():
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": BROKERS})
     new = confluent_kafka.admin.NewTopic
@@ -322,6 +364,7 @@ elif PHASE == "before":
     orders_through_a_job(0, 1000)
     kafka_python()
     two_consumers_share()
+    many_partitions()
     administration()
     compaction()
     malformed_frames()

@@ -401,11 +401,13 @@ class Run:
         self.server.stop()
         outcomes = [outcome for _, outcome in self.ledger.transactions.values()]
         print(
-            "%d records visible, %d aborted; %d transactions committed, %d aborted, %d unknown"
+            "%d records visible, %d aborted; %d transactions committed, %d aborted, %d unknown; "
+            "%d producers replaced"
             % (
                 sum(map(len, self.read.values())),
                 aborted,
                 *(outcomes.count(outcome) for outcome in ("committed", "aborted", "unknown")),
+                self.ledger.failed_producers,
             )
         )
 

@@ -4,11 +4,12 @@ All are confluent-kafka's (librdkafka), which here waits less than usual before 
 """
 
 import collections
+import contextlib
 import random
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 NUMBERS, LEFT, RIGHT, SOURCE, TARGET = "numbers", "left", "right", "source", "target"
 PARTITIONS = {NUMBERS: 3, LEFT: 2, RIGHT: 2, SOURCE: 2, TARGET: 2}
@@ -30,6 +31,7 @@ class Ledger:
             int
         )  # (group, topic, partition) -> highest answered
         self.problems = []
+        self.failed_producers = 0
 
 
 class Client(threading.Thread):
@@ -138,7 +140,12 @@ def end_transaction(producer, commit):
 
 
 class Transactional(Client):
-    """A client with a transactional id, whose producer is lost now and then in a transaction."""
+    """A client with a transactional id, whose producer is lost now and then in a transaction.
+
+    Where a batch was stored but its answer was lost, and the transaction is aborted, librdkafka 2.11
+    drops the batch and gives its sequences to other records. Kafka and we refuse those, and the
+    producer has failed for good: as the documentation of its fatal errors says, another one is made.
+    """
 
     def open_producer(self):
         """Ends what an earlier producer of that id has left open."""
@@ -151,6 +158,19 @@ class Transactional(Client):
             except KafkaException as failure:
                 if not failure.args[0].retriable():
                     raise
+
+    @contextlib.contextmanager
+    def replacing_failed_producer(self):
+        """Of what is in it nothing has been committed, when it ends early."""
+        try:
+            yield
+        except KafkaException as failure:
+            error = failure.args[0]
+            if not error.fatal() or error.code() != KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER:
+                raise
+            with self.ledger.lock:
+                self.ledger.failed_producers += 1
+            self.open_producer()
 
     def lose_producer(self):
         self.producer.flush(self.rng.choice((0, 0.2)))
@@ -168,25 +188,31 @@ class TransactionalProducer(Transactional):
         while not self.stop.is_set():
             name, count = "%s-%d" % (self.name, number), self.rng.randint(1, 20)
             number += 1
-            self.producer.begin_transaction()
-            for i in range(count):
-                for topic in (LEFT, RIGHT):
-                    self.producer.produce(
-                        topic, "%s %d" % (name, i), partition=self.rng.randrange(PARTITIONS[topic])
-                    )
-            if self.rng.random() < 0.3:
-                self.producer.flush(0.1)
-            fate = self.rng.random()
-            if fate < 0.1:
-                outcome = "aborted"
-                self.lose_producer()
-            else:
-                outcome, usable = end_transaction(self.producer, commit=fate < 0.75)
-                if not usable:
-                    self.open_producer()
+            outcome = "aborted"
+            with self.replacing_failed_producer():
+                outcome = self.write(name, count)
             with self.ledger.lock:
                 self.ledger.transactions[name] = (count, outcome)
             time.sleep(self.rng.uniform(0, 0.02))
+
+    def write(self, name, count):
+        """One transaction; its outcome."""
+        self.producer.begin_transaction()
+        for i in range(count):
+            for topic in (LEFT, RIGHT):
+                self.producer.produce(
+                    topic, "%s %d" % (name, i), partition=self.rng.randrange(PARTITIONS[topic])
+                )
+        if self.rng.random() < 0.3:
+            self.producer.flush(0.1)
+        fate = self.rng.random()
+        if fate < 0.1:
+            self.lose_producer()
+            return "aborted"
+        outcome, usable = end_transaction(self.producer, commit=fate < 0.75)
+        if not usable:
+            self.open_producer()
+        return outcome
 
 
 class Mover(Transactional):
@@ -197,7 +223,11 @@ class Mover(Transactional):
         self.open_reader()
         while not self.stop.is_set():
             self.gather()
-            if self.messages and not self.move():
+            moved = False
+            if self.messages:
+                with self.replacing_failed_producer():
+                    moved = self.move()
+            if self.messages and not moved:
                 # Whatever was not committed is read again.
                 self.reader.close()
                 self.open_reader()
@@ -265,8 +295,14 @@ class Reader(Client):
 
     def work(self):
         reader = self.consumer(READERS, self.protocol)
-        reader.subscribe([NUMBERS], on_assign=lambda *_: None, on_revoke=lambda *_: ends.clear())
         ends = {}
+
+        def revoked(_, partitions):
+            # Only these: with group.protocol=consumer it goes on with the others where it is.
+            for partition in partitions:
+                ends.pop(partition.partition, None)
+
+        reader.subscribe([NUMBERS], on_assign=lambda *_: None, on_revoke=revoked)
         while not self.stop.is_set():
             for _ in range(self.rng.randint(1, 60)):
                 message = reader.poll(0.02)

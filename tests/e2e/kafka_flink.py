@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Apache Flink's Kafka connector against the Kafka port, exactly once; by hand, about two minutes.
+"""Apache Flink's Kafka connector against the Kafka port, exactly once: `make test-flink`.
 
 A job of Flink SQL copies a topic into another one with 'sink.delivery-guarantee' = 'exactly-once',
 while records arrive. Its TaskManager is killed by SIGKILL and started again, then `millrace dev`,
@@ -7,7 +7,8 @@ then both at once. At the end a consumer of committed records sees each record i
 
     kafka_flink.py build/release/millrace build/flink      # the directory is scripts/flink-up.sh's
 
-Needs what scripts/flink-up.sh needs, and scripts/setup.sh's Kafka clients to run in.
+About a minute. Needs what scripts/flink-up.sh needs, which fetches Flink the first time (300 MB),
+and scripts/setup.sh's Kafka clients to run in. Not part of `make test`: it takes 2.5 GB of memory.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafka_crash import Server, read_to_end
-from run_checks import Failure, check, until
+from run_checks import Failure, check, free_port, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "sql_golden"))
@@ -35,7 +36,7 @@ from ask_flink import Gateway  # noqa: E402
 
 CONNECTOR = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
 PARTITIONS = 3
-RECORDS = 60_000
+RECORDS = 30_000
 SETTINGS = {
     "execution.checkpointing.interval": "1s",
     "parallelism.default": "2",
@@ -65,7 +66,13 @@ class Flink:
             check=True,
             text=True,
             stdout=subprocess.PIPE,
-            env={**os.environ, "FLINK_ARTIFACTS": CONNECTOR, "FLINK_HEAP": "512m"},
+            env={
+                **os.environ,
+                "FLINK_ARTIFACTS": CONNECTOR,
+                "FLINK_HEAP": "512m",
+                "FLINK_REST": str(free_port()),
+                "FLINK_GATEWAY": str(free_port()),
+            },
         )
         self.rest, self.gateway = done.stdout.split()[:2]
         self.restarted = []
@@ -114,7 +121,7 @@ class Flink:
 
 
 def produce(brokers, problems):
-    """RECORDS numbers over some 40 s."""
+    """RECORDS numbers over some 20 s."""
     producer = Producer(
         {
             "bootstrap.servers": brokers,

@@ -115,9 +115,11 @@ newest() { # WORD: its newest count
     awk -v word="$1" '$1 == word { count = $2 } END { print count + 0 }'
 }
 counted() { [ "$(newest the)" = "$1" ]; }
+mkfifo "$work/never" # an input that neither ends nor has anything
+exec 3<> "$work/never"
 streams() {
   java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
-    WordCount "$brokers" lines counts "$work/state" < <(exec sleep 1000) 2>> "$work/streams.err" &
+    WordCount "$brokers" lines counts "$work/state" < "$work/never" 2>> "$work/streams.err" &
   stream=$!
 }
 streams

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A job that writes into a DuckLake, killed with -9 at random moments, read by DuckDB's Python client.
 
-For a catalog in SQLite and one in PostgreSQL:
+For a catalog in SQLite with files on this machine, and one in PostgreSQL with files on a real S3 server:
 
   old or new     whoever reads at any moment sees exactly the rows 0 … n-1, n never falling
   once           at the end each row of the topic is there once
@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 sys.path.insert(0, os.path.join(ROOT, "examples", "orders"))
-from s3_server import DEPS  # noqa: E402
+from s3_server import DEPS, ObjectStore  # noqa: E402
 from servers import Postgres  # noqa: E402
 import duckdb  # noqa: E402
 
@@ -40,9 +40,12 @@ WITH ('connector' = 'kafka', 'topic' = 'numbers', 'properties.bootstrap.servers'
 CREATE TABLE lake_numbers (id BIGINT, word STRING)
 WITH ('connector' = 'ducklake', 'catalog' = '%s', 'table-name' = 'numbers', 'commit.interval' = '1 ms',
   'maintenance.interval' = '500 ms', 'target-file-size' = '1mb', 'snapshot.retention' = '20 s',
-  'cleanup.delay' = '5 s', 'orphan.delay' = '1 s');
+  'cleanup.delay' = '5 s', 'orphan.delay' = '1 s'%s);
 INSERT INTO lake_numbers SELECT id, word FROM numbers;
 """
+ON_S3 = """, 'data-path' = 's3://data-lake/lake.files', 's3.endpoint' = '${env:S3_ENDPOINT}',
+  's3.region' = 'us-east-1', 's3.url-style' = 'path', 's3.tls' = 'false', 's3.key-id' = '${env:S3_KEY_ID}',
+  's3.secret' = '${env:S3_SECRET}'"""
 
 
 def check(condition, text):
@@ -50,15 +53,23 @@ def check(condition, text):
         raise SystemExit("FAILED: " + text)
 
 
+def files_of(project, store):
+    """Where the data files lie on this machine; those of the store, too."""
+    home = os.path.join(store.directory, "buckets", "data-lake") if store else project
+    return os.path.join(home, "lake.files")
+
+
 class Lake:
     """What another client sees."""
 
-    def __init__(self, catalog, project):
+    def __init__(self, catalog, project, store):
         place = catalog if catalog.startswith("postgres") else "sqlite:%s/lake.sqlite" % project
-        self.files = os.path.join(project, "lake.files")
+        self.files = files_of(project, store)
         self.client = duckdb.connect()
         self.client.execute("SET extension_directory = '%s/duckdb-1.5.5/extensions'" % DEPS)
         self.client.execute("SET autoload_known_extensions = true")
+        if store:
+            store.attach(self.client)
         self.client.execute("ATTACH 'ducklake:%s' AS lake (READ_ONLY)" % place)
 
     def ask(self, sql):
@@ -121,13 +132,13 @@ def until(condition, process, text):
         time.sleep(0.05)
 
 
-def crash_rounds(binary, work, catalog):
+def crash_rounds(binary, work, catalog, store=None):
     project = os.path.join(work, "lake-in-" + catalog.split(":")[0])
     os.makedirs(os.path.join(project, "sql"))
     with open(os.path.join(project, "millrace.yml"), "w") as file:
         file.write("name: lake\n")
     with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(JOB % catalog.replace("'", "''"))
+        file.write(JOB % (catalog.replace("'", "''"), ON_S3 if store else ""))
     reader, produced, early = None, 0, None
     try:
         for turn in range(ROUNDS):
@@ -135,15 +146,15 @@ def crash_rounds(binary, work, catalog):
             produced += CHUNK
             process = start(binary, project)
             if reader is None:
-                until(lambda: os.path.isdir(os.path.join(project, "lake.files", "main", "numbers")),
+                until(lambda: os.path.isdir(os.path.join(files_of(project, store), "main", "numbers")),
                       process, "the lake is not made")
-                reader = Reader(Lake(catalog, project))
+                reader = Reader(Lake(catalog, project, store))
                 reader.start()
             time.sleep(random.uniform(0.2, 1.0))
             process.send_signal(signal.SIGKILL)
             process.wait()
         process = start(binary, project)
-        lake = Lake(catalog, project)
+        lake = Lake(catalog, project, store)
         until(lambda: lake.count() == produced, process, "rows are missing")
         early = lake.ask("SELECT max(snapshot_id) FROM lake.snapshots() WHERE author = 'millrace'")[0][0]
         until(lambda: answers(binary, project), process, "it does not answer")
@@ -171,14 +182,18 @@ def main():
     work = tempfile.mkdtemp()
     os.chmod(work, 0o755)  # PostgreSQL's user looks below it
     postgres = Postgres(work)
+    store = ObjectStore(work)
     try:
         crash_rounds(sys.argv[1], work, "sqlite:lake.sqlite")
         postgres.start()
+        store.start()
+        os.environ.update(store.environment())
         crash_rounds(sys.argv[1], work,
-                     "postgres:dbname=postgres host=127.0.0.1 port=%d user=postgres" % postgres.port)
+                     "postgres:dbname=postgres host=127.0.0.1 port=%d user=postgres" % postgres.port, store)
         print("passed")
     finally:
         postgres.stop()
+        store.stop()
         shutil.rmtree(work, ignore_errors=True)
 
 

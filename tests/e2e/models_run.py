@@ -158,6 +158,7 @@ def test_lambda(binary, work):
             "(SELECT url, count(*) FROM page_views WHERE url NOT LIKE '/closing/%' GROUP BY url "
             "EXCEPT SELECT url, total_views FROM page_view_totals)")
         check(not different, "the serving view differs from the topic: %s" % different[:5])
+        test_watch(pipeline)
         test_failures_beside_dev(pipeline)
         test_stop_within_a_run(pipeline)
     finally:
@@ -165,6 +166,48 @@ def test_lambda(binary, work):
         pipeline.end()
     check("ERROR=0" in pipeline.run("build"), "a build after the end must work")
     print("lambda: %d views, the serving view asked %d times" % (views.sent, len(asked)))
+
+
+def test_watch(pipeline):
+    """What dev says, by itself, of files that change."""
+    def path_of(name):
+        return os.path.join(pipeline.directory, "models", name)
+
+    def log():
+        with open(pipeline.log_path) as file:
+            return file.read()
+
+    def change(name, text, *expected):
+        before = len(log())
+        if text is None:
+            os.remove(path_of(name))
+        else:
+            with open(path_of(name) + "~", "w") as file:  # as editors do
+                file.write(text)
+            os.rename(path_of(name) + "~", path_of(name))
+        for line in ("models  models/" + name,) + expected:
+            until("a word on %s: %s" % (name, line), lambda: line in log()[before:])
+
+    change("extra.sql", "select url from {{ ref('batch_view') }}", "model extra: new", " -s extra+")
+    change("extra.sql", "select url from {{ ref('batch_view'", "error[", "models/extra.sql:1")
+    change("extra.sql", "select 1 from {{ ref('bath_view') }}", 'did you mean "batch_view"')
+    page = json.loads(pipeline.request("GET", "/api/pipeline")[1])["models"]
+    check(not page["ok"] and "bath_view" in page["text"], "the page says: %s" % page)
+    change("extra.sql", "select url from {{ ref('page_view_totals') }}", "the project is whole again",
+           "model extra: sql")
+    with open(path_of("batch_view.sql")) as file:
+        batch_view = file.read()
+    change("batch_view.sql", batch_view + "-- again\n", "model batch_view: sql", "reaches 4 nodes",
+           "page_view_totals", "extra")
+    change("batch_view.sql", batch_view, "model batch_view: sql")
+    change("extra.sql", None, "model extra: gone")
+    with open(path_of("minute_views.sql")) as file:
+        minute_views = file.read()
+    change("minute_views.sql", minute_views.replace("COUNT(*)", "SUM(2)"), "jobs go on as they are",
+           "minute_views", "backfill")
+    change("minute_views.sql", minute_views, "model minute_views: sql")
+    page = json.loads(pipeline.request("GET", "/api/pipeline")[1])["models"]
+    check(page["ok"] and "minute_views" in page["text"], "the page says: %s" % page)
 
 
 def test_failures_beside_dev(pipeline):
@@ -212,6 +255,8 @@ def test_medallion(binary, work):
     revenue = "SELECT sum(revenue)::DOUBLE, sum(payments)::BIGINT FROM gold_daily_revenue"
     expected = float(sum(100 + n % 50 for n in range(400)))
 
+    with open(os.path.join(pipeline.directory, "millrace.yml"), "a") as file:
+        file.write("models: {watch: build}\n")
     # A bug in silver: north's cents are taken as they are.
     pipeline.run("build", "--vars", "{north_sends_cents: false}")
     pipeline.start()
@@ -223,6 +268,10 @@ def test_medallion(binary, work):
         check("bronze_payments" not in said.split("Done")[0].replace("nothing_is_lost", ""), said)
         right = pipeline.rows(revenue)[0]
         check(right == [expected, 400], "after the bug was mended: %s" % right)
+        with open(os.path.join(pipeline.directory, "models", "built_by_itself.sql"), "w") as file:
+            file.write("{{ config(materialized='table') }}\nselect 42 as answer\n")
+        until("a model that dev builds", lambda: pipeline.rows(
+            "SELECT answer FROM built_by_itself") == [[42]])
     finally:
         pipeline.end()
     print("medallion: revenue %.0f, first %.0f" % (right[0], wrong[0]))

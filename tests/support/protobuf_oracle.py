@@ -16,6 +16,7 @@ import random
 import sys
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2, wrappers_pb2
+from google.type import date_pb2, timeofday_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -40,7 +41,7 @@ KEYS = [Field.TYPE_STRING, Field.TYPE_INT32, Field.TYPE_SINT64, Field.TYPE_BOOL,
 
 def new_pool():
     pool = descriptor_pool.DescriptorPool()
-    for module in (timestamp_pb2, wrappers_pb2):
+    for module in (timestamp_pb2, wrappers_pb2, date_pb2, timeofday_pb2):
         pool.Add(descriptor_pb2.FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb))
     decimal = descriptor_pb2.FileDescriptorProto(name="confluent/type/decimal.proto", package="confluent.type", syntax="proto3")
     message = decimal.message_type.add(name="Decimal")
@@ -216,6 +217,10 @@ def shown(value, type_, field):
     if name == "google.protobuf.Timestamp":
         at = EPOCH + datetime.timedelta(seconds=value.seconds, microseconds=value.nanos // 1000)
         return at.isoformat(" ") + ("Z" if type_ != "TIMESTAMP" else "")
+    if name == "google.type.Date":
+        return f"{value.year:04}-{value.month:02}-{value.day:02}"
+    if name == "google.type.TimeOfDay":
+        return f"{value.hours:02}:{value.minutes:02}:{value.seconds:02}.{value.nanos // 1000:06}"
     if name == "confluent.type.Decimal":
         digits = int.from_bytes(value.value, "big", signed=True)
         whole, rest = divmod(abs(digits), 10**value.scale)

@@ -2,10 +2,10 @@
 // Debian package redis-server; Available() says whether it is there.
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
 #include <string>
+
+#include "tests/support/child_process.h"
 
 namespace millrace::test {
 
@@ -33,7 +33,7 @@ class RedisServer {
   RedisServer() = default;
 
   int port_ = 0;
-  pid_t process_ = -1;
+  ChildProcess process_;
 };
 
 }  // namespace millrace::test

@@ -1,11 +1,16 @@
 // Source over a topic of the embedded log: one split per partition, positions are offsets.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/log_topic.h"
 #include "connectors/kafka/offset_modes.h"
 #include "env/clock.h"
+#include "log/topic_reader.h"
 
 namespace millrace::connectors::kafka {
 
@@ -15,6 +20,7 @@ namespace {
 constexpr int64_t kBlockBytes = 1 << 20;
 // How long a Wait may miss an Interrupt that comes between its check and its sleep.
 constexpr int64_t kWaitSliceUs = 50'000;
+constexpr int kSlicesBetweenTries = 20;
 
 class LogTopicSource : public Source {
  public:
@@ -23,6 +29,7 @@ class LogTopicSource : public Source {
         log_(*table.services.log),
         clock_(table.services.clock ? *table.services.clock : *env::Clock::System()),
         topic_(table.options.GetString("topic")),
+        records_(log_, topic_),
         bounded_(table.options.GetString("scan.bounded.mode") == "latest-offset"),
         startup_(std::move(startup)) {}
 
@@ -50,18 +57,21 @@ class LogTopicSource : public Source {
     MR_ASSIGN_OR_RETURN(int partition, PartitionOf(split));
     MR_ASSIGN_OR_RETURN(auto info, log_.DescribePartition(topic_, partition));
     // Records of a topic or partition that is younger than the table are all meant for it.
-    if (created_by_table_ || partition >= first_partitions_) return info.start_offset;
+    if (created_by_table_ || partition >= first_partitions_) return records_.Start(partition);
     const std::string& mode = startup_.mode;
-    if (mode.empty() || mode == "earliest-offset") return info.start_offset;
+    if (mode.empty() || mode == "earliest-offset") return records_.Start(partition);
     if (mode == "latest-offset") return info.stable_offset;
-    if (mode == "timestamp") return log_.OffsetForTime(topic_, partition, startup_.timestamp_ms);
+    if (mode == "timestamp") {
+      return records_.OffsetForTime(partition, startup_.timestamp_ms);
+    }
     if (mode == "specific-offsets") {
       auto found = startup_.offsets.find(partition);
       if (found == startup_.offsets.end()) return info.stable_offset;
-      return std::clamp(found->second, info.start_offset, info.end_offset);
+      MR_ASSIGN_OR_RETURN(const int64_t start, records_.Start(partition));
+      return std::clamp(found->second, start, info.end_offset);
     }
     const std::string reset = table_.options.GetString("properties.auto.offset.reset");
-    if (reset == "earliest") return info.start_offset;
+    if (reset == "earliest") return records_.Start(partition);
     if (reset == "latest") return info.stable_offset;
     return Status(Code::kFailedPrecondition, "the job has no position in topic \"" + topic_ +
                                                  "\" and 'properties.auto.offset.reset' is 'none'")
@@ -80,8 +90,7 @@ class LogTopicSource : public Source {
     }
     Ready ready{.to = from, .end = false, .behind = 0};
     if (from < limit) {
-      MR_ASSIGN_OR_RETURN(int64_t after,
-                          log_.OffsetAfterBytes(topic_, partition, from, budget_bytes));
+      MR_ASSIGN_OR_RETURN(int64_t after, records_.OffsetAfterBytes(partition, from, budget_bytes));
       ready.to = std::clamp(after, from + 1, limit);
       ready.behind = limit - ready.to;
       ready.end = bounded_ && ready.to == limit;
@@ -94,9 +103,12 @@ class LogTopicSource : public Source {
     MR_ASSIGN_OR_RETURN(int partition, PartitionOf(split));
     while (from < to) {
       auto next =
-          log_.Read(topic_, partition, from, to, kBlockBytes,
-                    [&](std::span<const model::Record> records) { out.OnRecords(records); });
-      if (!next.ok()) return next.status();
+          records_.Read(partition, from, to, kBlockBytes,
+                        [&](std::span<const model::Record> records) { out.OnRecords(records); });
+      if (!next.ok()) {
+        MR_RETURN_IF_ERROR(WaitAfter(next.status()));
+        continue;
+      }
       if (*next <= from) {
         return Status(Code::kInternal, "the log gave nothing for offset " + std::to_string(from) +
                                            " of topic \"" + topic_ + "\" partition " + split.id);
@@ -125,12 +137,26 @@ class LogTopicSource : public Source {
   }
 
  private:
+  // OK: what failed, and gave nothing yet, is to be tried again. An epoch that was begun waits for
+  // an archive that is away: half of it cannot be taken back.
+  Status WaitAfter(const Status& failed) {
+    if (failed.retry() == Retry::kNever || interrupted_) return failed;
+    spdlog::warn("job waits for records of a topic job={} error=\"{}\"", table_.job,
+                 failed.message());
+    for (int slice = 0; slice < kSlicesBetweenTries && !interrupted_; slice++) {
+      std::this_thread::sleep_for(std::chrono::microseconds(kWaitSliceUs));
+    }
+    return Status::Ok();
+  }
+
   Status CheckPosition(int partition, model::Offset from, const log::PartitionInfo& info) const {
     const std::string where = "topic \"" + topic_ + "\" partition " + std::to_string(partition);
-    if (from < info.start_offset) {
+    MR_ASSIGN_OR_RETURN(const int64_t start, from < info.start_offset ? records_.Start(partition)
+                                                                      : Result<int64_t>(from));
+    if (from < start) {
       return Status(Code::kFailedPrecondition,
                     where + " no longer has records " + std::to_string(from) + " to " +
-                        std::to_string(info.start_offset - 1) + ", which the job has not read")
+                        std::to_string(start - 1) + ", which the job has not read")
           .WithDetail("retention removed them")
           .WithHint(
               "keep records longer ('properties.retention.ms'), or reset the job's state to "
@@ -150,6 +176,7 @@ class LogTopicSource : public Source {
   log::Log& log_;
   env::Clock& clock_;
   const std::string topic_;
+  log::TopicReader records_;
   const bool bounded_;
   const OffsetMode startup_;
   bool created_by_table_ = false;

@@ -95,6 +95,15 @@ void InsertLength(size_t start, std::string& out) {
   out.insert(start, length);
 }
 
+// The fields 1, 2, … of a message.
+void AppendIntegers(std::initializer_list<int64_t> values, std::string& out) {
+  int number = 0;
+  for (const int64_t value : values) {
+    AppendTag(++number, WireType::kVarint, out);
+    AppendVarint(static_cast<uint64_t>(value), out);
+  }
+}
+
 bool CanWrite(const FieldDescriptor& field, const ColumnType& column) {
   const auto type = field.cpp_type();
   const auto* message = field.message_type();
@@ -124,6 +133,10 @@ bool CanWrite(const FieldDescriptor& field, const ColumnType& column) {
     case ColumnKind::kTimestamp:
     case ColumnKind::kTimestampTz:
       return file == "google/protobuf/timestamp.proto";
+    case ColumnKind::kDate:
+      return file == "google/type/date.proto";
+    case ColumnKind::kTime:
+      return file == "google/type/timeofday.proto";
     case ColumnKind::kStruct:
       return field.type() == FieldDescriptor::TYPE_MESSAGE;
     default:
@@ -354,10 +367,22 @@ void ProtoEncoder::WriteValue(const Step& step, const ColumnType& type, const Co
       const int64_t micros = ValueAt<int64_t>(column, index);
       int64_t seconds = micros / kMicrosPerSecond;
       if (micros % kMicrosPerSecond < 0) seconds--;
-      AppendTag(1, WireType::kVarint, out);
-      AppendVarint(static_cast<uint64_t>(seconds), out);
-      AppendTag(2, WireType::kVarint, out);
-      AppendVarint(static_cast<uint64_t>(micros - seconds * kMicrosPerSecond) * 1000, out);
+      AppendIntegers({seconds, (micros - seconds * kMicrosPerSecond) * 1000}, out);
+      InsertLength(start, out);
+      break;
+    }
+    case ColumnKind::kDate: {
+      const CivilDate date = CivilFromDays(ValueAt<int32_t>(column, index));
+      AppendIntegers({date.year, date.month, date.day}, out);
+      InsertLength(start, out);
+      break;
+    }
+    case ColumnKind::kTime: {
+      const int64_t micros = ValueAt<int64_t>(column, index);
+      const int64_t seconds = micros / kMicrosPerSecond;
+      AppendIntegers({seconds / 3600, seconds / 60 % 60, seconds % 60,
+                      micros % kMicrosPerSecond * 1000},
+                     out);
       InsertLength(start, out);
       break;
     }

@@ -193,6 +193,10 @@ class Planner {
       step.kind = Kind::kTimestamp;
     } else if (file == "confluent/type/decimal.proto" && kind == ColumnKind::kDecimal) {
       step.kind = Kind::kDecimal;
+    } else if (file == "google/type/date.proto" && kind == ColumnKind::kDate) {
+      step.kind = Kind::kDate;
+    } else if (file == "google/type/timeofday.proto" && kind == ColumnKind::kTime) {
+      step.kind = Kind::kTimeOfDay;
     } else if (file == "google/protobuf/wrappers.proto") {
       step.kind = Kind::kWrapper;
       step.steps.push_back(PlanValue(*message.field(0), writer));

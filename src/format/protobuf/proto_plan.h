@@ -5,11 +5,11 @@
 //   - Integers go into integers, FLOAT, DOUBLE and DECIMAL, where they fit; float and double into
 //     FLOAT (float only) and DOUBLE; string and bytes are read as each other; an enum is its name
 //     or its number; google.protobuf.Timestamp a TIMESTAMP or TIMESTAMP_LTZ; a wrapper
-//     (google.protobuf.Int64Value …) what it wraps; confluent.type.Decimal a DECIMAL; a message a
-//     ROW, `repeated` an ARRAY, a map a MAP<STRING, …>.
-//   - A field that is not there is NULL where the schema can tell (proto2, `optional`, of a oneof,
-//   a
-//     message), else its default; a repeated one and a map are empty.
+//     (google.protobuf.Int64Value …) what it wraps; confluent.type.Decimal a DECIMAL;
+//     google.type.Date a DATE, google.type.TimeOfDay a TIME; a message a ROW, `repeated` an ARRAY,
+//     a map a MAP<STRING, …>.
+//   - A field that is not there is NULL where the schema can tell (proto2, `optional`, of a
+//     oneof, a message), else its default; a repeated one and a map are empty.
 //   - What cannot be read is a fault of the records that have such a value.
 #pragma once
 
@@ -36,6 +36,8 @@ struct ProtoStep {
     kMessage,
     kTimestamp,
     kDecimal,
+    kDate,
+    kTimeOfDay,
     kWrapper,
     kList,
     kMap,
@@ -48,7 +50,7 @@ struct ProtoStep {
   // Stands in where the field is not there; none: NULL.
   std::optional<WireField> default_value = {};
   // kMessage: of its fields, by number, and only those that matter; kList: of an element; kMap: of
-  // key and value; kTimestamp, kDecimal, kWrapper: of the fields of that message.
+  // key and value; kTimestamp, kDecimal, kDate, kTimeOfDay, kWrapper: of that message's fields.
   std::vector<ProtoStep> steps = {};
   std::vector<int> missing = {};  // kMessage: places that no field of the message has
   std::string fault = {};         // kFault

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "format/avro/avro_decimal.h"
+#include "format/civil_time.h"
 #include "format/row_fault.h"
 
 namespace millrace::format {
@@ -307,6 +308,10 @@ bool ProtoRowReader::ReadValue(const ProtoStep& step, const WireField& value, si
       return ReadParts(step, value.bytes, depth + 1, parts) && StoreTimestamp(parts, writer, row);
     case Kind::kDecimal:
       return ReadParts(step, value.bytes, depth + 1, parts) && StoreDecimal(parts, writer, row);
+    case Kind::kDate:
+      return ReadParts(step, value.bytes, depth + 1, parts) && StoreDate(parts, writer, row);
+    case Kind::kTimeOfDay:
+      return ReadParts(step, value.bytes, depth + 1, parts) && StoreTimeOfDay(parts, writer, row);
     case Kind::kWrapper:
       return ReadParts(step, value.bytes, depth + 1, parts) &&
              ReadValue(step.steps[0], parts[0], depth + 1, writer, row);
@@ -414,6 +419,41 @@ bool ProtoRowReader::StoreDecimal(const std::vector<WireField>& parts, ColumnWri
     return OutOfRange("the decimal", writer);
   }
   writer.StoreDecimal(row, value);
+  return true;
+}
+
+// google.type.Date: year, month, day; 0 stands for one that is not known.
+bool ProtoRowReader::StoreDate(const std::vector<WireField>& parts, ColumnWriter& writer,
+                               idx_t row) {
+  const auto part = [&](size_t i) { return static_cast<int32_t>(parts[i].bits); };
+  const CivilDate date{part(0), part(1), part(2)};
+  if (date.year < 1 || date.year > 9999 || !ValidDate(date)) {
+    return OutOfRange(fmt::format("a Date of year {}, month {}, day {}", part(0), part(1), part(2)),
+                      writer);
+  }
+  writer.Store(row, static_cast<int32_t>(DaysFromCivil(date)));
+  return true;
+}
+
+// google.type.TimeOfDay: hours, minutes, seconds, nanos.
+bool ProtoRowReader::StoreTimeOfDay(const std::vector<WireField>& parts, ColumnWriter& writer,
+                                    idx_t row) {
+  constexpr int32_t kLimits[] = {24, 60, 60, 1'000'000'000};
+  int64_t nanos = 0;
+  for (size_t i = 0; i < std::size(kLimits); i++) {
+    const auto value = static_cast<int32_t>(parts[i].bits);
+    if (value < 0 || value >= kLimits[i]) {
+      return OutOfRange(fmt::format("a TimeOfDay whose {} is {}",
+                                    i == 0   ? "hour"
+                                    : i == 1 ? "minute"
+                                    : i == 2 ? "second"
+                                             : "nanosecond",
+                                    value),
+                        writer);
+    }
+    nanos = nanos * kLimits[i] + value;
+  }
+  writer.Store(row, nanos / 1000);
   return true;
 }
 

@@ -66,6 +66,8 @@ class ProtoRowReader {
   bool StoreText(std::string_view bytes, ColumnWriter& writer, duckdb::idx_t row);
   bool StoreTimestamp(const std::vector<WireField>& parts, ColumnWriter& writer, duckdb::idx_t row);
   bool StoreDecimal(const std::vector<WireField>& parts, ColumnWriter& writer, duckdb::idx_t row);
+  bool StoreDate(const std::vector<WireField>& parts, ColumnWriter& writer, duckdb::idx_t row);
+  bool StoreTimeOfDay(const std::vector<WireField>& parts, ColumnWriter& writer, duckdb::idx_t row);
 
   bool OutOfRange(std::string_view shown, const ColumnWriter& writer);
   bool Fault(model::RowErrorKind kind, std::string message);

@@ -18,6 +18,7 @@
 
 #include "base/base64.h"
 #include "base/strings.h"
+#include "format/protobuf/known_protos.h"
 
 namespace millrace::format {
 
@@ -26,34 +27,6 @@ namespace pb = google::protobuf;
 namespace {
 
 constexpr const char* kOwnName = "schema.proto";
-constexpr const char* kMetaName = "confluent/meta.proto";
-constexpr const char* kDecimalName = "confluent/type/decimal.proto";
-
-// Source: Confluent's documentation, "Formats, Serializers, and Deserializers", "Protobuf".
-constexpr const char* kConfluentMeta = R"(
-syntax = "proto3";
-package confluent;
-import "google/protobuf/descriptor.proto";
-message Meta {
-  string doc = 1;
-  map<string, string> params = 2;
-  repeated string tags = 3;
-}
-extend google.protobuf.FileOptions { Meta file_meta = 1088; }
-extend google.protobuf.MessageOptions { Meta message_meta = 1088; }
-extend google.protobuf.FieldOptions { Meta field_meta = 1088; }
-extend google.protobuf.EnumOptions { Meta enum_meta = 1088; }
-extend google.protobuf.EnumValueOptions { Meta enum_value_meta = 1088; }
-)";
-constexpr const char* kConfluentDecimal = R"(
-syntax = "proto3";
-package confluent.type;
-message Decimal {
-  bytes value = 1;
-  uint32 precision = 2;
-  int32 scale = 3;
-}
-)";
 
 // As we say it: lower case, no full stop.
 std::string Said(std::string message) {
@@ -135,7 +108,7 @@ Result<pb::FileDescriptorProto> ParseFile(const std::string& name, std::string_v
   return file;
 }
 
-// Files that every schema may import. Naming a message of each keeps it in the program.
+// Files of Protobuf itself that every schema may import. Naming a message of each keeps it in the program.
 const pb::FileDescriptor* FindWellKnown(const std::string& name) {
   static const auto* const files = new std::vector<const pb::FileDescriptor*>{
       pb::Any::descriptor()->file(),       pb::FileDescriptorProto::descriptor()->file(),
@@ -149,12 +122,11 @@ const pb::FileDescriptor* FindWellKnown(const std::string& name) {
 }
 
 bool IsKnown(const std::string& name) {
-  return FindWellKnown(name) != nullptr || name == kMetaName || name == kDecimalName;
+  return FindWellKnown(name) != nullptr || FindKnownProto(name) != nullptr;
 }
 
 Result<pb::FileDescriptorProto> KnownFile(const std::string& name) {
-  if (name == kMetaName) return ParseFile(name, kConfluentMeta);
-  if (name == kDecimalName) return ParseFile(name, kConfluentDecimal);
+  if (const KnownProto* known = FindKnownProto(name)) return ParseFile(name, known->text);
   pb::FileDescriptorProto file;
   FindWellKnown(name)->CopyTo(&file);
   FindWellKnown(name)->CopyJsonNameTo(&file);

@@ -96,10 +96,11 @@ class Writer {
         return list ? "repeated " + inner : fmt::format("map<string, {}>", inner);
       }
       case ColumnKind::kDate:
+        imports_.insert("google/type/date.proto");
+        return std::string("google.type.Date");
       case ColumnKind::kTime:
-        return Status(Code::kUnsupported,
-                      fmt::format("Protobuf has no type for {}", TypeNameWithArticle(type)))
-            .WithHint("CAST it to a STRING");
+        imports_.insert("google/type/timeofday.proto");
+        return std::string("google.type.TimeOfDay");
     }
     return std::string();
   }

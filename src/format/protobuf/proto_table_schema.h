@@ -2,8 +2,9 @@
 //
 // Format: a message "Record" of proto3 without a package. Columns are fields in their order, from
 // number 1 on; one that may be NULL is `optional`. TINYINT, SMALLINT and INT are int32, BIGINT
-// int64, DECIMAL confluent.type.Decimal, TIMESTAMP and TIMESTAMP_LTZ google.protobuf.Timestamp, an
-// ARRAY `repeated`, a ROW a message inside, named after its column.
+// int64, DECIMAL confluent.type.Decimal, TIMESTAMP and TIMESTAMP_LTZ google.protobuf.Timestamp,
+// DATE google.type.Date, TIME google.type.TimeOfDay, an ARRAY `repeated`, a ROW a message inside,
+// named after its column.
 #pragma once
 
 #include <string>
@@ -16,7 +17,7 @@
 namespace millrace::format {
 
 // `types`: of the columns. Errors: kUnsupported for a name or type that Protobuf does not have
-// (DATE, TIME, an ARRAY of ARRAY or MAP).
+// (an ARRAY of ARRAY or MAP).
 Result<std::string> ProtoSchemaOf(const model::Schema& schema,
                                   const std::vector<ColumnType>& types);
 

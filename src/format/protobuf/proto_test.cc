@@ -71,6 +71,8 @@ model::Schema EveryType() {
            {"t", LogicalType::VARCHAR},
            {"by", LogicalType::BLOB},
            {"ts", LogicalType::TIMESTAMP},
+           {"day", LogicalType::DATE},
+           {"time", LogicalType::TIME},
            {"list", LogicalType::LIST(LogicalType::INTEGER)},
            {"row", row},
            {"rows", LogicalType::LIST(row)},
@@ -82,12 +84,13 @@ std::vector<std::string> Documents() {
   return {
       R"({"b":true,"i8":-128,"i16":32767,"i32":-2147483648,"i64":9223372036854775807,"f":1.5,
           "d":-1e300,"dec":"-12345.67","wide":"99999999999999999999999999999999999999","t":"é",
-          "by":"AP8=","ts":"1969-12-31 23:59:59.999999","list":[1,0,3],
+          "by":"AP8=","ts":"1969-12-31 23:59:59.999999","day":"0001-01-01",
+          "time":"23:59:59.999999","list":[1,0,3],
           "row":{"x":1,"y":["a",""]},"rows":[{"x":1,"y":[]},{"x":null,"y":["b"]}],
           "map":{"k":{"x":null,"y":[]},"l":{"x":2,"y":["c"]}},"must":1})",
       R"({"must":-1,"list":[],"rows":[],"map":{}})",
-      R"({"b":false,"i32":0,"dec":"0.00","wide":"-1","t":"","by":"","list":[],"map":{},"rows":[],
-          "row":{"x":null,"y":[]},"must":0})",
+      R"({"b":false,"i32":0,"day":"2024-02-29","time":"00:00:00","dec":"0.00","wide":"-1","t":"",
+          "by":"","list":[],"map":{},"rows":[],"row":{"x":null,"y":[]},"must":0})",
   };
 }
 
@@ -224,8 +227,8 @@ TEST(Protobuf, FindsItsMessage) {
             "message \"shop.A\" has no field \"w\" for the column");
   EXPECT_EQ(refusal({{"protobuf.schema", "message {"}}, number).substr(0, 50),
             "option \"protobuf.schema\" is no Protobuf schema: li");
-  EXPECT_EQ(refusal({}, {"day", LogicalType::DATE}),
-            "column \"day\": Protobuf has no type for a DATE");
+  EXPECT_EQ(refusal({}, {"l", LogicalType::LIST(LogicalType::LIST(LogicalType::DATE))}),
+            "column \"l\": Protobuf has no ARRAY of an ARRAY");
   EXPECT_EQ(refusal({}, {"a b", LogicalType::VARCHAR}),
             "column \"a b\": Protobuf allows only letters, digits and _ in the name of a field");
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kWaitMaxMs = 30'000;
 constexpr int8_t kReadCommitted = 1;
+constexpr int kVersionWithIds = 13;
 // Fewer bytes go into one packet with the answer; more stay in their files until they are sent.
 constexpr int64_t kCopiedBytesMax = 16 << 10;
 
@@ -29,71 +30,123 @@ Status Copy(const log::BatchRange& range, std::string* to) {
 
 class WaitingFetch final : public Waiting {
  public:
-  WaitingFetch(Services& services, FetchRequest request, CallPtr call)
-      : services_(services), request_(std::move(request)), call_(std::move(call)) {
-    seen_bytes_.resize(request_.topics.size());
-    seen_stable_.resize(request_.topics.size());
-    for (size_t t = 0; t < request_.topics.size(); t++) {
-      seen_bytes_[t].assign(request_.topics[t].partitions.size(), -1);
-      seen_stable_[t].assign(request_.topics[t].partitions.size(), 0);
-    }
-  }
+  // `epoch`: the session's, as long as no newer request goes on with it.
+  WaitingFetch(Services& services, const FetchRequest& request, FetchSessionPtr session,
+               int32_t epoch, CallPtr call)
+      : services_(services),
+        session_(std::move(session)),
+        epoch_(epoch),
+        begins_session_(request.session_epoch == kFirstEpoch),
+        min_bytes_(request.min_bytes),
+        max_bytes_(std::min<int64_t>(request.max_bytes, services.options.fetch_bytes_max)),
+        committed_(request.isolation_level == kReadCommitted),
+        call_(std::move(call)) {}
 
   bool Try(bool late) override {
-    if (!late && !Grown()) return false;
     FetchResponse response;
-    bool fault = false;
     int64_t bytes = 0;
-    for (const auto& topic : request_.topics) {
-      auto& to = response.topics.emplace_back();
-      to.name = topic.name;
-      for (const auto& partition : topic.partitions) {
-        to.partitions.push_back(Read(topic.name, partition, &bytes));
-        fault |= to.partitions.back().error_code != kNone;
+    {
+      std::lock_guard lock(session_->mutex);
+      response.session_id = session_->id;
+      topic_ = nullptr;
+      may_search_ = true;
+      if (session_->epoch != epoch_) {  // a newer request has changed it
+        response.error_code = kInvalidFetchSessionEpoch;
+      } else {
+        if (!late && !Grown()) return false;
+        if (!ReadAll(late, &response, &bytes)) return false;
+        if (begins_session_) {
+          response.session_id = services_.fetch_sessions.Keep(session_, services_.now_ms());
+        }
       }
     }
-    if (!late && !fault && bytes < request_.min_bytes && !request_.topics.empty()) return false;
     response.throttle_time_ms = Throttle(services_, call_, Traffic::kFetch, bytes);
     call_->Answer(response);
     return true;
   }
 
  private:
-  bool committed() const { return request_.isolation_level == kReadCommitted; }
+  struct Seen {
+    int64_t bytes = -1;  // -1: not looked at yet
+    int64_t stable_offset = 0;
+  };
+
   int64_t ReadableEnd(const log::PartitionInfo& info) const {
-    return committed() ? info.stable_offset : info.end_offset;
+    return committed_ ? info.stable_offset : info.end_offset;
+  }
+
+  // Null: no topic has this id.
+  const std::string* NameOf(const FetchTopic& topic) {
+    if (!session_->by_id()) return &topic.name;
+    if (topic_ == nullptr || topic_->id != topic.id) {
+      topic_ = &topic;
+      name_ = services_.topic_names.Find(topic.id, &may_search_);
+    }
+    return name_ ? &*name_ : nullptr;
   }
 
   // Whether the partitions have got as many bytes as are missing since the last look, as far as can
   // be told without reading.
   bool Grown() {
-    bool first = false;
+    seen_.resize(session_->partitions().size());
+    bool first = seen_.empty();
     int64_t more = 0;
-    for (size_t t = 0; t < request_.topics.size(); t++) {
-      for (size_t p = 0; p < request_.topics[t].partitions.size(); p++) {
-        const auto& partition = request_.topics[t].partitions[p];
-        const auto info = services_.log.DescribePartition(request_.topics[t].name, partition.index);
-        int64_t& seen = seen_bytes_[t][p];
-        if (!info.ok() || seen < 0) {
-          first = true;
-          seen = info.ok() ? info->size_bytes : 0;
-          seen_stable_[t][p] = info.ok() ? info->stable_offset : 0;
-        } else if (committed() && info->stable_offset > seen_stable_[t][p]) {
-          first = true;  // a marker lets go of what was counted before
-          seen_stable_[t][p] = info->stable_offset;
-        } else if (partition.fetch_offset < ReadableEnd(*info)) {
-          // At least one, for retention may have taken more away than has come.
-          more += std::max<int64_t>(info->size_bytes - seen, 1);
-        }
+    auto seen = seen_.begin();
+    for (const auto& partition : session_->partitions()) {
+      Seen& last = *seen++;
+      const std::string* topic = NameOf(*partition.topic);
+      if (topic == nullptr) return true;
+      const auto info = services_.log.DescribePartition(*topic, partition.wanted.index);
+      if (!info.ok() || last.bytes < 0) {
+        first = true;
+        last.bytes = info.ok() ? info->size_bytes : 0;
+        last.stable_offset = info.ok() ? info->stable_offset : 0;
+      } else if (committed_ && info->stable_offset > last.stable_offset) {
+        first = true;  // a marker lets go of what was counted before
+        last.stable_offset = info->stable_offset;
+      } else if (partition.wanted.fetch_offset < ReadableEnd(*info)) {
+        // At least one, for retention may have taken more away than has come.
+        more += std::max<int64_t>(info->size_bytes - last.bytes, 1);
       }
     }
-    return first || more + seen_first_ >= std::max(request_.min_bytes, 1);
+    return first || more + seen_first_ >= std::max(min_bytes_, 1);
   }
 
-  FetchResponse::Partition Read(const std::string& topic, const FetchRequest::Partition& wanted,
-                                int64_t* bytes) {
+  // False when there is too little, and no reason to answer all the same.
+  bool ReadAll(bool late, FetchResponse* response, int64_t* bytes) {
+    bool fault = false;
+    auto& partitions = session_->partitions();
+    std::vector<FetchSession::Partitions::iterator> told;
+    const FetchTopic* topic = nullptr;
+    for (auto it = partitions.begin(); it != partitions.end(); ++it) {
+      auto answer = Read(*it, bytes);
+      fault |= answer.error_code != kNone;
+      if (session_->id != 0 && !FetchSession::IsNews(*it, answer)) continue;
+      if (topic != it->topic.get()) {
+        topic = it->topic.get();
+        response->topics.push_back({topic->name, topic->id, {}});
+      }
+      response->topics.back().partitions.push_back(std::move(answer));
+      told.push_back(it);
+    }
+    if (!late && !fault && *bytes < min_bytes_ && !partitions.empty()) return false;
+    auto next = told.begin();
+    for (const auto& answers : response->topics) {
+      for (const auto& answer : answers.partitions) session_->Tell(*next++, answer);
+    }
+    return true;
+  }
+
+  FetchResponse::Partition Read(const FetchSession::Partition& asked, int64_t* bytes) {
+    const FetchRequest::Partition& wanted = asked.wanted;
     FetchResponse::Partition partition;
     partition.index = wanted.index;
+    const std::string* name = NameOf(*asked.topic);
+    if (name == nullptr) {
+      partition.error_code = kUnknownTopicId;
+      return partition;
+    }
+    const std::string& topic = *name;
     partition.error_code = CheckTopic(services_, call_, AclOperation::kRead, topic);
     if (partition.error_code != kNone) return partition;
     const auto info = services_.log.DescribePartition(topic, wanted.index);
@@ -112,9 +165,7 @@ class WaitingFetch final : public Waiting {
       partition.error_code = kOffsetOutOfRange;
       return partition;
     }
-    const int64_t total_max =
-        std::min<int64_t>(request_.max_bytes, services_.options.fetch_bytes_max);
-    const int64_t max = std::min<int64_t>(wanted.max_bytes, total_max - *bytes);
+    const int64_t max = std::min<int64_t>(wanted.max_bytes, max_bytes_ - *bytes);
     if (*bytes > 0 && max <= 0) return partition;
     auto found = services_.log.FindBatches(topic, wanted.index, wanted.fetch_offset,
                                            ReadableEnd(*info), max, *bytes == 0);
@@ -122,7 +173,7 @@ class WaitingFetch final : public Waiting {
       partition.error_code = ErrorOf(found.status());
       return partition;
     }
-    if (committed()) {
+    if (committed_) {
       const auto aborted =
           services_.log.Aborted(topic, wanted.index, wanted.fetch_offset, found->next_offset);
       if (!aborted.ok()) {
@@ -149,23 +200,44 @@ class WaitingFetch final : public Waiting {
   }
 
   Services& services_;
-  const FetchRequest request_;
+  const FetchSessionPtr session_;
+  const int32_t epoch_;
+  const bool begins_session_;
+  const int32_t min_bytes_;
+  const int64_t max_bytes_;
+  const bool committed_;
   const CallPtr call_;
-  std::vector<std::vector<int64_t>> seen_bytes_;   // per partition, -1: not looked at yet
-  std::vector<std::vector<int64_t>> seen_stable_;  // stable offsets, the same
-  int64_t seen_first_ = 0;                         // bytes that were there at the last look
+  std::vector<Seen> seen_;             // per partition, in the session's order
+  int64_t seen_first_ = 0;             // bytes that were there at the last look
+  const FetchTopic* topic_ = nullptr;  // whose name was looked up last, in this look
+  std::optional<std::string> name_;
+  bool may_search_ = true;
 };
+
+// The session that the request makes, or goes on with.
+FetchSessions::Found SessionOf(Services& services, const FetchRequest& request,
+                               const CallPtr& call) {
+  const bool by_id = call->version() >= kVersionWithIds;
+  const std::string& owner = call->session().principal;
+  if (request.session_epoch != kFirstEpoch && request.session_epoch != kNoSessionEpoch) {
+    return services.fetch_sessions.Continue(request, by_id, owner, services.now_ms());
+  }
+  if (request.session_id != 0) services.fetch_sessions.End(request.session_id, owner);
+  return {.session = std::make_shared<FetchSession>(request, by_id, owner)};
+}
 
 }  // namespace
 
 void HandleFetch(Services& services, const FetchRequest& request, const CallPtr& call) {
-  if (request.session_id != 0) {  // none was given out: every request is complete (KIP-227)
+  FetchSessions::Found found = SessionOf(services, request, call);
+  if (found.error != kNone) {
     FetchResponse response;
-    response.error_code = kFetchSessionIdNotFound;
+    response.error_code = found.error;
     call->Answer(response);
     return;
   }
-  auto fetch = std::make_shared<WaitingFetch>(services, request, call);
+  auto fetch = std::make_shared<WaitingFetch>(services, request, std::move(found.session),
+                                              found.epoch, call);
   const bool waits = request.max_wait_ms > 0 && request.min_bytes > 0;
   if (fetch->Try(!waits)) return;
   call->worker().Park(std::move(fetch), std::min<int64_t>(request.max_wait_ms, kWaitMaxMs));

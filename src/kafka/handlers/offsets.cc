@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kMetadataBytesMax = 4096;
 constexpr int kGroupHasErrorSince = 2;  // OffsetFetch
+// With kUnstableOffsetCommit, where other clients do not look at it. Kafka says -1: no offset. When
+// its assignment changes meanwhile, librdkafka (2.11, rdkafka_assignment.c) keeps the offset and
+// forgets the error, and would start at auto.offset.reset; by this one it asks again.
+constexpr int64_t kAskAgain = -1000;
 
 bool PartitionExists(log::Log& log, const std::string& topic, int32_t partition) {
   const auto info = log.Describe(topic);
@@ -132,7 +136,7 @@ std::vector<OffsetFetchResponse::Topic> FindOffsets(
     if (refused != kNone) {
       partitions.push_back({index, -1, -1, "", refused});
     } else if (unstable.count({topic, index}) > 0) {
-      partitions.push_back({index, -1, -1, "", kUnstableOffsetCommit});
+      partitions.push_back({index, kAskAgain, -1, "", kUnstableOffsetCommit});
     } else {
       partitions.push_back(
           {index, committed.offset, committed.leader_epoch, committed.metadata, kNone});

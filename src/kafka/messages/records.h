@@ -101,18 +101,24 @@ struct FetchRequest {
   };
   struct Topic {
     std::string name;
+    Uuid id;
     std::vector<Partition> partitions;
     template <class Io>
     void Visit(Io& io) {
-      io(name, partitions);
+      io.Between(0, 12, name);
+      io.Since(13, id);
+      io(partitions);
     }
   };
   struct ForgottenTopic {
     std::string name;
+    Uuid id;
     std::vector<int32_t> partitions;
     template <class Io>
     void Visit(Io& io) {
-      io(name, partitions);
+      io.Between(0, 12, name);
+      io.Since(13, id);
+      io(partitions);
     }
   };
   int32_t replica_id = -1;
@@ -127,7 +133,8 @@ struct FetchRequest {
   std::string rack_id;
   template <class Io>
   void Visit(Io& io) {
-    io(replica_id, max_wait_ms, min_bytes);
+    io.Between(0, 14, replica_id);
+    io(max_wait_ms, min_bytes);
     io.Since(3, max_bytes);
     io.Since(4, isolation_level);
     io.Since(7, session_id, session_epoch);
@@ -167,10 +174,13 @@ struct FetchResponse {
   };
   struct Topic {
     std::string name;
+    Uuid id;
     std::vector<Partition> partitions;
     template <class Io>
     void Visit(Io& io) {
-      io(name, partitions);
+      io.Between(0, 12, name);
+      io.Since(13, id);
+      io(partitions);
     }
   };
   int32_t throttle_time_ms = 0;

@@ -11,7 +11,8 @@
 //   mr_reason        VARCHAR  NULL: the record is a row. Else its columns are NULL, and this is
 //   why;
 //                             "": for no fault, it is a comment
-//   mr_value         BLOB     of a record that is no row; NULL of a tombstone and of rows
+//   mr_value         BLOB     its bytes; NULL of a tombstone, and of rows where the files do not
+//                             hold them
 //
 // Name: `<partition>-<from>-<to>-<newest timestamp, ms>-<records that are no rows>.parquet`, the
 // offsets with 20 digits. So a listing says what is covered.

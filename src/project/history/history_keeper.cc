@@ -3,10 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "project/history/history_storage.h"
 #include "project/topic_table.h"
 
 namespace millrace::project {
@@ -16,32 +16,28 @@ constexpr int64_t kMemoryBytes = 512LL << 20;
 constexpr auto kPause = std::chrono::seconds(1);
 }  // namespace
 
-std::string HistoryKeeper::DirectoryOf(const Project& project) {
-  const std::filesystem::path data = std::filesystem::absolute(project.data_directory());
-  return (data / "history").lexically_normal().string();
-}
-
 Result<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(const Project& project,
                                                            const connectors::Services& services) {
   std::unique_ptr<HistoryKeeper> keeper(new HistoryKeeper(*services.log));
   MR_ASSIGN_OR_RETURN(const auto tables, TopicTablesOf(project, services));
+  const auto remotes = RemoteHistories(project);
+  bool any_outlives = false;
   for (const auto& [table, format, changes] : tables) {
     const auto topic = project.config().topics.find(table->Option("topic"));
     if (changes || topic == project.config().topics.end() || !topic->second.history.on) continue;
-    const std::string root = DirectoryOf(project);
-    if (!keeper->database_) {
-      MR_ASSIGN_OR_RETURN(
-          keeper->database_,
-          duck::Warehouse::Open("", {.threads = 1, .memory_limit_bytes = kMemoryBytes}));
-      auto connection = keeper->database_->Connect();
-      MR_RETURN_IF_ERROR(duck::Warehouse::Execute(
-          *connection, "SET GLOBAL temp_directory = " + QuoteLiteral(root + "/spill")));
-    }
+    if (!keeper->database_) MR_RETURN_IF_ERROR(keeper->OpenDatabase(project));
+    const bool outlives = topic->second.history.keep_ms.has_value();
+    const auto remote = remotes.find(topic->first);
+    const bool is_remote = remote != remotes.end();
     auto history = std::make_unique<TableHistory>(
-        HistoryTable{table->name, topic->first, format, table->metadata}, topic->second.history,
-        root, *services.log, *keeper->database_);
-    MR_RETURN_IF_ERROR(history->Open());
+        HistoryTable{table->name, topic->first, format, table->metadata, outlives},
+        topic->second.history, is_remote ? remote->second : HistoryDirectory(project),
+        is_remote ? *keeper->remote_ : *keeper->local_, *services.log, *keeper->database_);
+    Status opened = history->Open();
+    // A store that is away holds up who needs its files, and nobody else.
+    if (!opened.ok() && opened.retry() == Retry::kNever) return opened;
     keeper->tables_[table->name] = std::move(history);
+    any_outlives |= outlives;
   }
   for (const auto& [topic, settings] : project.config().topics) {
     const bool kept = std::any_of(
@@ -50,11 +46,33 @@ Result<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(const Project& projec
     if (settings.history.on && !kept) keeper->without_table_.push_back(topic);
   }
   MR_RETURN_IF_ERROR(keeper->HoldRetention());
+  if (any_outlives) {
+    keeper->archive_ = std::make_unique<HistoryArchive>(keeper->tables_, *keeper->database_);
+    services.log->SetArchive(keeper->archive_.get());
+  }
   return keeper;
+}
+
+Status HistoryKeeper::OpenDatabase(const Project& project) {
+  const std::string root = HistoryDirectory(project);
+  MR_ASSIGN_OR_RETURN(
+      database_, duck::Warehouse::Open("", {.threads = 1, .memory_limit_bytes = kMemoryBytes}));
+  auto connection = database_->Connect();
+  MR_RETURN_IF_ERROR(duck::Warehouse::Execute(
+      *connection, "SET GLOBAL temp_directory = " + QuoteLiteral(root + "/spill")));
+  local_ = NewLocalPlace();
+  remote_ = NewRemotePlace(*database_, root + "/staged");
+  MR_RETURN_IF_ERROR(UseHistoryStorage(project, *database_));
+  if (RemoteHistories(project).empty()) return Status::Ok();
+  // A file stays as it was written, so what was asked of it once need not be asked again.
+  return duck::Warehouse::Execute(*connection,
+                                  "SET GLOBAL enable_http_metadata_cache = true; SET GLOBAL "
+                                  "parquet_metadata_cache = true");
 }
 
 HistoryKeeper::~HistoryKeeper() {
   Stop();
+  if (archive_) log_.SetArchive(nullptr);
 }
 
 const TableHistory* HistoryKeeper::Find(const std::string& table) const {

@@ -3,7 +3,7 @@
 //
 // Contract: Start and Stop by one thread; Find, from any. Its thread wakes once a second; what it
 // cannot write it tries again, and says so in the log once. With `keep`, retention leaves segments
-// in the log until they are written.
+// in the log until they are written, and the files are the log's archive for as long as this lives.
 #pragma once
 
 #include <condition_variable>
@@ -16,6 +16,7 @@
 
 #include "connectors/connector.h"
 #include "duck/warehouse.h"
+#include "project/history/history_archive.h"
 #include "project/history/table_history.h"
 #include "project/project.h"
 
@@ -23,9 +24,6 @@ namespace millrace::project {
 
 class HistoryKeeper {
  public:
-  // Where the files of a project lie, absolute.
-  static std::string DirectoryOf(const Project& project);
-
   // Of the services: log and schema registry. The topics exist.
   static Result<std::unique_ptr<HistoryKeeper>> Open(const Project& project,
                                                      const connectors::Services& services);
@@ -39,17 +37,20 @@ class HistoryKeeper {
 
   // Null: nothing is kept of this table.
   const TableHistory* Find(const std::string& table) const;
-  const std::map<std::string, std::unique_ptr<TableHistory>>& tables() const { return tables_; }
+  const TableHistories& tables() const { return tables_; }
 
  private:
   explicit HistoryKeeper(log::Log& log) : log_(log) {}
+  Status OpenDatabase(const Project& project);
   Status HoldRetention();
   void Run();
 
   log::Log& log_;
   std::unique_ptr<duck::Warehouse> database_;  // in memory; reads and writes files
-  std::map<std::string, std::unique_ptr<TableHistory>> tables_;  // by name
-  std::vector<std::string> without_table_;  // topics that are to be kept, and cannot be
+  std::unique_ptr<HistoryPlace> local_, remote_;
+  TableHistories tables_;
+  std::unique_ptr<HistoryArchive> archive_;  // null: nothing outlives its segment
+  std::vector<std::string> without_table_;   // topics that are to be kept, and cannot be
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

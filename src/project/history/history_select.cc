@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <deque>
-#include <duckdb/main/stream_query_result.hpp>
 
 #include "base/strings.h"
-#include "duck/door.h"
+#include "project/history/stored_records.h"
 #include "project/history/table_history.h"
 
 namespace millrace::project {
@@ -74,66 +73,31 @@ void AddSelects(const HistoryTable& table, const TableHistory::Parts& parts,
 class UndecodedReader : public RecordReader {
  public:
   UndecodedReader(duck::Warehouse& database, std::deque<TableHistory::Part> parts)
-      : connection_(database.Connect()), parts_(std::move(parts)) {}
+      : database_(database), parts_(std::move(parts)) {}
 
   Result<bool> Next(const Visit& visit) override {
-    return duck::AtTheDoor([&]() -> Result<bool> {
-      if (!rows_ && parts_.empty()) return false;
-      if (!rows_) MR_RETURN_IF_ERROR(Begin());
-      auto chunk = rows_->Fetch();
-      if (!chunk || chunk->size() == 0) {
-        if (rows_->HasError()) return duck::FromDuckError(rows_->GetErrorObject());
-        rows_.reset();
-        parts_.pop_front();
-        return true;
-      }
-      VisitRows(*chunk, visit);
-      return true;
-    });
+    if (!records_ && parts_.empty()) return false;
+    if (!records_) {
+      const std::string condition = Condition(parts_.front());
+      MR_ASSIGN_OR_RETURN(
+          records_, StoredRecords::Open(
+                        database_, parts_.front().file.Path(),
+                        "mr_reason IS NOT NULL" + (condition.empty() ? "" : " AND " + condition)));
+    }
+    MR_ASSIGN_OR_RETURN(const auto records, records_->Next());
+    if (records.empty()) {
+      records_.reset();
+      parts_.pop_front();
+    } else {
+      visit(parts_.front().file.partition, records);
+    }
+    return true;
   }
 
  private:
-  Status Begin() {
-    const TableHistory::Part& part = parts_.front();
-    const std::string condition = Condition(part);
-    rows_ = connection_->SendQuery(
-        "SELECT mr_offset, mr_timestamp_ms, mr_append_time, mr_key, mr_headers, mr_value FROM " +
-        ReadParquet({part.file.Path()}) + " WHERE mr_reason IS NOT NULL" +
-        (condition.empty() ? "" : " AND " + condition));
-    if (!rows_->HasError()) return Status::Ok();
-    Status status = duck::FromDuckError(rows_->GetErrorObject());
-    rows_.reset();
-    return status;
-  }
-
-  void VisitRows(duckdb::DataChunk& chunk, const Visit& visit) {
-    chunk.Flatten();
-    std::deque<std::string> bytes;  // with the padding that a record's views have
-    const auto view = [&](size_t column, duckdb::idx_t row, bool& there) -> std::string_view {
-      there = duckdb::FlatVector::Validity(chunk.data[column]).RowIsValid(row);
-      if (!there) return {};
-      const auto& value = duckdb::FlatVector::GetData<duckdb::string_t>(chunk.data[column])[row];
-      std::string& copy = bytes.emplace_back(value.GetData(), value.GetSize());
-      copy.resize(value.GetSize() + model::kRecordPadding);
-      return std::string_view(copy).substr(0, value.GetSize());
-    };
-    std::vector<model::Record> records(chunk.size());
-    for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
-      model::Record& record = records[row];
-      bool has_headers = false;
-      record.offset = duckdb::FlatVector::GetData<int64_t>(chunk.data[0])[row];
-      record.timestamp_ms = duckdb::FlatVector::GetData<int64_t>(chunk.data[1])[row];
-      record.append_time = duckdb::FlatVector::GetData<bool>(chunk.data[2])[row];
-      record.key = view(3, row, record.has_key);
-      record.headers = view(4, row, has_headers);
-      record.value = view(5, row, record.has_value);
-    }
-    visit(parts_.front().file.partition, records);
-  }
-
-  std::unique_ptr<duckdb::Connection> connection_;
-  std::deque<TableHistory::Part> parts_;  // the first is being read
-  duckdb::unique_ptr<duckdb::QueryResult> rows_;
+  duck::Warehouse& database_;
+  std::deque<TableHistory::Part> parts_;    // the first is being read
+  std::unique_ptr<StoredRecords> records_;  // of the first
 };
 
 }  // namespace

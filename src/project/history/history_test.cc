@@ -11,6 +11,7 @@
 #include "log/record_batch.h"
 #include "log/wire.h"
 #include "project/history/history_keeper.h"
+#include "project/history/history_storage.h"
 #include "project/history/offset_set.h"
 #include "project/project_fixture.h"
 #include "project/topic_table.h"
@@ -80,8 +81,8 @@ class HistoryTest : public testing::Test {
       ASSERT_TRUE(log_->CreateTopic("readings", config).ok());
     }
     // As of a process that serves: it may read nothing else.
-    tables.warehouse = *duck::Warehouse::Open(
-        "", {.readable_directories = {HistoryKeeper::DirectoryOf(*tables.project)}});
+    tables.warehouse =
+        *duck::Warehouse::Open("", {.readable_directories = {HistoryDirectory(*tables.project)}});
     duckdb::DuckDB database(tables.warehouse->instance());
     ASSERT_TRUE(duck::RegisterFunctions(database).ok());
     ASSERT_TRUE(sql::RegisterFlinkFunctions(database).ok());
@@ -128,7 +129,7 @@ class HistoryTest : public testing::Test {
   }
   int64_t FilesOnDisk() {
     int64_t files = 0;
-    const std::string root = HistoryKeeper::DirectoryOf(*with_files_.project);
+    const std::string root = HistoryDirectory(*with_files_.project);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
       files += entry.path().extension() == ".parquet" ? 1 : 0;
     }

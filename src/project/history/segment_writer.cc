@@ -20,6 +20,9 @@ using duckdb::idx_t;
 namespace {
 
 constexpr int64_t kBlockBytes = 1 << 20;
+// Who reads the bytes of records holds a row group in memory, for each of several files.
+constexpr int64_t kRowGroupBytes = 8 << 20;
+constexpr int64_t kRowGroupRowsMax = 122'880;
 
 // What a pass found out, for who started it.
 struct Findings {
@@ -148,7 +151,7 @@ class SegmentScan : public duck::TableScan {
                              fault.column.empty() ? "" : ": ", fault.message);
       }
       SetBytes(column[6], i, reason, !is_row_[i]);
-      SetBytes(column[7], i, record.value, !is_row_[i] && record.has_value);
+      SetBytes(column[7], i, record.value, record.has_value && (table_.with_bytes || !is_row_[i]));
       if (!is_row_[i]) findings_.undecoded++;
     }
   }
@@ -168,6 +171,15 @@ class SegmentScan : public duck::TableScan {
   bool is_row_[STANDARD_VECTOR_SIZE] = {};  // by record of the chunk in hand
 };
 
+// Rows of a row group, by the mean size of the partition's records.
+Result<int64_t> RowGroupRows(log::Log& log, const HistoryTable& table, int partition) {
+  if (!table.with_bytes) return kRowGroupRowsMax;
+  MR_ASSIGN_OR_RETURN(const auto info, log.DescribePartition(table.topic, partition));
+  const int64_t records = std::max<int64_t>(1, info.end_offset - info.start_offset);
+  const int64_t mean_bytes = std::max<int64_t>(1, info.size_bytes / records);
+  return std::clamp<int64_t>(kRowGroupBytes / mean_bytes, STANDARD_VECTOR_SIZE, kRowGroupRowsMax);
+}
+
 }  // namespace
 
 model::Schema HistoryTable::Columns() const {
@@ -180,7 +192,7 @@ model::Schema HistoryTable::Columns() const {
 
 Result<HistoryFile> WriteHistoryFile(log::Log& log, const HistoryTable& table, int partition,
                                      log::OffsetRange offsets, const std::string& directory,
-                                     duck::Warehouse& database) {
+                                     HistoryPlace& place, duck::Warehouse& database) {
   format::DecoderOptions options = table.format;
   options.projection.resize(options.schema.size());
   std::iota(options.projection.begin(), options.projection.end(), 0);
@@ -197,30 +209,27 @@ Result<HistoryFile> WriteHistoryFile(log::Log& log, const HistoryTable& table, i
     return std::unique_ptr<duck::TableScan>(
         new SegmentScan(log, table, partition, offsets, std::move(decoder), findings));
   };
-  const std::string staged = fmt::format("{}/{}-{}.tmp", directory, partition, offsets.from);
+  MR_ASSIGN_OR_RETURN(const std::string staged, place.Stage(directory));
+  MR_ASSIGN_OR_RETURN(const int64_t group_rows, RowGroupRows(log, table, partition));
   MR_RETURN_IF_ERROR(duck::RegisterTable(database, std::move(segment)));
   auto connection = database.Connect();
-  Status copied = duck::Warehouse::Execute(*connection, "COPY (SELECT * FROM segment) TO " +
-                                                            QuoteLiteral(staged) +
-                                                            " (FORMAT parquet, COMPRESSION zstd)");
+  Status copied = duck::Warehouse::Execute(
+      *connection,
+      fmt::format("COPY (SELECT * FROM segment) TO {} (FORMAT parquet, COMPRESSION zstd, "
+                  "ROW_GROUP_SIZE {})",
+                  QuoteLiteral(staged), group_rows));
   MR_RETURN_IF_ERROR(duck::UnregisterTable(database, "main", "segment"));
   MR_RETURN_IF_ERROR(findings.status);
   MR_RETURN_IF_ERROR(copied);
 
-  env::FileSystem& files = *env::FileSystem::Real();
   HistoryFile file;
   file.directory = directory;
   file.partition = partition;
   file.offsets = offsets;
   file.newest_ms = findings.newest_ms;
   file.undecoded = findings.undecoded;
-  {
-    MR_ASSIGN_OR_RETURN(auto written, files.Open(staged, env::OpenMode::kWrite));
-    MR_RETURN_IF_ERROR(written->Sync());
-    MR_ASSIGN_OR_RETURN(file.bytes, written->Size());
-  }
-  MR_RETURN_IF_ERROR(files.Rename(staged, file.Path()));
-  MR_RETURN_IF_ERROR(files.SyncDirectory(directory));
+  MR_ASSIGN_OR_RETURN(file.bytes, env::FileSystem::Real()->Size(staged));
+  MR_RETURN_IF_ERROR(place.Publish(staged, file.Path()));
   return file;
 }
 

@@ -4,11 +4,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "base/strings.h"
 #include "duck/door.h"
-#include "env/files.h"
 #include "project/history/offset_set.h"
 
 namespace millrace::project {
@@ -18,10 +17,8 @@ namespace {
 constexpr int64_t kGraceMs = 10 * 60 * 1000;
 // Another number when the same columns and format come to give other files.
 constexpr int kFormatVersion = 1;
-
-env::FileSystem& Files() {
-  return *env::FileSystem::Real();
-}
+// Ends the name of a directory whose files hold the bytes of every record.
+constexpr const char* kWithBytes = "-records";
 
 // A table's name as that of a directory.
 std::string DirectoryName(const std::string& table) {
@@ -48,21 +45,8 @@ std::string Fingerprint(const HistoryTable& table) {
     parts.insert(parts.end(), {name, value});
   }
   const std::string text = Join(parts, std::string_view("\0", 1));
-  return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
-}
-
-// Names below `path`; none when it does not exist.
-Result<std::vector<std::string>> List(const std::string& path) {
-  auto names = Files().List(path);
-  if (!names.ok() && names.status().code() == Code::kNotFound) return std::vector<std::string>();
-  return names;
-}
-
-Status RemoveTree(const std::string& path) {
-  if (auto names = Files().List(path); names.ok()) {
-    for (const std::string& name : *names) MR_RETURN_IF_ERROR(RemoveTree(path + "/" + name));
-  }
-  return Files().Remove(path);
+  return fmt::format("{:016x}{}", XXH3_64bits(text.data(), text.size()),
+                     table.with_bytes ? kWithBytes : "");
 }
 
 Result<model::Schema> ColumnsOf(const HistoryFile& file, duck::Warehouse& database) {
@@ -70,7 +54,9 @@ Result<model::Schema> ColumnsOf(const HistoryFile& file, duck::Warehouse& databa
     auto connection = database.Connect();
     auto result = connection->Query("SELECT * FROM read_parquet(" + QuoteLiteral(file.Path()) +
                                     ", hive_partitioning = false) LIMIT 0");
-    if (result->HasError()) return duck::FromDuckError(result->GetErrorObject());
+    if (result->HasError()) {
+      return AskAgain(duck::FromDuckError(result->GetErrorObject()), file.Path());
+    }
     model::Schema schema;
     for (size_t c = 0; c < result->names.size(); c++) {
       schema.columns.push_back({result->names[c], result->types[c], true});
@@ -82,12 +68,14 @@ Result<model::Schema> ColumnsOf(const HistoryFile& file, duck::Warehouse& databa
 }  // namespace
 
 TableHistory::TableHistory(HistoryTable table, HistorySettings settings, std::string root,
-                           log::Log& log, duck::Warehouse& database)
+                           HistoryPlace& place, log::Log& log, duck::Warehouse& database)
     : table_(std::move(table)),
       settings_(settings),
       root_(std::move(root)),
+      place_(place),
       log_(log),
-      database_(database) {}
+      database_(database),
+      generations_(1) {}
 
 Status TableHistory::Open() {
   for (const model::Column& column : table_.Columns().columns) {
@@ -98,67 +86,72 @@ Status TableHistory::Open() {
         .WithHint("rename the column, or take 'parquet' of topic \"" + table_.topic +
                   "\" out of millrace.yml");
   }
+  Status found = FindFiles();
+  std::lock_guard lock(mutex_);
+  opened_ = found;
+  return found;
+}
+
+Status TableHistory::FindFiles() {
   MR_ASSIGN_OR_RETURN(const log::TopicInfo info, log_.Describe(table_.topic));
   const std::string of_topic = root_ + "/" + table_.topic;
-  MR_ASSIGN_OR_RETURN(const auto topics, List(of_topic));
-  for (const std::string& created : topics) {
-    if (created != std::to_string(info.created_us)) {
-      MR_RETURN_IF_ERROR(RemoveTree(of_topic + "/" + created));
-    }
-  }
+  MR_RETURN_IF_ERROR(place_.RemoveOthers(of_topic, std::to_string(info.created_us)));
+  const std::string directory =
+      fmt::format("{}/{}/{}", of_topic, info.created_us, DirectoryName(table_.name));
+  MR_ASSIGN_OR_RETURN(auto generations, ListGenerations(directory));
   std::lock_guard lock(mutex_);
   created_us_ = info.created_us;
   gone_.clear();
-  return OpenGenerations();
-}
-
-Status TableHistory::OpenGenerations() {
-  generations_.clear();
-  const std::string directory =
-      fmt::format("{}/{}/{}/{}", root_, table_.topic, created_us_, DirectoryName(table_.name));
-  const std::string fingerprint = Fingerprint(table_);
-  MR_ASSIGN_OR_RETURN(const auto names, List(directory));
-  int newest = 0;
-  Generation current;
-  for (const std::string& name : names) {
-    newest = std::max(newest, std::atoi(name.c_str()));
-    Generation generation;
-    generation.directory = directory + "/" + name;
-    MR_ASSIGN_OR_RETURN(generation.files, ListFiles(generation.directory));
-    if (name.ends_with("-" + fingerprint)) {
-      current = std::move(generation);
-    } else if (!generation.files.empty()) {
-      MR_ASSIGN_OR_RETURN(generation.columns, ColumnsOf(generation.files.front(), database_));
-      generations_.push_back(std::move(generation));
-    }
-  }
-  if (current.directory.empty()) {
-    current.directory = fmt::format("{}/{:04}-{}", directory, newest + 1, fingerprint);
-    MR_RETURN_IF_ERROR(Files().CreateDirectories(current.directory));
-  }
-  current.columns = table_.Columns();
-  generations_.push_back(std::move(current));
+  generations_ = std::move(generations);
   return Status::Ok();
 }
 
-Result<std::vector<HistoryFile>> TableHistory::ListFiles(const std::string& directory) const {
-  std::vector<HistoryFile> files;
-  MR_ASSIGN_OR_RETURN(const auto names, List(directory));
-  for (const std::string& name : names) {
-    const std::string path = directory + "/" + name;
-    if (name.ends_with(".tmp")) MR_RETURN_IF_ERROR(Files().Remove(path));
-    auto file = ParseHistoryFileName(name);
-    if (!file) continue;
-    file->directory = directory;
-    MR_ASSIGN_OR_RETURN(file->bytes, Files().Size(path));
-    files.push_back(std::move(*file));
+Result<std::vector<TableHistory::Generation>> TableHistory::ListGenerations(
+    const std::string& directory) const {
+  MR_ASSIGN_OR_RETURN(const auto files, place_.List(directory));
+  std::map<std::string, Generation> found;  // by the name of their directory: oldest first
+  for (const duck::RemoteFile& file : files) {
+    const size_t slash = file.path.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string name = file.path.substr(0, slash);
+    if (file.path.ends_with(".tmp")) {
+      MR_RETURN_IF_ERROR(place_.Remove(directory + "/" + file.path));
+    }
+    auto parsed = ParseHistoryFileName(file.path.substr(slash + 1));
+    if (!parsed) continue;
+    Generation& generation = found[name];
+    generation.directory = parsed->directory = directory + "/" + name;
+    generation.with_bytes = name.ends_with(kWithBytes);
+    parsed->bytes = file.bytes;
+    generation.files.push_back(std::move(*parsed));
   }
-  return files;
+  const std::string fingerprint = Fingerprint(table_);
+  const int newest = found.empty() ? 0 : std::atoi(found.rbegin()->first.c_str());
+  Generation current;
+  current.directory = fmt::format("{}/{:04}-{}", directory, newest + 1, fingerprint);
+  std::vector<Generation> generations;
+  for (auto& [name, generation] : found) {
+    if (name.ends_with("-" + fingerprint)) {
+      current = std::move(generation);
+      continue;
+    }
+    MR_ASSIGN_OR_RETURN(generation.columns, ColumnsOf(generation.files.front(), database_));
+    generations.push_back(std::move(generation));
+  }
+  current.columns = table_.Columns();
+  current.with_bytes = table_.with_bytes;
+  generations.push_back(std::move(current));
+  return generations;
 }
 
 Status TableHistory::Keep(int64_t now_ms, const std::function<bool()>& stop) {
   MR_ASSIGN_OR_RETURN(const log::TopicInfo info, log_.Describe(table_.topic));
-  if (info.created_us != created_us_) MR_RETURN_IF_ERROR(Open());
+  bool known;
+  {
+    std::lock_guard lock(mutex_);
+    known = opened_.ok() && info.created_us == created_us_;
+  }
+  if (!known) MR_RETURN_IF_ERROR(Open());
   if (info.config.cleanup.compact) {
     return Status(Code::kFailedPrecondition,
                   "topic \"" + table_.topic + "\" is compacted, so it is not kept as Parquet")
@@ -187,7 +180,7 @@ Status TableHistory::WritePartition(int partition, const std::function<bool()>& 
   for (const log::OffsetRange& segment : closed) {
     for (const log::OffsetRange& missing : covered.Missing(segment)) {
       if (stop()) return Status::Ok();
-      auto file = WriteHistoryFile(log_, table_, partition, missing, directory, database_);
+      auto file = WriteHistoryFile(log_, table_, partition, missing, directory, place_, database_);
       if (!file.ok()) {
         // Retention or a deletion was quicker: what is left is for the next call.
         MR_ASSIGN_OR_RETURN(const auto now, log_.DescribePartition(table_.topic, partition));
@@ -242,8 +235,7 @@ void TableHistory::RemoveGone(int64_t now_ms) {
   }
   std::erase_if(gone, [&](const Gone& file) {
     if (file.since_ms > now_ms - kGraceMs) return false;
-    const Status removed = Files().Remove(file.path);
-    return removed.ok() || removed.code() == Code::kNotFound;  // else at the next call
+    return place_.Remove(file.path).ok();  // else at the next call
   });
   std::lock_guard lock(mutex_);
   gone_.insert(gone_.end(), gone.begin(), gone.end());
@@ -274,6 +266,21 @@ TableHistory::Description TableHistory::Describe(int partition) const {
   return description;
 }
 
+Result<std::vector<HistoryFile>> TableHistory::RecordFiles(int partition) const {
+  MR_ASSIGN_OR_RETURN(const log::TopicInfo info, log_.Describe(table_.topic));
+  std::vector<HistoryFile> found;
+  std::lock_guard lock(mutex_);
+  MR_RETURN_IF_ERROR(opened_);
+  if (info.created_us != created_us_ || info.config.cleanup.compact) return found;
+  for (const Generation& generation : generations_) {
+    if (!generation.with_bytes) continue;
+    for (const HistoryFile& file : generation.files) {
+      if (file.partition == partition) found.push_back(file);
+    }
+  }
+  return found;
+}
+
 Result<TableHistory::Plan> TableHistory::MakePlan() const {
   Plan plan;
   // First the log: what retention takes from it afterwards is in the files by then.
@@ -283,6 +290,7 @@ Result<TableHistory::Plan> TableHistory::MakePlan() const {
     MR_ASSIGN_OR_RETURN(partitions.emplace_back(), log_.DescribePartition(table_.topic, p));
   }
   std::lock_guard lock(mutex_);
+  MR_RETURN_IF_ERROR(opened_);
   const bool usable = info.created_us == created_us_ && !info.config.cleanup.compact;
   std::vector<OffsetSet> taken(partitions.size());
   const auto choose = [&](const Generation& generation, bool current) {

@@ -10,8 +10,9 @@
 //             that do not fit their column's new type, too.
 //
 // Files: <root>/<topic>/<when it was created>/<table>/<number>-<fingerprint of the columns and the
-// format>/<project/history/history_file.h>. A file that nothing refers to any more is removed ten
-// minutes later, for queries that were bound before.
+// format>/<project/history/history_file.h>. Where they hold the bytes of every record, "-records"
+// is behind the fingerprint. A file that nothing refers to any more is removed ten minutes later,
+// for queries that were bound before.
 #pragma once
 
 #include <functional>
@@ -24,6 +25,7 @@
 #include "duck/warehouse.h"
 #include "log/log.h"
 #include "project/history/history_file.h"
+#include "project/history/history_place.h"
 #include "project/history/segment_writer.h"
 #include "project/project.h"
 #include "project/topic_scan.h"
@@ -32,12 +34,14 @@ namespace millrace::project {
 
 class TableHistory {
  public:
-  // `log` and `database` outlive it.
-  TableHistory(HistoryTable table, HistorySettings settings, std::string root, log::Log& log,
-               duck::Warehouse& database);
+  // `root`: of all files, in `place`. `place`, `log` and `database` outlive it.
+  TableHistory(HistoryTable table, HistorySettings settings, std::string root, HistoryPlace& place,
+               log::Log& log, duck::Warehouse& database);
 
   // Finds the files; removes what a crash left half written, and what is of an earlier topic of
-  // this name. Errors: kBadOption for a column whose name the files need; kIo.
+  // this name. Errors: kBadOption for a column whose name the files need; those of the place, with
+  // Retry::kBackoff where it may answer later: until then who would read the files gets that error,
+  // retention takes nothing, and Keep tries again.
   Status Open();
   // Writes files of the segments that closed since, and forgets those whose time has come. Goes on
   // where an error stopped it. `stop`: asked between files.
@@ -52,7 +56,8 @@ class TableHistory {
   // Files that were written for the same columns.
   struct Generation {
     std::string directory;
-    model::Schema columns;  // of the files; not needed of the newest
+    bool with_bytes = false;  // of every record
+    model::Schema columns;    // of the files; not needed of the newest
     std::vector<HistoryFile> files;
   };
   // What of a file is read; no ranges: all of it.
@@ -65,6 +70,10 @@ class TableHistory {
     bool current = false;   // they are the table's
     std::vector<Part> parts;
   };
+  // Files with the bytes of every record of a partition, whatever they say of columns. Errors:
+  // kNotFound: there is no such topic; that of Open.
+  Result<std::vector<HistoryFile>> RecordFiles(int partition) const;
+
   // All offsets that the table has now, each once.
   struct Plan {
     std::vector<Parts> stored;
@@ -90,8 +99,8 @@ class TableHistory {
     int64_t since_ms;
   };
 
-  Status OpenGenerations();
-  Result<std::vector<HistoryFile>> ListFiles(const std::string& directory) const;
+  Status FindFiles();
+  Result<std::vector<Generation>> ListGenerations(const std::string& directory) const;
   Status WritePartition(int partition, const std::function<bool()>& stop);
   void Forget(int64_t now_ms, const std::vector<log::PartitionInfo>& partitions);
   // Offsets before it are not shown any more.
@@ -100,11 +109,13 @@ class TableHistory {
   const HistoryTable table_;
   const HistorySettings settings_;
   const std::string root_;
+  HistoryPlace& place_;
   log::Log& log_;
   duck::Warehouse& database_;
-  int64_t created_us_ = -1;  // of the topic whose files these are
 
   mutable std::mutex mutex_;
+  Status opened_;                        // why the files are not known
+  int64_t created_us_ = -1;              // of the topic whose files these are
   std::vector<Generation> generations_;  // oldest first; the last one is the table's
   std::vector<Gone> gone_;
 };

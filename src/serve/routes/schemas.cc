@@ -23,9 +23,16 @@ namespace {
 
 constexpr const char* kContentType = "application/vnd.schemaregistry.v1+json";
 
-Response Answer(Result<std::string> json) {
+// Who asks for plain JSON gets the same, under that name.
+bool WantsPlainJson(const Request& request) {
+  const std::string_view accepts = request.Header("accept");
+  return accepts.find("application/json") != std::string_view::npos &&
+         accepts.find("schemaregistry") == std::string_view::npos;
+}
+
+Response Answer(const Request& request, Result<std::string> json) {
   Response response;
-  response.content_type = kContentType;
+  response.content_type = WantsPlainJson(request) ? "application/json" : kContentType;
   if (json.ok()) {
     response.body = std::move(*json);
     return response;
@@ -55,7 +62,9 @@ Result<int> VersionOf(const Request& request) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
   if (error == std::errc() && end == text.data() + text.size() && version > 0) return version;
   return Fault(RegistryError::kInvalidVersion,
-               fmt::format("\"{}\" is no version: a number from 1 on, or latest", text));
+               fmt::format("The specified version '{}' is not a valid version id. Allowed values "
+                           "are between [1, 2^31-1] and the string \"latest\"",
+                           text));
 }
 
 Result<int32_t> IdOf(const Request& request) {
@@ -89,9 +98,12 @@ class Body {
     Schema schema;
     if (const std::string type = Text("schemaType"); !type.empty()) schema.type = type;
     schema.text = Text("schema");
-    simdjson::dom::array references;
-    if (json_["references"].get(references) == simdjson::SUCCESS) {
-      for (auto reference : references) {
+    simdjson::dom::element references;
+    if (json_["references"].get(references) == simdjson::SUCCESS && !references.is_null()) {
+      if (!references.is_array()) {
+        return Fault(RegistryError::kInvalidSchema, "\"references\" is no list");
+      }
+      for (auto reference : references.get_array()) {
         std::string_view name;
         std::string_view subject;
         int64_t version = 0;
@@ -344,13 +356,14 @@ void AddSchemaRoutes(Router& router, Backend& backend, BlockingPool& pool) {
   auto add = [&](Method method, const std::string& pattern, Call call) {
     router.Add(method, pattern, InPool(pool, [&backend, call](const Request& request) {
                  Registry* schemas = backend.Schemas();
-                 if (schemas != nullptr) return Answer(call(*schemas, request));
-                 return Answer(Fault(RegistryError::kStore, "there is no schema registry here"));
+                 if (schemas != nullptr) return Answer(request, call(*schemas, request));
+                 return Answer(request,
+                               Fault(RegistryError::kStore, "there is no schema registry here"));
                }));
   };
   router.Add(Method::kPost, "/api/schemas/{subject}/dry-run",
              InPool(pool, [&backend](const Request& request) {
-               return Answer(DryRun(backend, request));
+               return Answer(request, DryRun(backend, request));
              }));
   const std::string subject = "/subjects/{subject}";
   const std::string version = subject + "/versions/{version}";

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "env/clock.h"
 #include "log/internal_topics.h"
+#include "log/topic_reader.h"
 #include "registry/record_check.h"
 #include "serve/routes/json_body.h"
 #include "serve/routes/routes.h"
@@ -149,7 +150,13 @@ Result<std::string> ReadRecords(log::Log& log, const Request& request) {
   MR_ASSIGN_OR_RETURN(int64_t offset, NumberParam(request, "offset", -limit));
   MR_ASSIGN_OR_RETURN(log::PartitionInfo at, log.DescribePartition(info.name, index));
   int64_t from = offset < 0 ? at.end_offset + offset : offset;
-  from = std::clamp(from, at.start_offset, at.end_offset);
+  log::TopicReader reader(log, info.name);
+  int64_t start = at.start_offset;
+  // Who names an offset may mean one of the archive.
+  if (offset >= 0 && offset < start) {
+    MR_ASSIGN_OR_RETURN(start, reader.Start(index));
+  }
+  from = std::clamp(from, start, at.end_offset);
   int64_t to = std::min(at.stable_offset, from + limit);
 
   std::string list;
@@ -164,7 +171,7 @@ Result<std::string> ReadRecords(log::Log& log, const Request& request) {
     }
   };
   while (from < to && static_cast<int64_t>(list.size()) < kRecordBytesMax) {
-    MR_ASSIGN_OR_RETURN(int64_t next, log.Read(info.name, index, from, to, kRecordBytesMax, visit));
+    MR_ASSIGN_OR_RETURN(int64_t next, reader.Read(index, from, to, kRecordBytesMax, visit));
     if (next <= from) break;
     from = next;
     // Nothing but markers and aborted records: whoever pages on by the last record would stop here.

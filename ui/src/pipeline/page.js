@@ -4,6 +4,7 @@ import { SetParams, useRoute } from "../lib/route.js";
 import { useStore } from "../lib/store.js";
 import { connection, pipeline } from "../lib/live.js";
 import { Empty } from "../components/empty.js";
+import { Models } from "./models.js";
 import { Summary } from "./summary.js";
 import { GraphView } from "./graph.js";
 import { StageTable } from "./stage_table.js";
@@ -28,6 +29,7 @@ export function PipelinePage() {
   }
   if (body.nodes.length === 0) {
     return html`<h1 class="hidden">Pipeline</h1>
+      <${Models} models=${body.models} />
       <${Empty} title="No stages yet" command=${kFirstProject}>
         This page will show your sources, topics, jobs and sinks as they run, with their rates, delays and
         errors. A project gets its stages from the statements in <code>sql/*.sql</code>. To begin with one:
@@ -39,6 +41,7 @@ export function PipelinePage() {
     <div class="pipeline ${params.node ? "with-panel" : ""}">
       <div class="pipeline-main">
         <${Summary} body=${body} />
+        <${Models} models=${body.models} />
         <${GraphView} body=${body} selected_id=${selected?.id ?? null} />
         <${StageTable} nodes=${body.nodes} time_ms=${body.time_ms} selected_id=${selected?.id ?? null} />
       </div>

@@ -1,6 +1,7 @@
 //! Finds the blocks that dbt adds to Jinja (`macro`, `test`, `snapshot`, `docs`, `materialization`)
 //! in a file, with minijinja's own tokenizer, and makes each macro a template of its own.
 
+use crate::formatting::formatted;
 use minijinja::machinery::{tokenize, Span, Token, WhitespaceConfig};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::Error;
@@ -51,7 +52,7 @@ struct Tag<'a> {
     arguments_end: usize,
 }
 
-fn tokens(source: &str) -> Result<Vec<(Token<'_>, Span)>, Error> {
+pub fn tokens(source: &str) -> Result<Vec<(Token<'_>, Span)>, Error> {
     tokenize(source, false, SyntaxConfig::default(), WhitespaceConfig::default()).collect()
 }
 
@@ -234,7 +235,7 @@ fn closing(tokens: &[(Token, Span)], open: usize) -> Option<usize> {
 }
 
 /// The first token of what ends at `end`: `a.b(c)[d]`, `(e)`.
-fn start_of_operand(tokens: &[(Token, Span)], end: usize) -> usize {
+pub fn start_of_operand(tokens: &[(Token, Span)], end: usize) -> usize {
     let mut at = end;
     loop {
         let mut depth = 0;
@@ -254,9 +255,27 @@ fn start_of_operand(tokens: &[(Token, Span)], end: usize) -> usize {
     }
 }
 
+/// The last token of what starts at `start`: `a.b(c)[d]`, `(e)`, `-1`.
+pub fn end_of_operand(tokens: &[(Token, Span)], start: usize) -> Option<usize> {
+    let mut at = start;
+    while matches!(tokens.get(at)?.0, Token::Minus | Token::Plus) {
+        at += 1;
+    }
+    if depth_change(&tokens[at].0) == 1 {
+        at = closing(tokens, at)?;
+    }
+    loop {
+        match &tokens.get(at + 1)?.0 {
+            Token::Dot => at += 2,
+            Token::ParenOpen | Token::BracketOpen => at = closing(tokens, at + 1)?,
+            _ => return Some(at),
+        }
+    }
+}
+
 /// A template's source as minijinja can carry it out.
 pub fn prepared(source: &str) -> String {
-    mutable_literals(&shifted_times(source))
+    mutable_literals(&formatted(&shifted_times(source)))
 }
 
 /// Jinja's lists and dicts can be changed (`append`, `update`), minijinja's cannot: in a text that

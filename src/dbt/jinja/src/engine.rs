@@ -2,6 +2,7 @@
 
 use crate::blocks::{prepared, split, Signature};
 use crate::convert::{from_json, to_json};
+use crate::formatting;
 use crate::modules::Module;
 use crate::moment;
 use crate::objects::Context;
@@ -119,6 +120,7 @@ impl Engine {
         for name in ["as_native", "as_bool", "as_number", "as_text"] {
             env.add_filter(name, |value: Value| value);
         }
+        env.add_function("remainder", formatting::remainder);
         env.add_function("shifted", moment::shifted);
         let shared = Shared {
             callback,
@@ -134,9 +136,10 @@ impl Engine {
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_string();
         let (package, path) = (text("package"), text("path"));
         let blocks = split(&text("source")).map_err(|e| describe(&e, &path))?;
+        let keeps = !package.is_empty();
         let mut listed = Vec::new();
         for block in blocks {
-            if !block.template.is_empty() {
+            if keeps && !block.template.is_empty() {
                 let name = match block.kind {
                     "test" => format!("test_{}", block.name),
                     _ => block.name.clone(),
@@ -192,16 +195,18 @@ impl Engine {
             let value = found.call(&self.env.empty_state(), &args);
             return value.map(|v| json!({ "ok": to_json(&v) })).map_err(|e| describe(&e, path));
         }
+        if request["context"]["execute"] == Json::Bool(false) {
+            // What is read before must not show in what is noted of this node.
+            self.shared.statements.lock().unwrap().clear();
+            self.shared.macros.lock().unwrap().called.clear();
+        }
         let lines_before = request["line"].as_u64().unwrap_or(1).max(1) as usize - 1;
         let source = "\n".repeat(lines_before) + &prepared(text("source"));
-        self.env
-            .render_named_str(path, &source, Value::from_dyn_object(context))
-            .map(|out| {
-                let called = std::mem::take(&mut self.shared.macros.lock().unwrap().called);
-                let text = if lines_before > 0 { out.trim_start() } else { &out };
-                json!({ "ok": text, "macros": called })
-            })
-            .map_err(|e| describe(&e, path))
+        let out = self.env.render_named_str(path, &source, Value::from_dyn_object(context));
+        let called = std::mem::take(&mut self.shared.macros.lock().unwrap().called);
+        let out = out.map_err(|e| describe(&e, path))?;
+        let text = if lines_before > 0 { out.trim_start() } else { &out };
+        Ok(json!({ "ok": text, "macros": called }))
     }
 }
 

@@ -6,6 +6,8 @@
 mod blocks;
 mod convert;
 mod engine;
+mod formatting;
+mod itertools;
 mod modules;
 mod moment;
 mod mutable;
@@ -65,8 +67,8 @@ pub unsafe extern "C" fn millrace_jinja_reply(reply: *mut Reply, text: *const c_
     (*reply).0 = Some(borrow(text, length).into_owned());
 }
 
-/// Takes a file's macros and tests in and lists all its blocks. `request`: `{"package", "path",
-/// "source"}`; answers `{"ok": [{"kind", "name", "line", "body"}]}`.
+/// Lists a file's blocks, and for a package takes its macros and tests in; "" leaves them out.
+/// `request`: `{"package", "path", "source", "root"}`; answers `{"ok": [{"kind", "name", "line", "body"}]}`.
 ///
 /// # Safety
 /// `engine` is alive, `request` points to `length` bytes, `out_length` is writable.

@@ -1,4 +1,4 @@
-//! `modules.datetime` and `modules.re`: the parts of Python's libraries that projects call.
+//! `modules.datetime`, `modules.itertools` and `modules.re`: the parts of Python's libraries that projects call.
 //!
 //! Regular expressions are those of the crate regex: no look-around, no back references in them.
 
@@ -8,15 +8,16 @@ use minijinja::{Error, ErrorKind, State};
 use regex::{Captures, Regex};
 use std::sync::Arc;
 
-/// `modules`, `modules.datetime`, `modules.datetime.datetime`, `modules.re`
+/// `modules`, `modules.datetime`, `modules.datetime.datetime`, `modules.itertools`, `modules.re`
 #[derive(Debug)]
 pub struct Module {
     pub path: &'static str,
 }
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "modules.datetime", "modules.datetime.datetime", "modules.datetime.date",
     "modules.datetime.timezone", "modules.datetime.timezone.utc", "modules.re",
+    "modules.itertools",
 ];
 
 fn fault(message: String) -> Error {
@@ -58,6 +59,7 @@ impl Object for Module {
                 }
             }
             ("modules.datetime.datetime", "fromisoformat" | "strptime") => parse_time(method, args),
+            ("modules.itertools", _) => crate::itertools::call(state, method, args),
             ("modules.re", _) => call_re(state, method, args),
             _ => Err(fault(format!("{}.{method} is not there", self.path))),
         }

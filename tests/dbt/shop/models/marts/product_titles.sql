@@ -1,0 +1,1 @@
+select code, title from {{ ref('raw_products') }}

@@ -1,0 +1,1 @@
+select code, upper(title) as heading from {{ ref('raw_products') }}
