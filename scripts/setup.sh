@@ -16,7 +16,7 @@ duckdb_npm=1.5.5-r.5            # node-bindings: carries the shared library
 build_packages=(build-essential cmake ninja-build ccache mold pkg-config git ca-certificates
   libboost1.81-dev librocksdb-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev
   libpq-dev libhiredis-dev librdkafka-dev libre2-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
-  zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev libprotobuf-dev)
+  zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev libprotobuf-dev libprotoc-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
   lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl openssl python3 python3-venv jq procps)
 

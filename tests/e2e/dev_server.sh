@@ -21,11 +21,7 @@ fail() { # what
 }
 
 free_port() {
-  python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
+  PYTHONPATH=$root/examples/orders python3 -B -c 'import servers; print(servers.free_port())'
 }
 
 port_opens() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }

@@ -23,7 +23,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -170,10 +169,7 @@ class Run:
                     self.options.servers, *arguments)
 
     def start(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        self.dev = subprocess.Popen([self.options.binary, "dev", self.work / "project", "--port", str(port)],
+        self.dev = subprocess.Popen([self.options.binary, "dev", self.work / "project", "--port", "0"],
                                     stdout=self.log, stderr=self.log)
 
     def kill(self, how=signal.SIGKILL):

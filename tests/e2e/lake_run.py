@@ -132,6 +132,16 @@ def until(condition, process, text):
         time.sleep(0.05)
 
 
+def everything_arrives(lake, produced, process):
+    """Waits; what the lake had at last, and what the process says, are in the failure."""
+    try:
+        until(lambda: lake.count() == produced, process, "rows are missing")
+    except SystemExit:
+        print("%d of %d rows; the process said:" % (lake.count(), produced), flush=True)
+        subprocess.run(["tail", "-30", os.path.join(process.args[2], "run.log")], check=False)
+        raise
+
+
 def crash_rounds(binary, work, catalog, store=None):
     project = os.path.join(work, "lake-in-" + catalog.split(":")[0])
     os.makedirs(os.path.join(project, "sql"))
@@ -155,12 +165,12 @@ def crash_rounds(binary, work, catalog, store=None):
             process.wait()
         process = start(binary, project)
         lake = Lake(catalog, project, store)
-        until(lambda: lake.count() == produced, process, "rows are missing")
+        everything_arrives(lake, produced, process)
         early = lake.ask("SELECT max(snapshot_id) FROM lake.snapshots() WHERE author = 'millrace'")[0][0]
         until(lambda: answers(binary, project), process, "it does not answer")
         produce(binary, project, produced)
         produced += CHUNK
-        until(lambda: lake.count() == produced, process, "rows are missing")
+        everything_arrives(lake, produced, process)
         process.send_signal(signal.SIGTERM)
         check(process.wait() == 0, "it did not end well")
     finally:

@@ -2,12 +2,13 @@
 directory that is left behind only when they fail."""
 import argparse
 import os
-import random
 import shutil
-import socket
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "orders"))
+from servers import free_port  # noqa: E402,F401
 
 
 class Failure(Exception):
@@ -17,18 +18,6 @@ class Failure(Exception):
 def check(holds, text):
     if not holds:
         raise Failure(text)
-
-
-def free_port():
-    """Below the ports that outgoing connections get: it stays free while the process is down."""
-    for port in random.SystemRandom().sample(range(12000, 32000), 100):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("100 ports in 12000 to 32000 are taken")
 
 
 def until(what, question, seconds=180):

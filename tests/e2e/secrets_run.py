@@ -11,7 +11,6 @@ reference are not in the data directory either.
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 import run_checks  # noqa: E402
-from run_checks import check  # noqa: E402
+from run_checks import check, free_port  # noqa: E402
 
 WAIT_SECONDS = 60
 REFERENCED = ["PG", "SEARCH", "REDIS", "HOOK", "HEADER", "SCORE", "LINEAGE", "PAGER", "SLACK"]
@@ -112,12 +111,6 @@ class Listener(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def closed_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def ask(url, body=None):
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
@@ -137,7 +130,7 @@ def look_at(name, content, seen):
 def write_project(work, port):
     directory = os.path.join(work, "project")
     os.makedirs(directory + "/sql")
-    closed = str(closed_port())
+    closed = str(free_port())
     for name, text in (("millrace.yml", CONFIG), ("sql/a.sql", SQL)):
         with open(os.path.join(directory, name), "w") as file:
             file.write(text.replace("@PORT@", str(port)).replace("@CLOSED@", closed))
@@ -152,7 +145,7 @@ def run(binary, work):
     environment = dict(os.environ, NO_COLOR="1", MILLRACE_DATA_DIR=os.path.join(work, "data"),
                        SLACK_URL="http://127.0.0.1:%d/slack/%sSLACK" % (port, PREFIX))
     environment.update(("SECRET_" + name, PREFIX + name) for name in REFERENCED)
-    url = "http://127.0.0.1:%d" % closed_port()
+    url = "http://127.0.0.1:%d" % free_port()
     log_path = os.path.join(work, "dev.log")
     seen = []
     with open(log_path, "wb") as log:

@@ -1,4 +1,6 @@
 // A port of 127.0.0.1 that nobody listened on a moment ago; 0 when there is none.
+//
+// Below the ports that outgoing connections get: it stays free while its server is down.
 #pragma once
 
 #include <arpa/inet.h>
@@ -6,21 +8,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <random>
+
 namespace millrace::test {
 
 inline int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  int port = 0;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
-    port = ntohs(address.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<int> ports(12'000, 31'999);
+  for (int attempt = 0; attempt < 100; attempt++) {
+    const int port = ports(random);
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool is_free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (is_free) return port;
   }
-  close(fd);
-  return port;
+  return 0;
 }
 
 }  // namespace millrace::test
