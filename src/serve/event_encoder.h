@@ -2,7 +2,7 @@
 // protobuf-confluent, json-schema, avro, protobuf): the very records that INSERT INTO that table
 // would write, key and all.
 //
-// Contract: one thread at a time. New and the first rows may wait for a schema registry.
+// Contract: one thread at a time. New may wait for a schema registry.
 #pragma once
 
 #include <duckdb.hpp>

@@ -1,6 +1,7 @@
 #include "serve/topic_schemas.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <mutex>
 
@@ -98,7 +99,13 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(
       // The record's key is then made with it; a key that millrace.yml names is text.
       const bool keyed = schema->upsert || !table->Option("key.fields").empty();
       if (keyed) schema->key_column.clear();
-      MR_ASSIGN_OR_RETURN(schema->encoded_as, WrittenAs(project, *table, services));
+      auto written = WrittenAs(project, *table, services);
+      if (written.ok()) {
+        schema->encoded_as = *std::move(written);
+      } else {  // say, a variable of the environment: only who posts events needs to care
+        spdlog::warn("events for table are refused: table={} reason={}", table->name,
+                     written.status().message());
+      }
     }
     std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;
     std::vector<const sql::Check*> definitions;
