@@ -64,16 +64,16 @@ for group, one in consumers.items():
     until(lambda: len(one.assignment()) == 2, f"{group} has both partitions")
     one.commit(offsets=[TopicPartition(TOPIC, 0, 4), TopicPartition(TOPIC, 1, 15)], asynchronous=False)
 
-# Groups, as DescribeGroups and ConsumerGroupDescribe have them.
+# Groups, as ListGroups and (of the classic protocol, which this client can describe) DescribeGroups have them.
 shown = {row[0]: row[1:] for row in sql("SELECT group_id, state, protocol, assignor, members FROM millrace.consumer_groups")}
-described = admin.describe_consumer_groups(list(groups))
+listed = {one.group_id: one for one in admin.list_consumer_groups().result(DEADLINE_S).valid}
+check(set(shown) == set(listed), f"groups: {sorted(shown)} instead of {sorted(listed)}")
 for group, protocol in groups.items():
-    theirs = described[group].result(DEADLINE_S)
-    expected = (theirs.state.name.title(), protocol, theirs.partition_assignor, len(theirs.members))
-    check(shown[group] == expected, f"{group}: {shown[group]} instead of {expected}")
-    member = theirs.members[0]
-    check({(at.topic, at.partition) for at in member.assignment.topic_partitions} == {(TOPIC, 0), (TOPIC, 1)},
-          f"{group}: {member.assignment.topic_partitions}")
+    expected = (listed[group].state.name.title(), listed[group].type.name.lower())
+    check(shown[group][:2] == expected and expected[1] == protocol, f"{group}: {shown[group]} instead of {expected}")
+theirs = admin.describe_consumer_groups(["watched-classic"])["watched-classic"].result(DEADLINE_S)
+check(shown["watched-classic"][2:] == (theirs.partition_assignor, len(theirs.members)), f"described: {shown['watched-classic']}")
+check(shown["watched-new"][2:] == ("uniform", 1), f"of the new protocol: {shown['watched-new']}")
 
 # Offsets and lag, as OffsetFetch and ListOffsets have them.
 ends = admin.list_offsets({TopicPartition(TOPIC, p): OffsetSpec.latest() for p in (0, 1)})
