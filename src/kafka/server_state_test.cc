@@ -47,7 +47,7 @@ class ServerStateTest : public ServerTest {
     commit.group_id = group;
     commit.member_id = member_;
     commit.generation_id = generation_;
-    commit.topics = {{topic, {{partition, offset}}}};
+    commit.topics = {{topic, {{partition, offset, -1, -1, {}}}}};
     const auto answer = client_->Ask<OffsetCommitResponse>(8, 7, commit);
     ASSERT_TRUE(answer && answer->topics.at(0).partitions.at(0).error_code == kNone);
   }
