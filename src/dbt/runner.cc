@@ -96,7 +96,7 @@ Status Runner::Hooks(const std::string& when) {
 
 std::string Runner::Stopped() const {
   if (cancelled_) return "because the run was stopped";
-  return failed_fast_ ? "--fail-fast" : "";
+  return failed_fast_ ? "because of --fail-fast" : "";
 }
 
 NodeResult Runner::CarryOut(Node& node, const Worker& worker) {

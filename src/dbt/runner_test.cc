@@ -346,7 +346,7 @@ TEST(Runner, RunsEachNodeAfterWhatItWaitsForWithAllThreads) {
     for (size_t i = 0; i < plan->size(); i++) {
       const NodeResult& result = runner.results()[i];
       ended[result.node->id] = result.outcome.status;
-      if (threads == 1) EXPECT_EQ(result.node, (*plan)[i]);
+      if (threads == 1) { EXPECT_EQ(result.node, (*plan)[i]); }
       EXPECT_LE(result.thread, threads);
       EXPECT_EQ(result.thread == 0, result.outcome.status == "skipped");
     }
@@ -391,7 +391,7 @@ TEST(Runner, FailFastBreaksOffWhatRunsBesideTheFailure) {
   EXPECT_EQ(Statuses(runner), (std::map<std::string, int>{{"error", 1}, {"skipped", 9}}));
   int broken_off = 0;
   for (const NodeResult& result : runner.results()) {
-    broken_off += result.outcome.message == "broken off --fail-fast" ? 1 : 0;
+    broken_off += result.outcome.message == "broken off because of --fail-fast" ? 1 : 0;
   }
   EXPECT_EQ(broken_off, 3);
   EXPECT_EQ(Join(stage.faults(), "; "), "");
