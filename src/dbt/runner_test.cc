@@ -296,7 +296,7 @@ const auto kSilent = [](const std::string&) {};
 const auto kUnseen = [](const NodeResult&, size_t, size_t) {};
 
 TEST(Runner, RunsEachNodeAfterWhatItWaitsForWithAllThreads) {
-  for (unsigned seed = 1; seed <= 60; seed++) {
+  for (unsigned seed = 1; seed <= 40; seed++) {
     SCOPED_TRACE(seed);
     RandomProject files(seed, 4 + seed % 12, 0.05 + 0.05 * (seed % 7));
     const int threads = 1 + static_cast<int>(files.Below(8));
