@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "dbt/clickhouse_adapter.h"
 #include "dbt/duckdb_adapter.h"
+#include "dbt/past_state.h"
 #include "dbt/postgres_adapter.h"
 
 namespace millrace::dbt {
@@ -21,6 +24,37 @@ std::vector<Column> DescribedColumns(const Rows& answer) {
     columns.push_back({row[size_t{0}].text(), row[size_t{1}].text()});
   }
   return columns;
+}
+
+Result<std::unique_ptr<Adapter>> Adapter::Another() const {
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<Adapter> adapter, Connected());
+  adapter->transactions_ = transactions_;
+  return adapter;
+}
+
+Status Adapter::InTransaction(const Body& body) {
+  {
+    std::shared_lock<std::shared_mutex> among_others(*transactions_);
+    Status status = Attempt(body);
+    if (!IsConflict(status)) return status;
+  }
+  std::unique_lock<std::shared_mutex> alone(*transactions_);
+  return Attempt(body);
+}
+
+Result<Rows> Adapter::Query(const std::string& sql) {
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<Session> reader, Reader());
+  return reader->Query(sql);
+}
+
+Result<std::vector<Column>> Adapter::ColumnsOf(const std::string& table) {
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<Session> reader, Reader());
+  return reader->ColumnsOf(table);
+}
+
+Result<std::vector<Column>> Adapter::ColumnsOfQuery(const std::string& sql) {
+  MR_ASSIGN_OR_RETURN(std::unique_ptr<Session> reader, Reader());
+  return reader->ColumnsOfQuery(sql);
 }
 
 Result<std::string> Adapter::Existing(Session& session, const Node& node) {
@@ -60,6 +94,15 @@ Status Adapter::DeleteMatching(Session& session, const std::string& table,
 
 Status Adapter::Check(const Node&) const {
   return Status::Ok();
+}
+
+std::string NameBeside(const Node& node, const std::string& purpose) {
+  constexpr size_t kAliasMax = 24, kHashLength = 10;
+  // A cut in the middle of a character would be no text any more.
+  size_t length = std::min(node.alias.size(), kAliasMax);
+  while (length < node.alias.size() && (node.alias[length] & 0xC0) == 0x80) length--;
+  return fmt::format("{}__{}_{}", node.alias.substr(0, length), purpose,
+                     Sha256Hex(node.id + "\n" + QualifiedName(node)).substr(0, kHashLength));
 }
 
 }  // namespace millrace::dbt

@@ -105,7 +105,7 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
 
 Result<int64_t> Builder::AddIncrement(Session& session, const Node& node, const std::string& sql,
                                       const std::string& replaced) {
-  const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
+  const std::string name = NameBeside(node, "millrace_staged");
   MR_ASSIGN_OR_RETURN(int64_t rows, adapter_.CreateTemporary(session, name, "\n" + sql));
   const std::string staged = adapter_.Temporary(name);
   MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));

@@ -13,9 +13,10 @@ namespace millrace::dbt {
 
 namespace {
 
-constexpr const char* kStaged = "millrace_snapshot_staged";
-constexpr const char* kNew = "millrace_snapshot_new";
-constexpr const char* kGone = "millrace_snapshot_gone";
+// Tables beside a snapshot: NameBeside.
+constexpr const char* kStaged = "millrace_staged";
+constexpr const char* kNew = "millrace_new";
+constexpr const char* kGone = "millrace_gone";
 constexpr const char* kDeleted = "target.dbt_is_deleted IS NOT DISTINCT FROM 'True'";
 
 // ignore, invalidate or new_record
@@ -66,16 +67,17 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
       "{} AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
       adapter_.Hash(Concatenated(scd)), version, version, adapter_.ValidTo(version, until),
       HardDeletes(node) == "new_record" ? ", 'False' AS dbt_is_deleted" : "", sql);
+  const std::string staged = NameBeside(node, kStaged);
   Status status = InTransaction(node, [&](Session& session) -> Status {
-    MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
+    MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, staged, staging).status());
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
     if (existing.empty()) {
-      const std::string all = "SELECT * FROM " + adapter_.Temporary(kStaged);
+      const std::string all = "SELECT * FROM " + adapter_.Temporary(staged);
       MR_RETURN_IF_ERROR(adapter_.Replace(session, node, existing, {.query = all}).status());
     } else {
       MR_RETURN_IF_ERROR(UpdateSnapshot(session, node));
     }
-    return session.Run("DROP TABLE " + adapter_.Temporary(kStaged));
+    return session.Run("DROP TABLE " + adapter_.Temporary(staged));
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
@@ -87,7 +89,8 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
   const std::string now = adapter_.TimestampLiteral(env::Clock::System()->WallMicros());
   std::string condition = gone;
   const bool new_record = HardDeletes(node) == "new_record";
-  const std::string closed = adapter_.Temporary(kGone);
+  const std::string gone_name = NameBeside(node, kGone);
+  const std::string closed = adapter_.Temporary(gone_name);
   if (new_record) {
     condition += fmt::format(" AND NOT ({})", kDeleted);
     MR_ASSIGN_OR_RETURN(std::vector<Column> columns, session.ColumnsOf(target));
@@ -100,7 +103,7 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
       values.push_back(value + " AS " + QuoteIdentifier(column.name));
     }
     MR_RETURN_IF_ERROR(adapter_
-                           .CreateTemporary(session, kGone,
+                           .CreateTemporary(session, gone_name,
                                             fmt::format("SELECT {} FROM {} AS target WHERE {}",
                                                         Join(values, ", "), target, condition))
                            .status());
@@ -114,7 +117,7 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
 
 Status Builder::UpdateSnapshot(Session& session, const Node& node) {
   MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));
-  const std::string staged = adapter_.Temporary(kStaged);
+  const std::string staged = adapter_.Temporary(NameBeside(node, kStaged));
   MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
   MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
   std::vector<std::string> columns;
@@ -157,13 +160,14 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
 
 Status Builder::UpdateVersions(Session& session, const Node& node, const VersionMerge& merge) {
   const std::string &target = merge.target, &staged = merge.staged, &open = merge.open;
-  const std::string fresh = adapter_.Temporary(kNew);
+  const std::string fresh_name = NameBeside(node, kNew);
+  const std::string fresh = adapter_.Temporary(fresh_name);
   const std::string keys = OnKeys(node.config["unique_key"].texts());
   // What is new or changed, before anything is closed.
   MR_RETURN_IF_ERROR(
       adapter_
           .CreateTemporary(
-              session, kNew,
+              session, fresh_name,
               fmt::format("SELECT staged.* FROM {} AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS "
                           "target WHERE {} AND {} AND NOT ({}))",
                           staged, target, open, keys, merge.changed))

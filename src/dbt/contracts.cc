@@ -140,7 +140,7 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
   }
   const std::string list = Join(names, ", ");
   // In a table of its own first: the query may read the one that is there.
-  const std::string staged = node.alias.substr(0, 40) + "__millrace_staged";
+  const std::string staged = NameBeside(node, "millrace_staged");
   MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, staged, "\n" + sql).status());
   MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
   const auto fill = [&](const std::string& table) {

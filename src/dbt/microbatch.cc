@@ -170,6 +170,11 @@ Result<Outcome> Builder::Microbatch(Node& node) {
       failed.Append(Pair(batch));
       continue;
     }
+    if (stopped_()) {
+      failed.Append(Pair(batch));
+      if (first_error.ok()) first_error = Status(Code::kCancelled, "the run was stopped");
+      continue;
+    }
     auto rows = BuildBatch(node, batch, into_existing);
     if (rows.ok()) {
       done.Append(Pair(batch));

@@ -38,8 +38,19 @@ Templates::Templates(Project& project) : project_(project) {
   };
 }
 
+Templates::Templates(Project& project, const Templates& like)
+    : project_(project), deferred_(like.deferred_), log_(like.log_) {
+  own_engine_ =
+      project_.engine->Fork([this](const std::string& name, const Value& args,
+                                   const Value& kwargs) { return Answer(name, args, kwargs); });
+}
+
 Templates::~Templates() {
-  project_.host = nullptr;
+  if (!own_engine_) project_.host = nullptr;
+}
+
+std::unique_ptr<Templates> Templates::Another() const {
+  return std::unique_ptr<Templates>(new Templates(project_, *this));
 }
 
 Value Templates::Context() {
@@ -104,7 +115,7 @@ Result<std::string> Templates::RenderFor(Node* node, const Template& source,
                                          std::vector<std::string>* called) {
   // A macro called while another node is rendered comes here again.
   Node* outer = std::exchange(node_, node);
-  auto text = project_.engine->Render(source, Context(), called);
+  auto text = engine().Render(source, Context(), called);
   node_ = outer;
   return text;
 }
@@ -190,8 +201,7 @@ Status Templates::RenderAll(Value& value, const std::string& path) {
 
 Result<Value> Templates::Call(const std::string& macro, const Value& args, Node* node) {
   Node* outer = std::exchange(node_, node);
-  auto value =
-      project_.engine->Call(node ? node->package : project_.name(), macro, args, Context());
+  auto value = engine().Call(node ? node->package : project_.name(), macro, args, Context());
   node_ = outer;
   return value;
 }
@@ -379,11 +389,9 @@ Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
 
 Result<Value> Templates::Columns(const Value& relation) {
   if (!execute_ || adapter_ == nullptr) return Value(Value::List{});
-  std::vector<Column> columns;
-  MR_RETURN_IF_ERROR(adapter_->InTransaction([&](Session& session) -> Status {
-    MR_ASSIGN_OR_RETURN(columns, session.ColumnsOf(SqlName(relation)));
-    return Status::Ok();
-  }));
+  const std::string table = SqlName(relation);
+  auto asked = session_ != nullptr ? session_->ColumnsOf(table) : adapter_->ColumnsOf(table);
+  MR_ASSIGN_OR_RETURN(std::vector<Column> columns, std::move(asked));
   Value out = Value::List{};
   for (const Column& column : columns) {
     out.Append(Value::Object(

@@ -180,7 +180,7 @@ Result<Outcome> Builder::CompareRows(Session& session, const std::string& actual
 Result<Outcome> Builder::CompareTable(const Node& test, const Node& model,
                                       const std::string& existing, const std::string& sql) {
   Node target = model;
-  target.schema = "millrace_unit_test";
+  target.schema = NameBeside(test, "unit_test");  // its own: others may run at the same time
   target.alias = test.name;
   std::optional<Result<Outcome>> outcome;
   Status status = adapter_.InTransaction([&](Session& session) -> Status {
