@@ -62,7 +62,8 @@ class Session {
 
 class Adapter : public Dialect {
  public:
-  // "duckdb", "postgres", "clickhouse": dbt's name, and the prefix by which macros are dispatched.
+  // "duckdb", "postgres", "clickhouse", "spark": dbt's name, and the prefix by which macros are
+  // dispatched.
   virtual std::string type() const = 0;
   // On a connection of its own, outside of any transaction.
   virtual Result<Rows> Query(const std::string& sql) = 0;
@@ -70,8 +71,8 @@ class Adapter : public Dialect {
   virtual Result<std::vector<Column>> ColumnsOf(const std::string& table) = 0;
   virtual Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) = 0;
   // All of `body` or nothing of it. `body` must not call InTransaction. Without transactions
-  // (ClickHouse) what `body` did stays, so each relation is changed by one statement: see Replace
-  // and Publish.
+  // (ClickHouse, Spark) what `body` did stays, so each relation is changed by one statement: see
+  // Replace and Publish.
   virtual Status InTransaction(const std::function<Status(Session&)>& body) = 0;
 
   // From any thread: a statement that runs in a transaction now ends with an error, where it can.
@@ -94,15 +95,25 @@ class Adapter : public Dialect {
   // Takes the rows out of `table` whose keys are in `staged`.
   virtual Status DeleteMatching(Session& session, const std::string& table,
                                 const std::string& staged, const std::vector<std::string>& keys);
+  // How an incremental model changes its table: "append", "merge", …
+  virtual std::string IncrementalStrategy(const Node& node) const;
+  // insert_overwrite: `columns` of the rows of `staged` take the place of what `target` has.
+  virtual Status Overwrite(Session& session, const Node& node, const std::string& target,
+                           const std::string& columns, const std::string& staged);
   // Whether rows can be updated from another table.
   virtual bool CanUpdate() const { return true; }
+  // Whether a snapshot's versions change by one MERGE, which is atomic where transactions are not.
+  virtual bool MergesVersions() const { return false; }
   // An error if the project wants of the node what this database cannot do.
   virtual Status Check(const Node& node) const;
   // A DuckDB that can read the seeds' files.
   virtual Result<duck::Warehouse*> FileReader();
 
   // "BASE TABLE", "VIEW" or "" for none.
-  Result<std::string> Existing(Session& session, const Node& node);
+  virtual Result<std::string> Existing(Session& session, const Node& node);
+  // database, schema, name and kind of the relations of that name, in letters of any size.
+  virtual Result<Rows> Lookup(const std::string& schema, const std::string& name);
+  virtual Result<bool> HasSchema(const std::string& name);
   Status CreateSchema(Session& session, const Node& node);
 
  private:
