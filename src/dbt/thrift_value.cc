@@ -28,7 +28,7 @@ constexpr uint32_t kVersion = 0x80010000;
 constexpr int kDepthMax = 32;
 constexpr int64_t kBytesMax = 256LL << 20;  // of one text
 constexpr int64_t kCountMax = 16LL << 20;   // of a list's elements
-constexpr size_t kPieceBytes = 1U << 20;    // taken before their bytes are there
+constexpr size_t kPieceBytes = 64U << 10;    // taken before their bytes are there
 
 Status Broken(const std::string& what) {
   return Status(Code::kCorruption, "the answer is no Thrift message: " + what);

@@ -21,6 +21,9 @@ SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",  # the tests' rows are few: compiling code for them takes longer
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.stats.collect": "false",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -57,7 +60,7 @@ class SparkThriftServer:
             return log.read()
 
     def wait(self):
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         while self.port is None:
             started = re.search(r"Starting ThriftBinaryCLIService on port (\d+)", self.said())
             if started and "HiveThriftServer2 started" in self.said():

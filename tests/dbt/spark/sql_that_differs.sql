@@ -18,7 +18,7 @@ select
   {{ dbt.right('title', 2) }} as ending,
   {{ dbt.concat(['product', "'-'", 'title']) }} as both,
   {{ dbt.cast_bool_to_text('paid') }} as paid_text,
-  {{ dbt.split_part('title', "'p'", 1) }} as before_p,
+  {{ dbt.split_part("concat('a-b-', title)", "'-'", 2) }} as second_part,
   {{ dbt.safe_cast('order_id', type_string()) }} as order_text,
   {{ dbt.string_literal(dbt.escape_single_quotes("it's")) }} as literal,
   cast(amount as {{ dbt.type_float() }}) as as_float,
