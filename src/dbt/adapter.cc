@@ -9,12 +9,14 @@
 #include "dbt/duckdb_adapter.h"
 #include "dbt/past_state.h"
 #include "dbt/postgres_adapter.h"
+#include "dbt/spark_adapter.h"
 
 namespace millrace::dbt {
 
 Result<std::unique_ptr<Adapter>> OpenAdapter(const Project& project) {
   if (project.profile.type == "postgres") return OpenPostgres(project);
   if (project.profile.type == "clickhouse") return OpenClickHouse(project);
+  if (project.profile.type == "spark") return OpenSpark(project);
   return OpenDuckDb(project);
 }
 
@@ -67,6 +69,21 @@ Result<std::string> Adapter::Existing(Session& session, const Node& node) {
   return answer.rows.empty() ? std::string() : answer.rows[0][size_t{0}].text();
 }
 
+Result<Rows> Adapter::Lookup(const std::string& schema, const std::string& name) {
+  return Query(
+      fmt::format("SELECT database, schema, name, kind FROM {} AS relations WHERE lower(schema) = "
+                  "lower({}) AND "
+                  "lower(name) = lower({})",
+                  Relations(), QuoteLiteral(schema), QuoteLiteral(name)));
+}
+
+Result<bool> Adapter::HasSchema(const std::string& name) {
+  MR_ASSIGN_OR_RETURN(
+      Rows answer,
+      Query("SELECT 1 FROM information_schema.schemata WHERE schema_name = " + QuoteLiteral(name)));
+  return !answer.rows.empty();
+}
+
 Status Adapter::CreateSchema(Session& session, const Node& node) {
   return session.Run(fmt::format("CREATE {} IF NOT EXISTS {}", SchemaKind(), SchemaName(node)));
 }
@@ -79,7 +96,7 @@ Result<duck::Warehouse*> Adapter::FileReader() {
 }
 
 Result<std::string> Adapter::BeginChange(Session&, const Node& node) {
-  return QualifiedName(node);
+  return TableName(node);
 }
 
 Status Adapter::Publish(Session&, const Node&) {
@@ -90,6 +107,17 @@ Status Adapter::DeleteMatching(Session& session, const std::string& table,
                                const std::string& staged, const std::vector<std::string>& keys) {
   return session.Run(fmt::format("DELETE FROM {} AS target USING {} AS staged WHERE {}", table,
                                  staged, OnKeys(keys)));
+}
+
+std::string Adapter::IncrementalStrategy(const Node& node) const {
+  const bool keyed = !node.config["unique_key"].texts().empty();
+  return node.config["incremental_strategy"].text_or(keyed ? "delete+insert" : "append");
+}
+
+Status Adapter::Overwrite(Session&, const Node&, const std::string&, const std::string&,
+                          const std::string&) {
+  return Status(Code::kUnsupported, "incremental_strategy \"insert_overwrite\" is not known here")
+      .WithHint("there is: append, delete+insert, merge, microbatch");
 }
 
 Status Adapter::Check(const Node&) const {

@@ -63,7 +63,8 @@ class Session {
 
 class Adapter : public Dialect {
  public:
-  // "duckdb", "postgres", "clickhouse": dbt's name, and the prefix by which macros are dispatched.
+  // "duckdb", "postgres", "clickhouse", "spark": dbt's name, and the prefix by which macros are
+  // dispatched.
   virtual std::string type() const = 0;
   // One more of the same database, for another thread.
   Result<std::unique_ptr<Adapter>> Another() const;
@@ -71,8 +72,8 @@ class Adapter : public Dialect {
   using Body = std::function<Status(Session&)>;
   // All of `body` or nothing of it. Where the database takes it back because of what another thread
   // did at the same time, `body` is called once more, while no other has a transaction. `body` must
-  // not call InTransaction. Without transactions (ClickHouse) what `body` did stays, so each
-  // relation is changed by one statement: see Replace and Publish.
+  // not call InTransaction. Without transactions (ClickHouse, Spark) what `body` did stays,
+  // so each relation is changed by one statement: see Replace and Publish.
   Status InTransaction(const Body& body);
   // For reading outside of any transaction, on a connection that is not the transactions'.
   virtual Result<std::unique_ptr<Session>> Reader() = 0;
@@ -103,15 +104,25 @@ class Adapter : public Dialect {
   // Takes the rows out of `table` whose keys are in `staged`.
   virtual Status DeleteMatching(Session& session, const std::string& table,
                                 const std::string& staged, const std::vector<std::string>& keys);
+  // How an incremental model changes its table: "append", "merge", …
+  virtual std::string IncrementalStrategy(const Node& node) const;
+  // insert_overwrite: `columns` of the rows of `staged` take the place of what `target` has.
+  virtual Status Overwrite(Session& session, const Node& node, const std::string& target,
+                           const std::string& columns, const std::string& staged);
   // Whether rows can be updated from another table.
   virtual bool CanUpdate() const { return true; }
+  // Whether a snapshot's versions change by one MERGE, which is atomic where transactions are not.
+  virtual bool MergesVersions() const { return false; }
   // An error if the project wants of the node what this database cannot do.
   virtual Status Check(const Node& node) const;
   // A DuckDB that can read the seeds' files.
   virtual Result<duck::Warehouse*> FileReader();
 
   // "BASE TABLE", "VIEW" or "" for none.
-  Result<std::string> Existing(Session& session, const Node& node);
+  virtual Result<std::string> Existing(Session& session, const Node& node);
+  // database, schema, name and kind of the relations of that name, in letters of any size.
+  virtual Result<Rows> Lookup(const std::string& schema, const std::string& name);
+  virtual Result<bool> HasSchema(const std::string& name);
   Status CreateSchema(Session& session, const Node& node);
 
  protected:

@@ -130,7 +130,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
   std::string failing = sql + limit;
   if (KeepsFailures(node)) {
     MR_RETURN_IF_ERROR(KeepFailures(node, failing));
-    failing = "SELECT * FROM " + QualifiedName(node);
+    failing = "SELECT * FROM " + adapter_.TableName(node);
   }
   const std::string wrapped = fmt::format(
       "SELECT failures, failures {}, failures {} FROM (SELECT coalesce({}, 0) AS failures FROM "

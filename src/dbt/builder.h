@@ -88,6 +88,8 @@ class Builder {
   Status CloseDeleted(Session& session, const Node& node, const std::string& gone);
   // build_snapshot_rewritten.cc
   Status RewriteVersions(Session& session, const Node& node, const VersionMerge& merge);
+  // build_snapshot_merged.cc
+  Status MergeVersions(Session& session, const Node& node, const VersionMerge& merge);
 
   // contracts.cc
   Status CheckContract(const Node& node, const std::string& sql);

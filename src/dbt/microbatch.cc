@@ -103,7 +103,7 @@ Result<std::string> Builder::MissingBatches(Node& node) {
       adapter_.Query(fmt::format(
           "SELECT DISTINCT {0} FROM {1} WHERE {2} IS NOT NULL ORDER BY 1",
           adapter_.MicrosOf(fmt::format("date_trunc('{}', {})", BatchSizeName(size), time)),
-          QualifiedName(node), time)));
+          adapter_.TableName(node), time)));
   std::vector<Batch> gaps;  // neighbours are one
   auto known_at = [&](size_t row) { return known.rows[row][size_t{0}].whole(); };
   size_t row = 0;

@@ -47,10 +47,11 @@ struct ProjectOptions {
 struct Profile {
   std::string name;
   std::string target;
-  std::string type = "duckdb";  // or "postgres", "clickhouse"
+  std::string type = "duckdb";  // or "postgres", "clickhouse", "spark"
   std::string database_path;    // duckdb: ":memory:" or a file
-  std::string database;         // its name in SQL; clickhouse: "", it has none above the schema
+  std::string database;         // its name in SQL; clickhouse, spark: "", nothing is above the schema
   std::string schema = "main";
+  std::string quote_character;  // around names in SQL; "" for double quotes
   Value settings;   // of DuckDB, by name
   Value attach;     // [{path, alias, type, read_only}]
   int threads = 1;  // how many nodes run at once

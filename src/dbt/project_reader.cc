@@ -177,11 +177,16 @@ Status ProjectReader::ReadProfile() {
     profile.schema = output["schema"].text_or("default");
     return Status::Ok();  // a schema is a database there, and nothing is above it
   }
+  if (profile.type == "spark") {
+    profile.schema = output["schema"].text_or("default");
+    profile.quote_character = "`";
+    return Status::Ok();
+  }
   if (profile.type != "duckdb") {
     return Status(Code::kUnsupported,
                   fmt::format("target \"{}\" is of type \"{}\", which is not known here",
                               profile.target, profile.type))
-        .WithHint("there is: duckdb, postgres, clickhouse; choose another output with --target")
+        .WithHint("there is: duckdb, postgres, clickhouse, spark; choose another output with --target")
         .At({path, 1, 0, 0});
   }
   const std::string file = output["path"].text_or(":memory:");

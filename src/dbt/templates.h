@@ -93,6 +93,9 @@ class Templates {
   Result<Value> Query(const std::string& sql);
   Result<Value> Columns(const Value& relation);
   Value Context();
+  // A name in SQL, as the target's database has it; and a relation that will be shown so.
+  std::string Quoted(const std::string& name) const;
+  Value Named(Value relation) const;
   // A unit test's rows in the place of the node.
   Result<Value> Replaced(const Node& node) const;
   // Of `node`, cut down to the window if there is one.
