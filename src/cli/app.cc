@@ -441,7 +441,7 @@ void CommandLine::AddProduce(CLI::App* topics) {
       "  printf 'k1:v1\\nk2:v2\\n' | millrace topics produce clicks --key-separator :\n\n"
       "Lines are written as they are. With --validate each must fit the topic's table; those that\n"
       "do not are named, go to the dead letters, and make the exit code 1. Validated events get\n"
-      "the key column of the table.",
+      "the key column of the table, and are written in its format: Avro, Protobuf, JSON Schema.",
       [this] { return RunTopicsProduce(options_.topics); });
   produce->add_option("topic", to.topic, "Its name")->type_name("NAME")->required();
   produce->add_option("file", to.file, "Where the lines are; default: stdin")->type_name("FILE");

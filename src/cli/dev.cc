@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/dev_process.h"
 #include "cli/kafka_port.h"
+#include "cli/kafka_view.h"
 #include "cli/progress.h"
 #include "cli/stop_signal.h"
 #include "cli/terminal.h"
@@ -117,13 +118,17 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   server_options.http.address = options.host.empty() ? config.http_host : options.host;
   server_options.http.port = options.port < 0 ? config.http_port : options.port;
   server_options.http.body_bytes_max = config.body_bytes_max;
+  MR_ASSIGN_OR_RETURN(auto kafka, StartKafkaPort(*runtime, options.kafka_listen));
+  if (kafka) {
+    MR_RETURN_IF_ERROR(RegisterKafkaTables(runtime->warehouse(), *kafka));
+    server_options.metrics.push_back(KafkaMetrics(*kafka));
+  }
   auto server = serve::ApiServer::Start(*backend, server_options);
   if (!server.ok()) {
     Status failed = server.status();
     if (failed.code() != Code::kUnavailable) return failed;
     return std::move(failed).WithHint("--port 0 takes a free port, --host another address");
   }
-  MR_ASSIGN_OR_RETURN(auto kafka, StartKafkaPort(*runtime, options.kafka_listen));
   DevFile dev_file(runtime->project().data_directory(), (*server)->url());
   if (!dev_file.status().ok()) return dev_file.status();
 

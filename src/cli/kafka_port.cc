@@ -40,7 +40,8 @@ Result<kafka::ListenerOptions> ListenerOf(const project::KafkaSettings::Listener
   return options;
 }
 
-kafka::TlsOptions TlsOf(const project::KafkaSettings::Tls& settings, const std::string& directory) {
+Result<kafka::TlsOptions> TlsOf(const project::KafkaSettings::Tls& settings,
+                                const std::string& directory) {
   using Auth = project::KafkaSettings::ClientAuth;
   using ClientAuth = kafka::TlsOptions::ClientAuth;
   const auto path = [&](const std::string& name) {
@@ -49,6 +50,7 @@ kafka::TlsOptions TlsOf(const project::KafkaSettings::Tls& settings, const std::
   kafka::TlsOptions options;
   options.certificate = path(settings.certificate);
   options.key = path(settings.key);
+  MR_ASSIGN_OR_RETURN(options.key_password, project::ResolveReferences(settings.key_password));
   options.ca = path(settings.ca);
   options.client_auth = settings.client_auth == Auth::kRequired    ? ClientAuth::kRequired
                         : settings.client_auth == Auth::kRequested ? ClientAuth::kRequested
@@ -126,7 +128,7 @@ Result<std::unique_ptr<kafka::KafkaServer>> StartKafkaPort(project::Runtime& run
   for (const auto& listener : listeners) {
     MR_ASSIGN_OR_RETURN(options.listeners.emplace_back(), ListenerOf(listener));
   }
-  options.tls = TlsOf(settings.tls, runtime.project().directory());
+  MR_ASSIGN_OR_RETURN(options.tls, TlsOf(settings.tls, runtime.project().directory()));
   options.acls = AclsOf(settings.acls);
   options.quotas = QuotasOf(settings.quotas);
   options.connections_max = settings.connections_max;

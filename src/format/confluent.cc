@@ -54,6 +54,16 @@ std::vector<model::OptionSpec> RegistryOptions(const std::string& format) {
   };
 }
 
+model::OptionSpec SchemaFileOption(std::string_view format) {
+  const char* ending = format.starts_with("protobuf") ? "proto"
+                       : format.starts_with("avro")   ? "avsc"
+                                                      : "json";
+  return {
+      .name = fmt::format("{}.schema-file", format),
+      .doc = fmt::format("a file with what \"{}.schema\" says, relative to the project", format),
+      .example = fmt::format("schemas/order.{}", ending)};
+}
+
 Status NoSchemaRegistry(std::string_view format) {
   return Status(Code::kFailedPrecondition,
                 fmt::format("there is no schema registry for format \"{}\"", format))

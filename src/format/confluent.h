@@ -27,6 +27,9 @@ bool NamesItsSchema(std::string_view format);
 // "<format>.url", "<format>.subject" and those for authentication.
 std::vector<model::OptionSpec> RegistryOptions(const std::string& format);
 
+// "<format>.schema-file", of any format that has "<format>.schema".
+model::OptionSpec SchemaFileOption(std::string_view format);
+
 // Where nothing says which registry, and where nothing says under which subject to write.
 Status NoSchemaRegistry(std::string_view format);
 Status NoSubject(std::string_view format);

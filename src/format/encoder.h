@@ -1,12 +1,14 @@
 // Encoder: rows -> bytes, one implementation per format. The inverse of format/decoder.h.
 //
-// Contract: one thread at a time. Never fails: a value that the format cannot carry was refused by
-// NewEncoder, with its column type. Vectors may be of any kind (flat, constant, dictionary).
+// Contract: one thread at a time. Never fails for a value that the format cannot carry: that was
+// refused by NewEncoder, with its column type. Vectors may be of any kind (flat, constant,
+// dictionary).
 #pragma once
 
 #include <duckdb.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,11 @@ class Encoder {
   // The same for a row that comes or (`comes` false) is taken away. Only the formats whose
   // FormatSpec::changelog says so can tell the latter.
   virtual void EncodeChange(duckdb::idx_t row, bool comes, std::string& out);
+
+  // Why one of the rows that were encoded since the last call is not of the schema under which it
+  // was written, one line; nothing: all are. Only 'json-schema' with a schema that the table did
+  // not make can have such rows.
+  virtual std::optional<std::string> TakeFault() { return std::nullopt; }
 
   // Binds and encodes a single row.
   void EncodeRow(duckdb::DataChunk& chunk, duckdb::idx_t row, std::string& out);

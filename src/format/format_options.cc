@@ -202,6 +202,13 @@ Result<FormatOptions> ParseFormatOptions(const FormatSpec& spec,
                     fmt::format("option \"{}\" does not exist in format \"{}\"", name, spec.name))
           .WithHint(DidYouMean(name, names));
     }
+    if (name.ends_with(".schema-file")) {
+      return Status(Code::kBadOption,
+                    fmt::format("option \"{}\" names a file, and there is no project here that "
+                                "has files",
+                                name))
+          .WithHint("give the schema itself: " + name.substr(0, name.size() - 5));
+    }
     std::string canonical;
     MR_RETURN_IF_ERROR(CheckValue(*option, entry.second, canonical));
     parsed.values_[name] = canonical;

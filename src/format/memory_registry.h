@@ -29,6 +29,12 @@ class MemoryRegistry : public SchemaRegistry {
     return static_cast<int32_t>(schemas.size());
   }
 
+  Result<int32_t> Latest(const std::string& subject) override {
+    const auto last = std::find(subjects.rbegin(), subjects.rend(), subject);
+    if (last == subjects.rend()) return Status(Code::kNotFound, "no such subject");
+    return static_cast<int32_t>(subjects.rend() - last);
+  }
+
   std::vector<RegisteredSchema> schemas;
   std::vector<std::string> subjects;
   bool reachable = true;

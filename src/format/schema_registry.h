@@ -36,6 +36,8 @@ class SchemaRegistry {
   // The schema's number under the subject, given now unless it has one. kFailedPrecondition when
   // the subject's compatibility does not allow it.
   virtual Result<int32_t> Register(const std::string& subject, const RegisteredSchema& schema) = 0;
+  // The number of the subject's latest version. kNotFound: there is no such subject.
+  virtual Result<int32_t> Latest(const std::string& subject) = 0;
 };
 
 }  // namespace millrace::format

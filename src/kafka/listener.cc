@@ -12,12 +12,14 @@ namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 
 Listener::Listener(const ListenerOptions& options, Services& services,
-                   std::span<const std::unique_ptr<Worker>> workers)
+                   std::span<const std::unique_ptr<Worker>> workers, const TlsFiles* tls)
     : options_(options),
       services_(services),
       workers_(workers),
       acceptor_(workers[0]->io()),
-      retry_(workers[0]->io()) {}
+      retry_(workers[0]->io()) {
+  endpoint_.tls = options.tls ? tls : nullptr;
+}
 
 Status Listener::Listen() {
   boost::system::error_code ec;
@@ -29,10 +31,7 @@ Status Listener::Listen() {
                               options_.address, options_.port))
         .WithHint("an address is like 127.0.0.1, 0.0.0.0 or ::1, a port 0 to 65535");
   }
-  if (options_.tls) {
-    MR_ASSIGN_OR_RETURN(tls_, NewTlsContext(services_.options.tls));
-    endpoint_.tls = tls_.get();
-  } else if (options_.sasl && !address.is_loopback()) {
+  if (!options_.tls && options_.sasl && !address.is_loopback()) {
     spdlog::warn("kafka: logins and records are not encrypted: address={}", options_.address);
   }
   const tcp::endpoint endpoint(address, static_cast<uint16_t>(options_.port));

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "base/status.h"
-#include "kafka/security/tls.h"
+#include "kafka/security/tls_files.h"
 #include "kafka/session.h"
 #include "kafka/worker.h"
 
@@ -18,12 +18,11 @@ namespace millrace::kafka {
 
 class Listener {
  public:
-  // All outlive this.
+  // All outlive this. `tls`: of a listener that has it.
   Listener(const ListenerOptions& options, Services& services,
-           std::span<const std::unique_ptr<Worker>> workers);
+           std::span<const std::unique_ptr<Worker>> workers, const TlsFiles* tls);
 
-  // Binds and begins to accept. Errors: kInvalidArgument (address, files of TLS), kUnavailable
-  // (port taken).
+  // Binds and begins to accept. Errors: kInvalidArgument (address), kUnavailable (port taken).
   Status Listen();
   void Close();
 
@@ -38,7 +37,6 @@ class Listener {
   Services& services_;
   const std::span<const std::unique_ptr<Worker>> workers_;
   Endpoint endpoint_;
-  std::unique_ptr<boost::asio::ssl::context> tls_;
   int port_ = 0;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;

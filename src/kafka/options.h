@@ -23,7 +23,8 @@ namespace millrace::kafka {
 struct TlsOptions {
   enum class ClientAuth { kNone, kRequested, kRequired };
   std::string certificate;  // with those between it and its CA
-  std::string key;          // without passphrase
+  std::string key;
+  std::string key_password;  // of a key that is encrypted; "": it is not
   std::string ca;           // of clients' certificates
   ClientAuth client_auth = ClientAuth::kNone;
   bool version_13_only = false;  // else 1.2, too

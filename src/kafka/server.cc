@@ -42,7 +42,10 @@ class Server final : public KafkaServer {
   Status Listen() {
     const uint64_t seen = services_.log.CommitCount();  // before anyone can wait for more
     for (const ListenerOptions& options : services_.options.listeners) {
-      listeners_.push_back(std::make_unique<Listener>(options, services_, workers_));
+      if (options.tls && !tls_) {
+        MR_ASSIGN_OR_RETURN(tls_, TlsFiles::Open(services_.options.tls));
+      }
+      listeners_.push_back(std::make_unique<Listener>(options, services_, workers_, tls_.get()));
       MR_RETURN_IF_ERROR(listeners_.back()->Listen());
     }
     for (size_t i = 0; i < workers_.size(); i++) {
@@ -61,6 +64,8 @@ class Server final : public KafkaServer {
     }
     return Join(addresses, ",");
   }
+
+  ServerState State() override { return StateOf(services_); }
 
   void Shutdown() override {
     if (stopped_.exchange(true)) return;
@@ -102,6 +107,7 @@ class Server final : public KafkaServer {
 
   Services services_;
   asio::thread_pool background_{1};
+  std::unique_ptr<TlsFiles> tls_;  // null: no listener has it
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   int64_t compacted_ms_ = 0;  // on worker 0's thread

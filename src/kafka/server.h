@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "env/clock.h"
 #include "kafka/options.h"
+#include "kafka/server_state.h"
 #include "log/log.h"
 
 namespace millrace::kafka {
@@ -32,6 +33,8 @@ class KafkaServer {
   virtual int port() const = 0;
   // "127.0.0.1:9092", what a client takes as bootstrap server.
   virtual std::string address() const = 0;
+  // Groups, offsets, open transactions; from any thread, also after Shutdown.
+  virtual ServerState State() = 0;
   // Closes every connection and waits for what was handed to the log. May be called again.
   virtual void Shutdown() = 0;
 };

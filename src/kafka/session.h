@@ -9,18 +9,16 @@
 
 #include "kafka/security/sasl.h"
 
-namespace boost::asio::ssl {
-class context;
-}
-
 namespace millrace::kafka {
+
+class TlsFiles;
 
 // A listener, as its clients see it. Outlives its connections.
 struct Endpoint {
   std::string host;  // as clients are told
   int port = 0;
-  bool sasl = false;                         // clients have to log in
-  boost::asio::ssl::context* tls = nullptr;  // null: plain
+  bool sasl = false;              // clients have to log in
+  const TlsFiles* tls = nullptr;  // null: plain
 };
 
 constexpr const char* kAnonymous = "User:ANONYMOUS";

@@ -13,15 +13,17 @@
 #include <utility>
 
 #include "kafka/security/tls.h"
+#include "kafka/security/tls_files.h"
 
 namespace millrace::kafka {
 
 class Transport {
  public:
   // `tls` null: plain.
-  Transport(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls)
+  Transport(boost::asio::ip::tcp::socket socket, const TlsFiles* tls)
       : socket_(std::move(socket)) {
-    if (tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, *tls);
+    // OpenSSL keeps what a connection needs of the context.
+    if (tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, *tls->current());
   }
 
   bool is_tls() const { return tls_ != nullptr; }

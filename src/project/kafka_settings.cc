@@ -66,6 +66,8 @@ void ReadTls(YamlReader& reader, const YAML::Node& node, KafkaSettings::Tls& tls
   reader.Map(node, "tls",
              {{"certificate", [&](const YAML::Node& n) { reader.Text(n, tls.certificate); }},
               {"key", [&](const YAML::Node& n) { reader.Text(n, tls.key); }},
+              {"key-password",
+               [&](const YAML::Node& n) { reader.Secret(n, "key-password", tls.key_password); }},
               {"ca", [&](const YAML::Node& n) { reader.Text(n, tls.ca); }},
               {"client-auth",
                [&](const YAML::Node& n) {

@@ -12,6 +12,7 @@
 //     tls:                        # PEM files, below the project's directory
 //       certificate: server.pem
 //       key: server.key
+//       key-password: "${env:KEY_PASSWORD}"          # of an encrypted key; by reference only
 //       ca: clients-ca.pem        # of clients' certificates
 //       client-auth: required     # or requested, none
 //       minimum: TLSv1.2
@@ -55,6 +56,7 @@ struct KafkaSettings {
   struct Tls {
     std::string certificate;
     std::string key;
+    std::string key_password;  // a reference
     std::string ca;
     ClientAuth client_auth = ClientAuth::kNone;
     bool version_13_only = false;

@@ -10,6 +10,7 @@
 #include "env/files.h"
 #include "project/config_file.h"
 #include "project/create_table_as.h"
+#include "project/schema_files.h"
 #include "sql/parser.h"
 
 namespace millrace::project {
@@ -228,6 +229,10 @@ void Project::Reset(const std::string& key) {
 
 // With what millrace.yml expects of it.
 void Project::AddTable(sql::CreateTable definition, std::vector<Status>& faults) {
+  if (Status read = ReadSchemaFiles(directory_, definition, files_); !read.ok()) {
+    faults.push_back(std::move(read));
+    return;
+  }
   auto expected = config_.expectations.find(definition.name.last());
   if (expected != config_.expectations.end()) {
     for (const sql::CheckConstraint& check : expected->second) {

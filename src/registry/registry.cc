@@ -165,6 +165,11 @@ Result<int32_t> Registry::Register(const std::string& subject,
   return version.id;
 }
 
+Result<int32_t> Registry::Latest(const std::string& subject) {
+  MR_ASSIGN_OR_RETURN(SubjectVersion version, Version(subject, kLatest));
+  return version.id;
+}
+
 Result<format::RegisteredSchema> Registry::Find(int32_t id) {
   std::lock_guard lock(mutex_);
   const Schema* schema = store_.FindId(id);

@@ -50,6 +50,7 @@ class Registry : public format::SchemaRegistry {
   Result<format::RegisteredSchema> Find(int32_t id) override;
   Result<int32_t> Register(const std::string& subject,
                            const format::RegisteredSchema& schema) override;
+  Result<int32_t> Latest(const std::string& subject) override;
 
   // ---- schemas ----
   // A new version, unless the subject has the schema already; may be repeated. 409 when the

@@ -24,7 +24,7 @@ class Api final : public ApiServer {
   Status Start() {
     Router router;
     router.Add(Method::kPost, "/v1/events/{topic}", [this](Request request, Responder responder) {
-      collector_->Handle(std::move(request), std::move(responder));
+      Collect(std::move(request), std::move(responder));
     });
     AddViewRoutes(router, backend_, pool_);
     AddDeadLetterRoutes(router, backend_, pool_);
@@ -34,7 +34,7 @@ class Api final : public ApiServer {
     AddLedgerRoutes(router, backend_, pool_);
     AddTopicRoutes(router, backend_, pool_);
     AddSchemaRoutes(router, backend_, pool_);
-    AddHealthRoutes(router, backend_, metrics_);
+    AddHealthRoutes(router, backend_, metrics_, options_.metrics);
     router.Add(Method::kGet, "/api/stream",
                [this](const Request&, const Responder& responder) { live_.Handle(responder); });
     router.SetFallback([this](const Request& request, const Responder& responder) {
@@ -56,6 +56,20 @@ class Api final : public ApiServer {
   }
 
  private:
+  void Collect(Request request, Responder responder) {
+    if (!collector_->Waits(std::string(request.PathArg("topic")))) {
+      return collector_->Handle(std::move(request), std::move(responder));
+    }
+    auto shared = std::make_shared<Request>(std::move(request));  // a task can be copied
+    const bool taken = pool_.TryRun(
+        [this, shared, responder] { collector_->Handle(std::move(*shared), responder); });
+    if (!taken) {
+      responder.SendError(Status(Code::kUnavailable, "too many requests wait to be worked on")
+                              .WithHint("nothing was accepted; try again in a moment")
+                              .WithRetry(Retry::kBackoff));
+    }
+  }
+
   static ApiServerOptions WithMetrics(ApiServerOptions options, ServerMetrics& metrics) {
     if (options.http.observer == nullptr) options.http.observer = &metrics;
     if (options.collector.observer == nullptr) options.collector.observer = &metrics;

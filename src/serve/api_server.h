@@ -4,9 +4,12 @@
 // requests are limited and shut down.
 #pragma once
 
+#include <prometheus/collectable.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "serve/backend.h"
@@ -23,6 +26,8 @@ struct ApiServerOptions {
   int64_t live_interval_ms = 250;  // least time between two events of one kind to a client
   int64_t live_refresh_ms = 1000;  // pipeline is sent this often though nothing was announced
   int live_clients_max = 256;
+  // Shown at /metrics beside the server's own and the backend's; asked from network threads.
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics;
 };
 
 class ApiServer {

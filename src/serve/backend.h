@@ -27,6 +27,10 @@
 #include "model/row_error.h"
 #include "model/schema.h"
 
+namespace millrace::connectors {
+struct TableContext;
+}  // namespace millrace::connectors
+
 namespace millrace::registry {
 class RecordCheck;
 class Registry;
@@ -47,6 +51,10 @@ struct TopicSchema {
   std::map<std::string, std::string> format_options;  // as format::DecoderOptions::options
   std::vector<size_t> primary_key = {};               // as format::DecoderOptions::key
   std::string key_column;  // "": no key, events are spread over the partitions
+  // Of a table whose records are not what is posted: events are JSON of its columns, and are
+  // written as the table would write them (serve/event_encoder.h). Null: they are stored as sent.
+  std::shared_ptr<const connectors::TableContext> encoded_as = nullptr;
+  bool upsert = false;  // with encoded_as: the PRIMARY KEY is the record's key
   // Appends (row of `rows`, error) for each row that breaks a CHECK constraint; RowError's
   // record_index is ignored. Null: no constraints. Called by several threads at once.
   std::function<void(duckdb::DataChunk& rows,

@@ -133,13 +133,14 @@ class Collector::Impl {
       responder.SendError(status);
       return;
     }
-    if (auto* strict = backend_.Strict(); strict != nullptr && strict->Applies(topic)) {
+    if (IsStrict(topic) && !Waits(topic)) {
       responder.SendError(
           Status(Code::kInvalidArgument,
                  fmt::format("topic \"{}\" is strict: its records carry the number of a schema of "
                              "subject \"{}-value\", which events as JSON do not",
                              topic, topic))
-              .WithHint("write them with a Kafka client and a serializer of the schema registry"));
+              .WithHint("declare a table over the topic with a format of the schema registry, as "
+                        "which events are written; or write them with a Kafka client"));
       return;
     }
     Result<log::TopicInfo> info = backend_.log().Describe(topic);
@@ -177,7 +178,18 @@ class Collector::Impl {
     GiveBack(*state, std::move(scratch));
   }
 
+  // Whoever writes in another format may ask a schema registry how.
+  bool Waits(const std::string& topic) const {
+    const auto schema = backend_.TopicSchemaFor(topic);
+    return schema && schema->encoded_as;
+  }
+
  private:
+  bool IsStrict(const std::string& topic) const {
+    auto* strict = backend_.Strict();
+    return strict != nullptr && strict->Applies(topic);
+  }
+
   static bool Admit(std::atomic<int64_t>& gauge, int64_t amount, int64_t max) {
     int64_t before = gauge.fetch_add(amount);
     if (before <= 0 || before + amount <= max) return true;
@@ -241,7 +253,7 @@ class Collector::Impl {
             int64_t bytes, TopicState& state, Scratch& scratch) {
     std::vector<std::string_view>& events = scratch.events;
     events.clear();
-    if (!scratch.schema || scratch.schema->format == "json") {
+    if (!scratch.schema || scratch.schema->encoded_as || scratch.schema->format == "json") {
       SplitEvents(request.body(), events);
     } else {
       SplitLines(request.body(), events);
@@ -267,6 +279,7 @@ class Collector::Impl {
       responder.SendError(std::move(status));
       return;
     }
+    if (IsStrict(topic)) CheckStrict(topic, scratch.verdict);
     Sort(topic, partitions, state, scratch);
 
     int parts = scratch.dead_letters.empty() ? 0 : 1;
@@ -294,6 +307,28 @@ class Collector::Impl {
                                 [pending](const Status& status) { pending->Done(status); });
     }
     pending->Done({});
+  }
+
+  // What the topic does not take becomes an error of its event.
+  void CheckStrict(const std::string& topic, Verdict& verdict) {
+    std::vector<model::RowError> errors;
+    auto known = verdict.errors.begin();
+    for (uint32_t i = 0; i < verdict.values.size(); i++) {
+      if (known != verdict.errors.end() && known->record_index == i) {
+        errors.push_back(std::move(*known++));
+        continue;
+      }
+      model::Record record;
+      record.has_key = verdict.keys[i].has_value();
+      if (record.has_key) record.key = *verdict.keys[i];
+      record.has_value = true;
+      record.value = verdict.values[i];
+      if (auto fault = backend_.Strict()->Fault(topic, record)) {
+        errors.push_back({i, model::RowErrorKind::kConstraint, "",
+                          "the strict topic does not take it: " + *fault});
+      }
+    }
+    verdict.errors = std::move(errors);
   }
 
   // Valid events to their partitions, the others to the dead letters.
@@ -324,7 +359,7 @@ class Collector::Impl {
       int partition = key ? log::PartitionForKey(*key, partitions) : without_key;
       log::NewRecord& record = scratch.by_partition[static_cast<size_t>(partition)].emplace_back();
       record.key = key;
-      record.value = scratch.events[i];
+      record.value = scratch.verdict.values.empty() ? scratch.events[i] : scratch.verdict.values[i];
     }
   }
 
@@ -338,6 +373,10 @@ class Collector::Impl {
 Collector::Collector(Backend& backend, CollectorOptions options)
     : impl_(std::make_unique<Impl>(backend, std::move(options))) {}
 Collector::~Collector() = default;
+
+bool Collector::Waits(const std::string& topic) const {
+  return impl_->Waits(topic);
+}
 
 void Collector::Handle(Request request, Responder responder) {
   impl_->Handle(std::move(request), std::move(responder));

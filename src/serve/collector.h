@@ -2,7 +2,8 @@
 //
 // Contract
 //   body      one JSON object (over any number of lines), NDJSON, or a JSON array of objects; the
-//             stored record is the event's bytes as sent. gzip and deflate are accepted.
+//             stored record is the event's bytes as sent, or, where the table's format is a binary
+//             one, what the table would write for it. gzip and deflate are accepted.
 //   valid     fits the topic's table (format decoder, NOT NULL, CHECK); without a table any valid
 //             JSON object is. The others go to the dead letters with their bytes.
 //   answer    only after all accepted events and all dead letters of the request are durable.
@@ -13,7 +14,8 @@
 //             a request's events go to one partition, and requests take turns.
 //   limits    bytes and events that wait for durability; beyond -> 429 with Retry-After. One
 //             request alone is always let in.
-//   threads   Handle from any thread; it never waits. The destructor waits for open requests.
+//   threads   Handle from any thread; it waits only where Waits says so. The destructor waits for
+//             open requests.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +60,8 @@ class Collector {
   Collector(Backend& backend, CollectorOptions options);
   ~Collector();
 
+  // Whether Handle may wait for a schema registry.
+  bool Waits(const std::string& topic) const;
   // The handler of POST /v1/events/{topic}.
   void Handle(Request request, Responder responder);
 

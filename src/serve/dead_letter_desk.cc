@@ -66,7 +66,8 @@ struct DeadLetterDesk::Work {
   LetterId id;
   model::DeadLetter letter;
   LetterMark mark;
-  std::string value = {};  // what is to be sent
+  std::string value = {};  // what is to be sent, as an event
+  std::optional<std::string> record = {};  // what is sent for it, unless that is the event itself
   std::optional<std::string> key = {};
   int partition = -1;
   bool refused = false;
@@ -245,9 +246,12 @@ Status DeadLetterDesk::ValidateTopic(const std::string& topic, const std::vector
   for (size_t i = 0; i < works.size(); i++) {
     Work& work = *works[i];
     // The record's own key, unless the edit may have changed the column that keys it.
-    bool own = work.letter.key && (!work.edited || !schema || schema->key_column.empty());
+    const bool encoded = schema && schema->encoded_as;
+    bool own =
+        work.letter.key && !encoded && (!work.edited || !schema || schema->key_column.empty());
     work.key = work.letter.key;
     if (!own && verdict.keys[i]) work.key = std::string(*verdict.keys[i]);
+    if (!verdict.values.empty()) work.record = std::string(verdict.values[i]);
     bool stays = work.key == work.letter.key && work.letter.partition >= 0 &&
                  work.letter.partition < info.config.partitions;
     work.partition = stays      ? work.letter.partition
@@ -268,7 +272,7 @@ Status DeadLetterDesk::Replay(const DeskRequest& request, std::vector<Work>& wor
     entry.partition = work.partition;
     entry.key = work.key;
     entry.before = work.letter.payload;
-    entry.after = work.value;
+    entry.after = work.record ? *work.record : work.value;
     replays.push_back(std::move(entry));
   }
   if (replays.empty()) return Status::Ok();

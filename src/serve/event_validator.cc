@@ -4,9 +4,13 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/strings.h"
+#include "format/drift.h"
 #include "format/format_options.h"
+#include "format/json_schema/json_schema_options.h"
+#include "serve/event_encoder.h"
 
 namespace millrace::serve {
 
@@ -43,16 +47,22 @@ class AnyObjectValidator final : public EventValidator {
 class TableValidator final : public EventValidator {
  public:
   TableValidator(std::shared_ptr<const TopicSchema> schema,
-                 std::unique_ptr<format::Decoder> decoder, int key_column)
-      : schema_(std::move(schema)), decoder_(std::move(decoder)), key_column_(key_column) {
+                 std::unique_ptr<format::Decoder> decoder, int key_column,
+                 std::unique_ptr<EventEncoder> encoder)
+      : schema_(std::move(schema)),
+        decoder_(std::move(decoder)),
+        key_column_(key_column),
+        encoder_(std::move(encoder)) {
     rows_.Initialize(duckdb::Allocator::DefaultAllocator(), schema_->schema.Types());
   }
 
   Status Validate(std::span<const std::string_view> events, Verdict& verdict) override {
     verdict.errors.clear();
     verdict.keys.assign(events.size(), std::nullopt);
+    verdict.values.clear();
     key_ends_.clear();
     key_bytes_.clear();
+    if (encoder_) encoded_.assign(events.size(), {});
     try {
       const size_t most = decoder_->records_max();
       for (size_t first = 0; first < events.size(); first += most) {
@@ -69,6 +79,10 @@ class TableValidator final : public EventValidator {
     for (const auto& [event, end] : key_ends_) {
       verdict.keys[event] = std::string_view(key_bytes_).substr(begin, end - begin);
       begin = end;
+    }
+    for (size_t i = 0; i < encoded_.size(); i++) {
+      verdict.values.emplace_back(encoded_[i].value);
+      if (encoded_[i].key) verdict.keys[i] = *encoded_[i].key;
     }
     return {};
   }
@@ -91,6 +105,7 @@ class TableValidator final : public EventValidator {
         verdict.errors.push_back(std::move(error));
       }
     }
+    if (encoder_) Encode(errors_before, first, verdict);
     auto begin = verdict.errors.begin() + static_cast<std::ptrdiff_t>(errors_before);
     for (auto it = begin; it != verdict.errors.end(); ++it) it->record_index += first;
     auto by_record = [](const RowError& a, const RowError& b) {
@@ -103,6 +118,25 @@ class TableValidator final : public EventValidator {
     verdict.errors.erase(std::unique(begin, verdict.errors.end(), same_record),
                          verdict.errors.end());
     if (key_column_ >= 0) FindKeys(first);
+  }
+
+  // The rows of the records that have no error yet.
+  void Encode(size_t errors_before, uint32_t first, Verdict& verdict) {
+    std::set<uint32_t> bad;
+    for (size_t i = errors_before; i < verdict.errors.size(); i++) {
+      bad.insert(verdict.errors[i].record_index);
+    }
+    for (size_t row = 0; row < rows_.size(); row++) {
+      const uint32_t record = row_record_[row];
+      if (bad.contains(record)) continue;
+      auto encoded = encoder_->Encode(rows_, row);
+      if (encoded.ok()) {
+        encoded_[first + record] = *std::move(encoded);
+      } else {
+        verdict.errors.push_back(
+            {record, RowErrorKind::kConstraint, "", encoded.status().message()});
+      }
+    }
   }
 
   void FindKeys(uint32_t first) {
@@ -130,6 +164,8 @@ class TableValidator final : public EventValidator {
   std::shared_ptr<const TopicSchema> schema_;
   std::unique_ptr<format::Decoder> decoder_;
   int key_column_;
+  std::unique_ptr<EventEncoder> encoder_;  // null: events are stored as they are
+  std::vector<EventEncoder::Encoded> encoded_;
   duckdb::DataChunk rows_;
   std::vector<model::Record> records_;
   std::vector<uint32_t> row_record_;
@@ -137,6 +173,18 @@ class TableValidator final : public EventValidator {
   std::string key_bytes_;
   std::vector<std::pair<size_t, size_t>> key_ends_;  // event, end of its key in key_bytes_
 };
+// How events are read that are written in another format. Only what is a column gets into the
+// record, so an event with anything else is refused: it would be lost.
+std::map<std::string, std::string> EventOptions(const TopicSchema& schema) {
+  std::map<std::string, std::string> options;
+  if (schema.format == format::kJsonSchema) {
+    options = format::JsonOptionsOf(schema.format_options);
+    options.erase("json.ignore-parse-errors");
+  }
+  options[format::DriftSpec("json").name] = "dead-letter";
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EventValidator>> EventValidator::New(
@@ -153,7 +201,7 @@ Result<std::unique_ptr<EventValidator>> EventValidator::New(
     }
   }
   MR_ASSIGN_OR_RETURN(const format::FormatSpec* format, format::FindFormat(schema->format));
-  if (format->binary) {
+  if (format->binary && !schema->encoded_as) {
     return Status(Code::kUnsupported,
                   fmt::format("the records of table \"{}\" are of format \"{}\", which events as "
                               "JSON are not",
@@ -167,9 +215,15 @@ Result<std::unique_ptr<EventValidator>> EventValidator::New(
   options.options = schema->format_options;
   options.key = schema->primary_key;
   try {
+    std::unique_ptr<EventEncoder> encoder;
+    if (schema->encoded_as) {
+      MR_ASSIGN_OR_RETURN(encoder, EventEncoder::New(*schema->encoded_as, schema->upsert));
+      options.options = EventOptions(*schema);
+      options.format = "json";
+    }
     MR_ASSIGN_OR_RETURN(auto decoder, new_decoder(options));
-    return std::unique_ptr<EventValidator>(
-        std::make_unique<TableValidator>(std::move(schema), std::move(decoder), key_column));
+    return std::unique_ptr<EventValidator>(std::make_unique<TableValidator>(
+        std::move(schema), std::move(decoder), key_column, std::move(encoder)));
   } catch (const std::exception& e) {
     return Status(Code::kInternal, "the topic's table cannot be decoded").WithDetail(e.what());
   }

@@ -37,7 +37,7 @@ class ProjectBackend : public Backend {
       : runtime_(runtime), watch_(watch) {}
 
   Status Start() {
-    MR_ASSIGN_OR_RETURN(schemas_, TopicSchemas::Make(runtime_.project()));
+    MR_ASSIGN_OR_RETURN(schemas_, TopicSchemas::Make(runtime_.project(), runtime_.Services()));
     MR_ASSIGN_OR_RETURN(dashboards_, project::LoadDashboards(runtime_.project().directory()));
     desk_ = std::make_unique<DeadLetterDesk>(
         runtime_.log(), runtime_.dead_letters(), runtime_.warehouse(),

@@ -104,10 +104,12 @@ void ServerMetrics::OnInFlight(int64_t events_more, int64_t bytes_more) {
   in_flight_bytes_.Increment(static_cast<double>(bytes_more));
 }
 
-std::string ServerMetrics::Text(const std::shared_ptr<prometheus::Collectable>& more) const {
+std::string ServerMetrics::Text(
+    std::span<const std::shared_ptr<prometheus::Collectable>> more) const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  if (more) {
-    std::vector<prometheus::MetricFamily> others = more->Collect();
+  for (const auto& collectable : more) {
+    if (!collectable) continue;
+    std::vector<prometheus::MetricFamily> others = collectable->Collect();
     families.insert(families.end(), std::make_move_iterator(others.begin()),
                     std::make_move_iterator(others.end()));
   }

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <tuple>
 
@@ -38,7 +39,7 @@ class ServerMetrics final : public RequestObserver, public CollectorObserver {
   void OnInFlight(int64_t events_more, int64_t bytes_more) override;
 
   // The text of /metrics; `more` may be null.
-  std::string Text(const std::shared_ptr<prometheus::Collectable>& more) const;
+  std::string Text(std::span<const std::shared_ptr<prometheus::Collectable>> more) const;
 
  private:
   struct RouteMetrics {

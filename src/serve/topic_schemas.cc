@@ -1,10 +1,13 @@
 #include "serve/topic_schemas.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <mutex>
 
+#include "connectors/connector.h"
 #include "format/decoder.h"
+#include "format/format_options.h"
 #include "job/row_checks.h"
 #include "sql/functions.h"
 
@@ -34,17 +37,43 @@ struct Checks {
   job::RowChecks checks;
 };
 
+// Whether the table's records are not the events themselves.
+bool EncodesEvents(const sql::Table& table) {
+  auto format = format::FindFormat(format::DecoderOptionsOf(table.OptionValues()).format);
+  return format.ok() && (*format)->binary;
+}
+
 // Whether events can be records of the table: those of an upsert table have the PRIMARY KEY as
-// their key, which is made for one column in text.
+// their key, which is made for one column in text, unless the whole record is encoded.
 bool TakesEvents(const sql::Table& table) {
   const std::string connector = table.Option("connector");
-  return connector == "kafka" || (connector == "upsert-kafka" && table.primary_key.size() == 1 &&
-                                  table.Option("key.format") == "raw");
+  return connector == "kafka" ||
+         (connector == "upsert-kafka" &&
+          (EncodesEvents(table) ||
+           (table.primary_key.size() == 1 && table.Option("key.format") == "raw")));
+}
+
+// The table as whoever writes to it needs it.
+Result<std::shared_ptr<const connectors::TableContext>> WrittenAs(
+    const project::Project& project, const sql::Table& table,
+    const connectors::Services& services) {
+  MR_ASSIGN_OR_RETURN(job::Binding binding, project.Bind(table));
+  MR_RETURN_IF_ERROR(job::TakeTableSettings(binding.options).status());
+  auto context = std::make_shared<connectors::TableContext>();
+  context->name = table.name;
+  context->schema = table.schema;
+  context->primary_key = table.primary_key;
+  MR_ASSIGN_OR_RETURN(context->options,
+                      connectors::ParseOptions(binding.connector->spec, binding.options));
+  context->job = "events";
+  context->services = services;
+  return std::shared_ptr<const connectors::TableContext>(std::move(context));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project& project) {
+Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(
+    const project::Project& project, const connectors::Services& services) {
   auto schemas = std::make_unique<TopicSchemas>();
   MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
@@ -64,7 +93,20 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project&
     auto settings = project.config().topics.find(topic);
     if (settings != project.config().topics.end()) schema->key_column = settings->second.key;
     if (schema->key_column.empty()) schema->key_column = table->Option("key.fields");
-    if (table->Option("connector") == "upsert-kafka") schema->key_column = table->primary_key[0];
+    schema->upsert = table->Option("connector") == "upsert-kafka";
+    if (schema->upsert) schema->key_column = table->primary_key[0];
+    if (EncodesEvents(*table)) {
+      // The record's key is then made with it; a key that millrace.yml names is text.
+      const bool keyed = schema->upsert || !table->Option("key.fields").empty();
+      if (keyed) schema->key_column.clear();
+      auto written = WrittenAs(project, *table, services);
+      if (written.ok()) {
+        schema->encoded_as = *std::move(written);
+      } else {  // say, a variable of the environment: only who posts events needs to care
+        spdlog::warn("events for table are refused: table={} reason={}", table->name,
+                     written.status().message());
+      }
+    }
     std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;
     std::vector<const sql::Check*> definitions;
     for (const sql::Check& check : table->checks) {

@@ -13,7 +13,9 @@ namespace millrace::serve {
 
 class TopicSchemas {
  public:
-  static Result<std::unique_ptr<TopicSchemas>> Make(const project::Project& project);
+  // `services`: what formats may use of this process.
+  static Result<std::unique_ptr<TopicSchemas>> Make(const project::Project& project,
+                                                    const connectors::Services& services);
   // Null when no table declares the topic.
   std::shared_ptr<const TopicSchema> Find(const std::string& topic) const;
 

@@ -59,6 +59,9 @@ certificate() { # name, subject, CA, extension
     openssl req -x509 -newkey rsa:2048 -nodes -keyout $ca.key -out $ca.pem -subj "/CN=$ca" 2> /dev/null
   done
   certificate server /CN=server ca "subjectAltName=DNS:localhost,IP:127.0.0.1"
+  # The server's key is encrypted.
+  openssl pkcs8 -topk8 -v2 aes256 -in server.key -out server.enc -passout "pass:key's secret"
+  mv server.enc server.key
   certificate carol "/O=Shop/CN=carol" ca "extendedKeyUsage=clientAuth"
   certificate stranger /CN=stranger other-ca "extendedKeyUsage=clientAuth"
 ) || fail "no certificates by openssl"
@@ -66,7 +69,7 @@ sasl=$port
 sasl_ssl=$(free_port)
 ssl=$(free_port)
 plain=$(free_port)
-export BOB_PASSWORD="bob's secret"
+export BOB_PASSWORD="bob's secret" KEY_PASSWORD="key's secret"
 cat > "$work/shop/millrace.yml" <<YAML
 name: shop
 topics: {orders: {partitions: 2}, private: {}, flood: {}}
@@ -76,7 +79,7 @@ kafka:
     - {listen: "127.0.0.1:$sasl_ssl", advertised: "localhost:$sasl_ssl"}
     - {listen: "127.0.0.1:$ssl", sasl: false}
     - {listen: "127.0.0.1:$plain", sasl: false, tls: false}
-  tls: {certificate: server.pem, key: server.key, ca: ca.pem, client-auth: requested}
+  tls: {certificate: server.pem, key: server.key, key-password: "\${env:KEY_PASSWORD}", ca: ca.pem, client-auth: requested}
   sasl:
     users:
       admin: {password: "\${env:ADMIN_PASSWORD}"}
@@ -115,6 +118,29 @@ for wrong in "-X security.protocol=SSL ${stranger[*]} ${ca[*]}" \
 done
 kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -L -m 5 |
   grep -q "broker 1 at localhost:$sasl_ssl" || fail "a listener's own address is not advertised"
+
+# Another certificate, while a client reads: new connections get it, the one that is there stays.
+shown() { openssl s_client -connect "127.0.0.1:$ssl" < /dev/null 2> /dev/null | openssl x509 -noout -subject 2> /dev/null; }
+is_renewed() { shown | grep -q 'CN = renewed'; }
+shown | grep -q 'CN = server' || fail "the server's certificate: $(shown)"
+kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -C -t orders -o beginning -u -q \
+  > "$work/read" 2> "$work/reader.err" &
+reader=$!
+wait_for 60 "a client reads" test -s "$work/read"
+(
+  cd "$work/shop"
+  certificate renewed /CN=renewed ca "subjectAltName=DNS:localhost,IP:127.0.0.1"
+  mv renewed.key server.key # not encrypted: then the password is not needed
+  mv renewed.pem server.pem
+) || fail "no second certificate"
+wait_for 60 "new connections get the new certificate" is_renewed
+echo renewed | kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -P -t orders ||
+  fail "writing with the new certificate"
+wait_for 60 "the client reads on" grep -qx renewed "$work/read"
+kill "$reader" && wait "$reader" || true
+! grep -E 'FAIL|Disconnected' "$work/reader.err" || fail "the connection that was there was dropped"
+mv "$work/reader.err" "$work/reader.log"
+
 SASL_SSL_PORT=$sasl_ssl CA=$work/shop/ca.pem clients permissions
 clients quotas
 stop

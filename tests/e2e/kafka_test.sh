@@ -37,8 +37,9 @@ INSERT INTO moved_copy SELECT n FROM moved;
 SQL
 
 port=$(free_port)
+http=$(free_port)
 start() { # options of dev
-  start_dev "$work/shop" --port 0 "$@"
+  start_dev "$work/shop" --port "$http" "$@"
   wait_for 180 "the Kafka port opens" port_opens "$port"
 }
 brokers=127.0.0.1:$port
@@ -62,6 +63,8 @@ grep -q 'kcat-zstd' "$work/list" || fail "millrace topics list does not know a c
 
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" before || fail "Python clients"
 "$python" "$root/tests/e2e/kafka_transactions.py" "$brokers" before || fail "transactions"
+
+"$python" "$root/tests/e2e/kafka_state.py" "$brokers" "http://127.0.0.1:$http" || fail "the state of groups and transactions"
 
 # What was acknowledged survives kill -9: records, groups' offsets, producers' sequences.
 "$python" "$root/tests/e2e/kafka_clients.py" "$brokers" through > "$work/through" &

@@ -19,6 +19,7 @@ topics:
   orders: {partitions: 3}
   strict-orders: {strict: true}
   strict-prices: {strict: true}
+  strict-clicks: {strict: true}
 YAML
 # The same registry twice: the one in this process, and by its URL.
 cat > "$work/shop/sql/orders.sql" <<SQL
@@ -57,6 +58,44 @@ CREATE TABLE adults (name STRING, age INT, tags ARRAY<STRING>) WITH (
 INSERT INTO adults SELECT name, age, ARRAY['a', name] FROM people WHERE age >= 18 OR age IS NULL;
 SQL
 
+# Events over HTTP in other formats than JSON; schemas in files
+mkdir "$work/shop/schemas"
+cat > "$work/shop/schemas/reading.proto" <<'PROTO'
+syntax = "proto3";
+package shop;
+import "unit.proto";
+message Reading {
+  option (owner).team = "meters";
+  sint64 id = 3 [(buf.validate.field).int64.gt = -100];
+  repeated string parts = 2;
+  Unit unit = 9;
+}
+PROTO
+echo 'syntax = "proto3"; package shop; enum Unit { PIECE = 0; KILO = 1; }' > "$work/shop/schemas/unit.proto"
+"$python" "$root/tests/e2e/schema_events.py" prepare "$work/shop/schemas" || fail "no descriptor"
+echo '{"title": "Visit", "type": "object", "properties": {"id": {"type": "integer", "minimum": 5}}, "required": ["id"]}' \
+  > "$work/shop/schemas/visit.json"
+cat > "$work/shop/sql/events.sql" <<SQL
+CREATE TABLE clicks (id BIGINT NOT NULL, who STRING NOT NULL, at TIMESTAMP(3), tags ARRAY<STRING>) WITH (
+  'connector' = 'kafka', 'topic' = 'clicks', 'properties.bootstrap.servers' = 'ignored:9092',
+  'key.format' = 'avro-confluent', 'key.fields' = 'who',
+  'value.format' = 'avro-confluent', 'value.avro-confluent.url' = 'http://127.0.0.1:$http');
+CREATE TABLE strict_clicks (id BIGINT NOT NULL, who STRING) WITH (
+  'connector' = 'kafka', 'topic' = 'strict-clicks', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'protobuf-confluent');
+CREATE TABLE visits (id BIGINT NOT NULL, note STRING) WITH (
+  'connector' = 'kafka', 'topic' = 'visits', 'properties.bootstrap.servers' = 'ignored:9092',
+  'format' = 'json-schema', 'json-schema.schema-file' = 'schemas/visit.json');
+CREATE TABLE readings (id BIGINT, unit INT, parts ARRAY<STRING>) WITH (
+  'connector' = 'kafka', 'topic' = 'readings', 'properties.bootstrap.servers' = 'ignored:9092', 'format' = 'protobuf',
+  'protobuf.schema-file' = 'schemas/reading.proto', 'protobuf.message-class-name' = 'com.shop.Reading',
+  'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE kilos (id BIGINT, unit INT, parts ARRAY<STRING>) WITH (
+  'connector' = 'kafka', 'topic' = 'kilos', 'properties.bootstrap.servers' = 'ignored:9092', 'format' = 'protobuf',
+  'protobuf.schema-file' = 'schemas/reading.desc');
+INSERT INTO kilos SELECT * FROM readings WHERE unit = 1;
+SQL
+
 is_up() { curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 && port_opens "$port"; }
 start() {
   start_dev "$work/shop" --port "$http" --kafka-listen "127.0.0.1:$port"
@@ -66,6 +105,11 @@ clients() { "$python" "$root/tests/e2e/schema_registry_clients.py" "127.0.0.1:$p
 
 start
 clients before || fail "clients, before the restart"
+"$python" -B "$root/tests/e2e/schema_events.py" check "127.0.0.1:$port" "http://127.0.0.1:$http" || fail "events and files"
+! printf '{"id": 7, "who": "c"}\n{"id": "x", "who": "c"}\n' |
+  "$binary" topics -C "$work/shop" produce clicks --validate > /dev/null 2> "$work/produce.log" || fail "produce --validate takes anything"
+grep -q 'line 2\|:2:' "$work/produce.log" || fail "produce --validate says: $(cat "$work/produce.log")"
+[ "$("$binary" sql "$work/shop" --format csv -c "SELECT COUNT(*) FROM clicks" | tail -n +2)" = 203 ] || fail "clicks in SQL"
 stop_dev KILL || true
 start
 clients after || fail "clients, after the restart"

@@ -88,6 +88,10 @@ bool RecordKey::HasNull(duckdb::idx_t row) const {
   return false;
 }
 
+std::optional<std::string> RecordKey::TakeFault() {
+  return encoder_ ? encoder_->TakeFault() : std::nullopt;
+}
+
 bool RecordKey::Append(duckdb::idx_t row, std::string& out) {
   if (encoder_) {
     encoder_->EncodeBound(row, out);

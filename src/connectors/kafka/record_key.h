@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class RecordKey {
   bool HasNull(duckdb::idx_t row) const;
   // False: the key is NULL.
   bool Append(duckdb::idx_t row, std::string& out);
+  // As of format::Encoder.
+  std::optional<std::string> TakeFault();
 
  private:
   RecordKey() = default;

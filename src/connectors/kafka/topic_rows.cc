@@ -93,7 +93,16 @@ Status TopicRows::Add(const SinkBatch& batch) {
     }
     for (int32_t copy = 0; copy < std::abs(weight); copy++) AddRow(row, weight > 0);
   }
-  return Status::Ok();
+  return CheckOfSchema();
+}
+
+Status TopicRows::CheckOfSchema() {
+  auto fault = encoder_->TakeFault();
+  if (!fault) fault = keys_->TakeFault();
+  if (!fault) return Status::Ok();
+  return Status(Code::kFailedPrecondition,
+                "a row to be written to table \"" + table_.name + "\" is " + *fault)
+      .WithHint("leave such rows out (WHERE …), or change the schema");
 }
 
 Status TopicRows::CheckNotNull(duckdb::DataChunk& rows) const {

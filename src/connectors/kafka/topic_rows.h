@@ -27,7 +27,8 @@ class TopicRows {
   static Result<std::unique_ptr<TopicRows>> New(const TableContext& table, bool upsert);
 
   // Errors: kUnsupported for a row that is taken away where none can be; kFailedPrecondition for a
-  // NULL in the PRIMARY KEY of an upsert, or where a binary format has no place for it.
+  // NULL in the PRIMARY KEY of an upsert, or where a binary format has no place for it, and for a
+  // row that is not valid in the JSON Schema that the table or the registry gives.
   Status Add(const SinkBatch& batch);
   // To be called once the epoch's rows are there; may be repeated.
   void Finish();
@@ -56,6 +57,8 @@ class TopicRows {
   TopicRows(const TableContext& table, Mode mode) : table_(table), mode_(mode) {}
   // A schema in which a column is NOT NULL has no bytes for it.
   Status CheckNotNull(duckdb::DataChunk& rows) const;
+  // Of the value's schema, of everything since the last call.
+  Status CheckOfSchema();
   void AddRow(duckdb::idx_t row, bool comes);
   Status AddChange(duckdb::idx_t row, int32_t weight);
 

@@ -40,6 +40,14 @@ Status Refusal(const http::HttpAnswer& answer) {
   return Status(Code::kUnavailable, said).WithRetry(Retry::kBackoff);
 }
 
+Result<int32_t> IdIn(const Result<std::string>& answer) {
+  MR_RETURN_IF_ERROR(answer.status());
+  simdjson::dom::parser parser;
+  int64_t id = 0;
+  if (parser.parse(*answer)["id"].get(id) != simdjson::SUCCESS) return BadAnswer(*answer);
+  return static_cast<int32_t>(id);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<format::SchemaRegistry>> HttpRegistry::New(const std::string& url,
@@ -69,12 +77,12 @@ Result<int32_t> HttpRegistry::Register(const std::string& subject,
   std::lock_guard lock(mutex_);
   const std::string body = fmt::format(R"({{"schemaType":{},"schema":{}}})", JsonQuote(schema.type),
                                        JsonQuote(schema.text));
-  MR_ASSIGN_OR_RETURN(std::string answer,
-                      Ask("POST", fmt::format("/subjects/{}/versions", Escaped(subject)), body));
-  simdjson::dom::parser parser;
-  int64_t id = 0;
-  if (parser.parse(answer)["id"].get(id) != simdjson::SUCCESS) return BadAnswer(answer);
-  return static_cast<int32_t>(id);
+  return IdIn(Ask("POST", fmt::format("/subjects/{}/versions", Escaped(subject)), body));
+}
+
+Result<int32_t> HttpRegistry::Latest(const std::string& subject) {
+  std::lock_guard lock(mutex_);
+  return IdIn(Ask("GET", fmt::format("/subjects/{}/versions/latest", Escaped(subject))));
 }
 
 Result<std::string> HttpRegistry::Ask(const std::string& method, const std::string& path,

@@ -24,6 +24,7 @@ class HttpRegistry : public format::SchemaRegistry {
   Result<format::RegisteredSchema> Find(int32_t id) override;
   Result<int32_t> Register(const std::string& subject,
                            const format::RegisteredSchema& schema) override;
+  Result<int32_t> Latest(const std::string& subject) override;
 
  private:
   explicit HttpRegistry(http::HttpSettings settings) : client_(std::move(settings)) {}

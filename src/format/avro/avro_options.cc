@@ -20,6 +20,7 @@ FormatSpec AvroSpec() {
        .doc =
            "the Avro schema of the records; otherwise it is derived from the table, as Flink does",
        .example = R"({"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]})"},
+      SchemaFileOption(kAvro),
       {.name = "avro.encoding",
        .type = OptionType::kEnum,
        .doc = "how records are encoded",
@@ -48,6 +49,7 @@ FormatSpec AvroConfluentSpec() {
        .doc = "the Avro schema to write with, whose aliases and defaults also count when reading; "
               "otherwise it is derived from the table, as Flink does",
        .example = R"({"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]})"});
+  spec.options.push_back(SchemaFileOption(kAvroConfluent));
   spec.options.push_back(DriftSpec(kAvroConfluent));
   return spec;
 }

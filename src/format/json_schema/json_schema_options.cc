@@ -58,7 +58,38 @@ std::string TypeOf(const ColumnType& type) {
   }
 }
 
+// All but those of 'json'.
+std::vector<model::OptionSpec> WritersOptions() {
+  std::vector<model::OptionSpec> options = RegistryOptions(std::string(kJsonSchema));
+  options.push_back({.name = "json-schema.schema",
+                     .doc = "the JSON Schema to register and to write with; otherwise it is "
+                            "derived from the table",
+                     .example = R"({"type":"object","required":["id"]})"});
+  options.push_back(SchemaFileOption(kJsonSchema));
+  options.push_back({.name = std::string(kUseLatestVersion),
+                     .type = model::OptionType::kBool,
+                     .doc = "whether to write with the latest schema that the subject has when "
+                            "the job starts, and to register none",
+                     .default_value = "false"});
+  return options;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const JsonSchema>> OwnJsonSchema(const FormatOptions& options) {
+  const std::string name = "json-schema.schema";
+  if (!options.Has(name)) return std::shared_ptr<const JsonSchema>();
+  if (options.GetBool(std::string(kUseLatestVersion))) {
+    return Status(Code::kBadOption, fmt::format("options \"{}\" and \"{}\" both say the schema",
+                                                name, kUseLatestVersion))
+        .WithHint("leave one of them out");
+  }
+  auto schema = JsonSchema::Parse(options.GetString(name));
+  if (schema.ok()) return schema;
+  return Status(Code::kBadOption, fmt::format("option \"{}\" is no JSON Schema: {}", name,
+                                              schema.status().message()))
+      .WithHint(schema.status().hint());
+}
 
 FormatSpec JsonSchemaSpec(const FormatSpec& json) {
   FormatSpec spec;
@@ -68,7 +99,7 @@ FormatSpec JsonSchemaSpec(const FormatSpec& json) {
       "not valid in it is no row";
   spec.example = "'format' = 'json-schema', 'json-schema.url' = 'http://registry:8081'";
   spec.binary = true;
-  spec.options = RegistryOptions(spec.name);
+  spec.options = WritersOptions();
   for (const model::OptionSpec& option : json.options) {
     spec.options.push_back(option);
     spec.options.back().name = spec.name + option.name.substr(json.name.size());
@@ -78,9 +109,7 @@ FormatSpec JsonSchemaSpec(const FormatSpec& json) {
 
 std::map<std::string, std::string> JsonOptionsOf(const std::map<std::string, std::string>& given) {
   std::map<std::string, std::string> own;
-  for (const model::OptionSpec& option : RegistryOptions(std::string(kJsonSchema))) {
-    own[option.name] = "";
-  }
+  for (const model::OptionSpec& option : WritersOptions()) own[option.name] = "";
   std::map<std::string, std::string> of_json;
   for (const auto& [name, value] : given) {
     if (own.count(name) == 0) of_json["json" + name.substr(kJsonSchema.size())] = value;

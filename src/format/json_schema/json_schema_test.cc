@@ -131,5 +131,73 @@ TEST(JsonSchemaFormat, ADocumentThatIsNotValidIsNoRow) {
   EXPECT_EQ(faults[7].substr(0, 6), "8 \"x\" ") << "valid, but no INT";
 }
 
+constexpr const char* kStrict =
+    R"({"type":"object","properties":{"id":{"type":"integer","minimum":1},"note":{"type":"string"}},
+        "required":["id"],"additionalProperties":false})";
+
+const model::Schema kIdAndNote = {
+    {{"id", LogicalType::BIGINT, false}, {"note", LogicalType::VARCHAR}}};
+
+TEST(JsonSchemaFormat, WritesWithASchemaThatIsGiven) {
+  auto registry = std::make_shared<MemoryRegistry>();
+  OptionMap options = {{"json-schema.subject", "t-value"},
+                       {"json-schema.schema", kStrict},
+                       {"json-schema.encode.ignore-null-fields", "true"}};
+  auto encoder = *NewEncoder("json-schema", kIdAndNote, options, registry.get());
+  ASSERT_EQ(registry->schemas.size(), 1u);
+  EXPECT_EQ(registry->schemas[0].text, kStrict);
+  RowFixture rows("json", kIdAndNote);
+  rows.Decode({R"({"id":1,"note":"a"})", R"({"id":2})", R"({"id":0})"});
+  std::vector<std::string> records(3);
+  encoder->Bind(rows.chunk());
+  encoder->EncodeBound(0, records[0]);
+  encoder->EncodeBound(1, records[1]);
+  EXPECT_EQ(encoder->TakeFault(), std::nullopt);
+  EXPECT_EQ(records[1], std::string("\0\0\0\0\1", 5) + R"({"id":2})");
+  encoder->EncodeBound(2, records[2]);
+  EXPECT_EQ(encoder->TakeFault(),
+            R"(not valid in schema 1: /id: 0 against "minimum" of 1: {"id":0})");
+  EXPECT_EQ(encoder->TakeFault(), std::nullopt) << "it was taken";
+
+  // NULL as null is another document, which this schema does not allow.
+  options.erase("json-schema.encode.ignore-null-fields");
+  encoder = *NewEncoder("json-schema", kIdAndNote, options, registry.get());
+  EXPECT_EQ(EncodeAll(*encoder, rows.chunk()).size(), 3u);
+  EXPECT_EQ(encoder->TakeFault()->substr(0, 29), "not valid in schema 2: /note:");
+}
+
+TEST(JsonSchemaFormat, WritesWithTheLatestSchemaOfItsSubject) {
+  auto registry = std::make_shared<MemoryRegistry>();
+  const OptionMap options = {{"json-schema.subject", "t-value"},
+                             {"json-schema.use-latest-version", "true"}};
+  auto refusal = [&](const OptionMap& given) {
+    return NewEncoder("json-schema", kIdAndNote, given, registry.get()).status().message();
+  };
+  EXPECT_EQ(refusal(options), "subject \"t-value\" has no schema to write with");
+  ASSERT_TRUE(registry->Register("t-value", {"JSON", "{}", {}}).ok());
+  ASSERT_TRUE(registry->Register("t-value", {"JSON", kStrict, {}}).ok());
+  ASSERT_TRUE(registry->Register("u-value", {"AVRO", "\"string\"", {}}).ok());
+  auto encoder = *NewEncoder("json-schema", kIdAndNote, options, registry.get());
+  EXPECT_EQ(registry->schemas.size(), 3u) << "nothing is registered";
+  RowFixture rows("json", kIdAndNote);
+  rows.Decode({R"({"id":-1,"note":"a"})"});
+  EXPECT_EQ(EncodeAll(*encoder, rows.chunk())[0],
+            std::string("\0\0\0\0\2", 5) + R"({"id":-1,"note":"a"})");
+  EXPECT_EQ(encoder->TakeFault()->substr(0, 27), "not valid in schema 2: /id:");
+
+  OptionMap avro = options;
+  avro["json-schema.subject"] = "u-value";
+  EXPECT_EQ(refusal(avro), "the latest schema of subject \"u-value\" is of type AVRO, not JSON");
+  OptionMap both = options;
+  both["json-schema.schema"] = kStrict;
+  EXPECT_EQ(refusal(both),
+            "options \"json-schema.schema\" and \"json-schema.use-latest-version\" both say the "
+            "schema");
+  const OptionMap none = {{"json-schema.subject", "t-value"}, {"json-schema.schema", "[1]"}};
+  EXPECT_EQ(refusal(none).substr(0, 48), "option \"json-schema.schema\" is no JSON Schema: ");
+  registry->reachable = false;
+  EXPECT_EQ(refusal(options), "nobody answers");
+}
+
 }  // namespace
 }  // namespace millrace::format

@@ -19,8 +19,11 @@ namespace {
 std::vector<model::OptionSpec> OwnOptions(const std::string& format, const std::string& otherwise) {
   return {
       {.name = format + ".schema",
-       .doc = "the source of the .proto file, or its descriptor in base64; " + otherwise,
+       .doc = "the source of the .proto file, or in base64 its descriptor or a set of them, its "
+              "own the last; " +
+              otherwise,
        .example = "syntax = \"proto3\"; message Order { int64 id = 1; }"},
+      SchemaFileOption(format),
       {.name = format + ".message-class-name",
        .doc = "the message: its name or, as in Flink, that of its Java class; otherwise the "
               "schema's first",

@@ -2,7 +2,8 @@
 //
 // Contract: immutable; may be shared between threads. Descriptors live as long as the schema.
 // Imports are the references' names; google/protobuf/*.proto and Confluent's meta.proto and
-// decimal.proto are known without being given.
+// decimal.proto are known without being given. Options that nothing defines are kept in the source
+// and mean nothing (format/protobuf/unknown_options.h).
 #pragma once
 
 #include <google/protobuf/descriptor.h>
@@ -17,10 +18,14 @@
 
 namespace millrace::format {
 
+// Whether every schema may import it.
+bool IsKnownProtoFile(const std::string& name);
+
 class ProtoSchema {
  public:
-  // `text`: the source of a .proto file, or a FileDescriptorProto in base64, which some clients
-  // register. `references`: each after those that it imports itself.
+  // `text`: the source of a .proto file, or in base64 a FileDescriptorProto, which some clients
+  // register, or a FileDescriptorSet, whose last file is the schema. `references`: each after those
+  // that it imports itself.
   // Errors: kInvalidArgument, saying what is wrong and where ("line 3, column 7").
   static Result<std::shared_ptr<const ProtoSchema>> Parse(
       std::string_view text, const std::vector<NamedSchema>& references = {});
@@ -28,7 +33,7 @@ class ProtoSchema {
   const google::protobuf::FileDescriptor& file() const { return *file_; }
   // As the source of a .proto file in its one form, with its comments.
   std::string Source() const;
-  // As a FileDescriptorProto in base64.
+  // As a FileDescriptorProto in base64, without options that nothing defines.
   std::string Serialized() const;
 
  private:
@@ -36,6 +41,7 @@ class ProtoSchema {
 
   google::protobuf::DescriptorPool pool_;
   const google::protobuf::FileDescriptor* file_ = nullptr;
+  std::string source_;  // only if it has options that nothing defines
 };
 
 }  // namespace millrace::format

@@ -24,7 +24,8 @@ Status Load(const char* what, const std::string& path, const std::string& settin
   if (!ec) return {};
   return Status(Code::kInvalidArgument, fmt::format("cannot use \"{}\" as {} of the Kafka port: {}",
                                                     path, what, ec.message()))
-      .WithHint("it is a PEM file that this process may read; a key is without passphrase");
+      .WithHint("it is a PEM file that this process may read; a key that is encrypted needs its "
+                "password (key-password), and belongs to the certificate");
 }
 
 }  // namespace
@@ -38,6 +39,11 @@ Result<std::unique_ptr<ssl::context>> NewTlsContext(const TlsOptions& options) {
   MR_RETURN_IF_ERROR(Load("a certificate", options.certificate, "certificate", [&](auto& ec) {
     context->use_certificate_chain_file(options.certificate, ec);
   }));
+  // Always: without it OpenSSL asks whoever sits at the terminal.
+  context->set_password_callback(
+      [password = options.key_password](size_t, ssl::context::password_purpose) {
+        return password;
+      });
   MR_RETURN_IF_ERROR(Load("a key", options.key, "key", [&](auto& ec) {
     context->use_private_key_file(options.key, ssl::context::pem, ec);
   }));

@@ -1,6 +1,7 @@
 // TLS of a listener: its certificate, and what it asks of its clients'.
 //
-// Contract: made once, then read by every connection. Files are PEM and read when it is made.
+// Contract: made once, then read by every connection. Files are PEM and read when it is made; who
+// makes it again when they change: kafka/security/tls_files.h.
 // TLS 1.2 at least; no compression, no renegotiation.
 #pragma once
 

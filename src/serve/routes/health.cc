@@ -3,7 +3,8 @@
 
 namespace millrace::serve {
 
-void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics) {
+void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics,
+                     std::vector<std::shared_ptr<prometheus::Collectable>> more) {
   router.Add(Method::kGet, "/healthz", [](const Request&, const Responder& responder) {
     Response response;
     response.content_type = "text/plain; charset=utf-8";
@@ -21,10 +22,12 @@ void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics) {
     responder.Send(std::move(response));
   });
   router.Add(Method::kGet, "/metrics",
-             [&backend, &metrics](const Request&, const Responder& responder) {
+             [&backend, &metrics, more](const Request&, const Responder& responder) {
+               auto all = more;
+               all.push_back(backend.Metrics());
                Response response;
                response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-               response.body = metrics.Text(backend.Metrics());
+               response.body = metrics.Text(all);
                responder.Send(std::move(response));
              });
 }

@@ -35,6 +35,8 @@ void AddTopicRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /subjects, /schemas, /config, /mode, /compatibility; /api/schemas
 void AddSchemaRoutes(Router& router, Backend& backend, BlockingPool& pool);
 // /healthz, /readyz, /metrics
-void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics);
+// `more`: what /metrics shows beside the server's and the backend's.
+void AddHealthRoutes(Router& router, Backend& backend, ServerMetrics& metrics,
+                     std::vector<std::shared_ptr<prometheus::Collectable>> more);
 
 }  // namespace millrace::serve
