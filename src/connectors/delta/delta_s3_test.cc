@@ -158,6 +158,7 @@ TEST_F(DeltaS3Test, RefusesWhatItCannotReach) {
   const Status stranger = opened(TableInStore({{"s3.secret", "wrong"}}));
   EXPECT_NE(stranger.hint().find("s3.key-id"), std::string::npos) << stranger.ToString();
   EXPECT_EQ(opened(Table({{"path", "s3://data-lake/a*b"}})).code(), Code::kBadOption);
+  EXPECT_EQ(opened(Table({{"path", "s3://"}})).code(), Code::kBadOption);
 }
 
 }  // namespace

@@ -175,6 +175,10 @@ Result<std::unique_ptr<Sink>> NewDeltaSink(const TableContext& table) {
   MR_RETURN_IF_ERROR(CheckNames(table, table.primary_key, "PRIMARY KEY"));
   const std::string path = table.options.GetString("path");
   if (s3::IsS3(path)) {
+    if (path.find_first_not_of('/', path.find(':') + 1) == std::string::npos) {
+      return Status(Code::kBadOption, "\"" + path + "\" names no bucket")
+          .WithHint("write 's3://bucket/prefix'");
+    }
     // These are patterns to DuckDB, which lists the table's files; and some stores list names with
     // "%" in a way that it does not understand.
     if (path.find_first_of("*?[]{}%") == std::string::npos) {

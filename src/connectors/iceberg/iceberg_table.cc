@@ -94,10 +94,14 @@ Status IcebergTable::CommitPending(model::Epoch epoch) {
 Status IcebergTable::CommitChanges(model::Epoch epoch) {
   MR_RETURN_IF_ERROR(overwrite_->changes().Settle());
   Status done;
+  std::vector<std::string> refused;  // what was written for a head that is none any more
   for (int i = 0; i < kTries; i++) {
     // Also at first: what is written behind an old head is written in vain.
     MR_RETURN_IF_ERROR(Reload());
     if (asks_again_ && CommittedEpoch(table_, settings_.job) >= epoch) return Forget();
+    for (const std::string& location : refused) {
+      MR_RETURN_IF_ERROR(writer_->files().Remove(location));
+    }
     if (!IsAsDescribed()) MR_RETURN_IF_ERROR(Prepare());
     MR_ASSIGN_OR_RETURN(KeyOverwrite::Written written, overwrite_->Write(table_, partition_));
     if (written.snapshot.id == 0) return Forget();
@@ -110,9 +114,10 @@ Status IcebergTable::CommitChanges(model::Epoch epoch) {
       return Forget();
     }
     done = std::move(after).status();
-    // What it wrote stays, as an orphan: it may be taken after all, by a request that something in
-    // between has sent twice.
+    // It may be taken after all, so what it wrote stays, perhaps as an orphan.
     if (done.code() != Code::kFailedPrecondition) return done;
+    // Unless something in between has sent it twice, which the table will show.
+    refused = std::move(written.locations);
   }
   return done;
 }
