@@ -42,15 +42,16 @@ echo "building"
 scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 binary=$PWD/build/release/millrace
 
-# Two lanes side by side: most suites wait for servers, disks or clocks half of their time.
+# Three lanes side by side: most suites wait for servers, disks or clocks half of their time. The fuzz
+# targets, which only compute, take what the others leave.
 programs() {
   suite "tidy" python3 tools/tidy
   for program in build/release/*_test; do
     suite "unit $(basename "$program" _test)" timeout 2000 "$program" --gtest_brief=1
   done
-  if [ "${FUZZ_SECONDS:-60}" != 0 ]; then
-    suite "fuzz" timeout 2700 scripts/fuzz.sh
-  fi
+}
+fuzzing() {
+  [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 2700 nice scripts/fuzz.sh
 }
 pipelines() {
   for test in tests/e2e/*_test.sh; do
@@ -61,6 +62,7 @@ pipelines() {
 }
 programs &
 pipelines &
+fuzzing &
 wait
 
 touch "$out/passed" "$out/failed"

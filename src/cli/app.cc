@@ -19,6 +19,7 @@
 #include "cli/docs_serve.h"
 #include "cli/schema_import.h"
 #include "cli/terminal.h"
+#include "dbt/project.h"
 #include "sql/statement_list.h"
 
 namespace millrace::cli {
@@ -307,7 +308,12 @@ void CommandLine::AddDbtSelection(CLI::App* sub) {
       ->type_name("DIR");
   sub->add_flag("--full-refresh", options_.dbt.full_refresh,
                 "Make incremental models anew from nothing");
-  sub->add_flag("--fail-fast", options_.dbt.fail_fast, "Stop at the first node that fails");
+  sub->add_flag("--fail-fast", options_.dbt.fail_fast,
+                "Stop at the first node that fails, and break off what runs beside it");
+  sub->add_option("--threads", options_.dbt.threads,
+                  "How many nodes run at once [the profile's threads, or 1]")
+      ->type_name("N")
+      ->check(CLI::Range(1, dbt::kThreadsMax));
   sub->add_option("--state", options_.dbt.state,
                   "Artifacts of an earlier run, for state:modified, result:error, --defer")
       ->type_name("DIR");

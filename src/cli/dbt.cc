@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "base/strings.h"
 #include "cli/cli.h"
 #include "cli/pipeline_models.h"
+#include "cli/stop_signal.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
 #include "dbt/runner.h"
@@ -37,7 +41,17 @@ std::string Title(const dbt::Node& node) {
   return kind + " " + node.schema + "." + node.alias;
 }
 
-// 4 of 28 OK    view model main.stg_orders ........................ [0.01s]
+std::string Number(size_t index, size_t count) {
+  return fmt::format("{:>{}} of {}", index, std::to_string(count).size(), count);
+}
+
+// 4 of 28  RUN   view model main.stg_orders
+void PrintStart(const dbt::NodeResult& result, size_t index, size_t count) {
+  fmt::print("{}  RUN   {}\n", Number(index, count), OneLine(Title(*result.node), 100));
+  std::fflush(stdout);
+}
+
+// 4 of 28  OK    view model main.stg_orders ........................ [0.01s]
 void PrintResult(const dbt::NodeResult& result, size_t index, size_t count) {
   const dbt::Outcome& outcome = result.outcome;
   if (outcome.status.empty()) return;
@@ -45,8 +59,7 @@ void PrintResult(const dbt::NodeResult& result, size_t index, size_t count) {
       {"success", "OK"},  {"pass", "PASS"},    {"warn", "WARN"},           {"fail", "FAIL"},
       {"error", "ERROR"}, {"skipped", "SKIP"}, {"partial success", "PART"}};
   const std::string word = kWords.at(outcome.status);
-  const std::string number =
-      fmt::format("{:>{}} of {}", index, std::to_string(count).size(), count);
+  const std::string number = Number(index, count);
   const std::string title = OneLine(Title(*result.node), 100);
   const size_t width = std::max<size_t>(DisplayWidth(title) + 4, 70);
   std::string notes;
@@ -83,6 +96,29 @@ int PrintSummary(const std::vector<dbt::NodeResult>& results) {
              counts["skipped"], results.size());
   return faults > 0 ? kExitFault : kExitOk;
 }
+
+// While one lives, Ctrl-C and SIGTERM break the run off; a second one ends the process.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(dbt::Runner& runner)
+      : signalled_(CatchStopSignals()), thread_([this, &runner] {
+          // Again and again, for it may be between two statements.
+          while (!over_) {
+            if (signalled_) runner.Cancel();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          }
+        }) {}
+  ~StopOnSignal() {
+    over_ = true;
+    thread_.join();
+  }
+  bool stopped() const { return signalled_; }
+
+ private:
+  const std::atomic<bool>& signalled_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
 
 void List(const std::vector<dbt::Node*>& plan, const std::string& format) {
   for (const dbt::Node* node : plan) {
@@ -143,6 +179,7 @@ Result<dbt::ProjectOptions> ProjectOptionsOf(const DbtOptions& options) {
   out.profiles_directory = options.profiles_directory;
   out.target = options.target;
   out.full_refresh = options.full_refresh;
+  out.threads = options.threads;
   out.store_failures = options.store_failures;
   out.state_directory = options.state;
   out.defer = options.defer;
@@ -171,6 +208,7 @@ Result<dbt::LastRun> TakeLastRun(DbtOptions& options) {
     if (option->empty()) *option = args[name].text();
   }
   if (options.vars.empty() && args["vars"].truth()) options.vars = args["vars"].ToJson();
+  if (options.threads == 0) options.threads = static_cast<int>(args["threads"].whole());
   options.full_refresh |= args["full_refresh"].truth();
   options.store_failures |= args["store_failures"].truth();
   options.defer |= args["defer"].truth();
@@ -248,12 +286,24 @@ int RunDbt(const DbtOptions& given) {
   }
   Status status = loaded->Start(*plan, runner.options());
   if (!status.ok()) return Fail(status);
-  status = runner.Run(*plan, PrintResult, [](const std::string& text) {
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
-  });
+  // With several at once the order of their ends does not say what is at work.
+  const bool starts = runner.threads() > 1;
+  const auto progress = [&](const dbt::NodeResult& result, size_t index, size_t count) {
+    if (starts && result.outcome.status.empty()) PrintStart(result, index, count);
+    PrintResult(result, index, count);
+  };
+  bool stopped = false;
+  {
+    StopOnSignal stop(runner);
+    status = runner.Run(*plan, progress, [](const std::string& text) {
+      fmt::print("{}\n", text);
+      std::fflush(stdout);
+    });
+    stopped = stop.stopped();
+  }
   const int code = PrintSummary(runner.results());
-  return status.ok() ? code : Fail(status);
+  if (!status.ok()) return Fail(status);
+  return stopped ? kExitFault : code;
 }
 
 }  // namespace millrace::cli

@@ -18,6 +18,7 @@ struct DbtOptions {
   std::string vars;  // YAML
   bool full_refresh = false;
   bool fail_fast = false;
+  int threads = 0;  // 0: what the profile says
   bool store_failures = false;
   std::string state;
   bool defer = false;

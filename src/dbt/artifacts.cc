@@ -132,7 +132,7 @@ Value ResultEntry(const NodeResult& result) {
   Value entry = Value::Object(
       {{"status", outcome.status},
        {"timing", outcome.status == "skipped" ? Value(Value::List{}) : timing},
-       {"thread_id", "Thread-1"},
+       {"thread_id", result.thread == 0 ? "main" : fmt::format("Thread-{}", result.thread)},
        {"execution_time", static_cast<double>(result.finished_us - result.started_us) / 1e6},
        {"adapter_response", response},
        {"message", message.empty() ? Value() : Value(message)},
@@ -251,6 +251,7 @@ Value RunArguments(const Project& project, const std::string& command) {
                         {"target", options.target},
                         {"profiles_dir", options.profiles_directory},
                         {"full_refresh", options.full_refresh},
+                        {"threads", options.threads > 0 ? Value(options.threads) : Value()},
                         {"store_failures", options.store_failures},
                         {"state", options.state_directory},
                         {"defer", options.defer},

@@ -34,18 +34,18 @@ Result<std::vector<std::string>> Builder::MatchColumns(Session& session, const N
   if (rule == "append_new_columns" || rule == "sync_all_columns") {
     for (const std::string& name : added) {
       MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
-                                                 QuoteIdentifier(name), find(theirs, name)->type)));
+                                                 adapter_.Quote(name), find(theirs, name)->type)));
     }
     if (rule == "sync_all_columns") {
       for (const std::string& name : removed) {
         MR_RETURN_IF_ERROR(session.Run(
-            fmt::format("ALTER TABLE {} DROP COLUMN {}", target, QuoteIdentifier(name))));
+            fmt::format("ALTER TABLE {} DROP COLUMN {}", target, adapter_.Quote(name))));
       }
       for (const Column& column : theirs) {
         auto old = find(ours, column.name);
         if (old == ours.end() || old->type == column.type) continue;
         MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target,
-                                                   QuoteIdentifier(column.name), column.type)));
+                                                   adapter_.Quote(column.name), column.type)));
       }
     }
     MR_ASSIGN_OR_RETURN(ours, session.ColumnsOf(target));
@@ -58,7 +58,7 @@ Result<std::vector<std::string>> Builder::MatchColumns(Session& session, const N
         .WithHint("run it with --full-refresh, or set on_schema_change");
   }
   for (const Column& column : theirs) {
-    if (find(ours, column.name) != ours.end()) names.push_back(QuoteIdentifier(column.name));
+    if (find(ours, column.name) != ours.end()) names.push_back(adapter_.Quote(column.name));
   }
   return names;
 }
@@ -68,20 +68,19 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
   MR_ASSIGN_OR_RETURN(std::vector<std::string> columns,
                       MatchColumns(session, node, staged, target));
   const std::vector<std::string> keys = node.config["unique_key"].texts();
-  const std::string strategy =
-      node.config["incremental_strategy"].text_or(keys.empty() ? "append" : "delete+insert");
+  const std::string strategy = adapter_.IncrementalStrategy(node);
   const std::string list = Join(columns, ", ");
   if (strategy == "merge" && !keys.empty()) {
     std::vector<std::string> chosen;
     for (const std::string& name : node.config["merge_update_columns"].texts()) {
-      chosen.push_back(QuoteIdentifier(name));
+      chosen.push_back(adapter_.Quote(name));
     }
     const std::vector<std::string> kept = node.config["merge_exclude_columns"].texts();
     if (chosen.empty()) chosen = columns;
     std::vector<std::string> sets, values;
     for (const std::string& column : chosen) {
       const bool excluded = std::any_of(kept.begin(), kept.end(), [&](const std::string& name) {
-        return EqualsIgnoreCase(QuoteIdentifier(name), column);
+        return EqualsIgnoreCase(adapter_.Quote(name), column);
       });
       if (!excluded) sets.push_back(column + " = staged." + column);
     }
@@ -90,6 +89,9 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
         fmt::format("MERGE INTO {} AS target USING {} AS staged ON ({}) WHEN MATCHED THEN "
                     "UPDATE SET {} WHEN NOT MATCHED THEN INSERT ({}) VALUES ({})",
                     target, staged, OnKeys(keys), Join(sets, ", "), list, Join(values, ", ")));
+  }
+  if (strategy == "insert_overwrite") {
+    return adapter_.Overwrite(session, node, target, list, staged);
   }
   if (strategy == "delete+insert" && !keys.empty()) {
     MR_RETURN_IF_ERROR(adapter_.DeleteMatching(session, target, staged, keys));
@@ -105,7 +107,7 @@ Status Builder::UpsertFrom(Session& session, const Node& node, const std::string
 
 Result<int64_t> Builder::AddIncrement(Session& session, const Node& node, const std::string& sql,
                                       const std::string& replaced) {
-  const std::string name = node.alias.substr(0, 40) + "__millrace_staged";
+  const std::string name = NameBeside(node, "millrace_staged");
   MR_ASSIGN_OR_RETURN(int64_t rows, adapter_.CreateTemporary(session, name, "\n" + sql));
   const std::string staged = adapter_.Temporary(name);
   MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));

@@ -70,7 +70,7 @@ Result<Outcome> Builder::Seed(Node& node) {
     std::vector<std::string> declared;
     for (const Column& column : columns) {
       declared.push_back(
-          QuoteIdentifier(column.name) + " " +
+          adapter_.Quote(column.name) + " " +
           node.config["column_types"][column.name].text_or(adapter_.SeedType(column.type)));
     }
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));

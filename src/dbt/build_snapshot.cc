@@ -13,9 +13,10 @@ namespace millrace::dbt {
 
 namespace {
 
-constexpr const char* kStaged = "millrace_snapshot_staged";
-constexpr const char* kNew = "millrace_snapshot_new";
-constexpr const char* kGone = "millrace_snapshot_gone";
+// Tables beside a snapshot: NameBeside.
+constexpr const char* kStaged = "millrace_staged";
+constexpr const char* kNew = "millrace_new";
+constexpr const char* kGone = "millrace_gone";
 constexpr const char* kDeleted = "target.dbt_is_deleted IS NOT DISTINCT FROM 'True'";
 
 // ignore, invalidate or new_record
@@ -32,10 +33,10 @@ std::string OpenVersion(const Node& node, const std::string& prefix) {
   return fmt::format("({0} = {1} OR {0} IS NULL)", column, current);
 }
 
-std::string Concatenated(const std::vector<std::string>& expressions) {
+std::string Concatenated(const Dialect& dialect, const std::vector<std::string>& expressions) {
   std::vector<std::string> parts;
   for (const std::string& e : expressions) {
-    parts.push_back("coalesce(cast(" + e + " as varchar), '')");
+    parts.push_back("coalesce(cast(" + e + " as " + dialect.TextType() + "), '')");
   }
   return Join(parts, " || '|' || ");
 }
@@ -64,18 +65,20 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
   const std::string staging = fmt::format(
       "SELECT *, {} AS dbt_scd_id, {} AS dbt_updated_at, {} AS dbt_valid_from, "
       "{} AS dbt_valid_to{} FROM (\n{}\n) AS snapshotted",
-      adapter_.Hash(Concatenated(scd)), version, version, adapter_.ValidTo(version, until),
+      adapter_.Hash(Concatenated(adapter_, scd)), version, version,
+      adapter_.ValidTo(version, until),
       HardDeletes(node) == "new_record" ? ", 'False' AS dbt_is_deleted" : "", sql);
+  const std::string staged = NameBeside(node, kStaged);
   Status status = InTransaction(node, [&](Session& session) -> Status {
-    MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, kStaged, staging).status());
+    MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, staged, staging).status());
     MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
     if (existing.empty()) {
-      const std::string all = "SELECT * FROM " + adapter_.Temporary(kStaged);
+      const std::string all = "SELECT * FROM " + adapter_.Temporary(staged);
       MR_RETURN_IF_ERROR(adapter_.Replace(session, node, existing, {.query = all}).status());
     } else {
       MR_RETURN_IF_ERROR(UpdateSnapshot(session, node));
     }
-    return session.Run("DROP TABLE " + adapter_.Temporary(kStaged));
+    return session.Run("DROP TABLE " + adapter_.Temporary(staged));
   });
   if (!status.ok()) return status;
   return Outcome{"success", "OK", -1, -1};
@@ -83,24 +86,26 @@ Result<Outcome> Builder::Snapshot(Node& node, const std::string& sql) {
 
 // Ends the versions of rows that are gone; with new_record, each has one more that says so.
 Status Builder::CloseDeleted(Session& session, const Node& node, const std::string& gone) {
-  const std::string target = QualifiedName(node);
+  const std::string target = adapter_.TableName(node);
   const std::string now = adapter_.TimestampLiteral(env::Clock::System()->WallMicros());
   std::string condition = gone;
   const bool new_record = HardDeletes(node) == "new_record";
-  const std::string closed = adapter_.Temporary(kGone);
+  const std::string gone_name = NameBeside(node, kGone);
+  const std::string closed = adapter_.Temporary(gone_name);
   if (new_record) {
     condition += fmt::format(" AND NOT ({})", kDeleted);
     MR_ASSIGN_OR_RETURN(std::vector<Column> columns, session.ColumnsOf(target));
     std::vector<std::string> values;
     for (const Column& column : columns) {
-      std::string value = QuoteIdentifier(column.name);
+      std::string value = adapter_.Quote(column.name);
       if (column.name == "dbt_valid_from" || column.name == "dbt_updated_at") value = now;
-      if (column.name == "dbt_scd_id") value = "md5(" + Concatenated({"dbt_scd_id", now}) + ")";
+      if (column.name == "dbt_scd_id")
+        value = "md5(" + Concatenated(adapter_, {"dbt_scd_id", now}) + ")";
       if (column.name == "dbt_is_deleted") value = "'True'";
-      values.push_back(value + " AS " + QuoteIdentifier(column.name));
+      values.push_back(value + " AS " + adapter_.Quote(column.name));
     }
     MR_RETURN_IF_ERROR(adapter_
-                           .CreateTemporary(session, kGone,
+                           .CreateTemporary(session, gone_name,
                                             fmt::format("SELECT {} FROM {} AS target WHERE {}",
                                                         Join(values, ", "), target, condition))
                            .status());
@@ -114,17 +119,17 @@ Status Builder::CloseDeleted(Session& session, const Node& node, const std::stri
 
 Status Builder::UpdateSnapshot(Session& session, const Node& node) {
   MR_ASSIGN_OR_RETURN(std::string target, adapter_.BeginChange(session, node));
-  const std::string staged = adapter_.Temporary(kStaged);
+  const std::string staged = adapter_.Temporary(NameBeside(node, kStaged));
   MR_ASSIGN_OR_RETURN(std::vector<Column> theirs, session.ColumnsOf(staged));
   MR_ASSIGN_OR_RETURN(std::vector<Column> ours, session.ColumnsOf(target));
   std::vector<std::string> columns;
   for (const Column& column : theirs) {
-    columns.push_back(QuoteIdentifier(column.name));
+    columns.push_back(adapter_.Quote(column.name));
     bool known = false;
     for (const Column& old : ours) known |= EqualsIgnoreCase(old.name, column.name);
     if (known) continue;
     MR_RETURN_IF_ERROR(session.Run(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target,
-                                               QuoteIdentifier(column.name), column.type)));
+                                               adapter_.Quote(column.name), column.type)));
   }
   std::vector<std::string> changed;
   if (node.config["strategy"].text() == "timestamp") {
@@ -134,7 +139,7 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
     if (checked.empty() || checked == std::vector<std::string>{"all"}) {
       checked.clear();
       for (const Column& column : theirs) {
-        if (!column.name.starts_with("dbt_")) checked.push_back(QuoteIdentifier(column.name));
+        if (!column.name.starts_with("dbt_")) checked.push_back(adapter_.Quote(column.name));
       }
     }
     for (const std::string& column : checked) {
@@ -150,20 +155,22 @@ Status Builder::UpdateSnapshot(Session& session, const Node& node) {
                            OpenVersion(node, "target."),
                            OpenVersion(node, ""),
                            HardDeletes(node) == "invalidate"};
-  MR_RETURN_IF_ERROR(adapter_.CanUpdate() ? UpdateVersions(session, node, merge)
-                                          : RewriteVersions(session, node, merge));
+  MR_RETURN_IF_ERROR(adapter_.MergesVersions() ? MergeVersions(session, node, merge)
+                     : adapter_.CanUpdate()    ? UpdateVersions(session, node, merge)
+                                               : RewriteVersions(session, node, merge));
   return adapter_.Publish(session, node);
 }
 
 Status Builder::UpdateVersions(Session& session, const Node& node, const VersionMerge& merge) {
   const std::string &target = merge.target, &staged = merge.staged, &open = merge.open;
-  const std::string fresh = adapter_.Temporary(kNew);
+  const std::string fresh_name = NameBeside(node, kNew);
+  const std::string fresh = adapter_.Temporary(fresh_name);
   const std::string keys = OnKeys(node.config["unique_key"].texts());
   // What is new or changed, before anything is closed.
   MR_RETURN_IF_ERROR(
       adapter_
           .CreateTemporary(
-              session, kNew,
+              session, fresh_name,
               fmt::format("SELECT staged.* FROM {} AS staged WHERE NOT EXISTS (SELECT 1 FROM {} AS "
                           "target WHERE {} AND {} AND NOT ({}))",
                           staged, target, open, keys, merge.changed))

@@ -11,7 +11,7 @@ namespace millrace::dbt {
 
 namespace {
 
-constexpr const char* kNew = "millrace_snapshot_new";
+constexpr const char* kNew = "millrace_new";
 
 }  // namespace
 
@@ -40,17 +40,18 @@ Status Builder::RewriteVersions(Session& session, const Node& node, const Versio
     return session.Run(
         fmt::format("DELETE FROM {} WHERE {} AND {}", merge.target, merge.open_alone, which));
   };
+  const std::string fresh_name = NameBeside(node, kNew);
   // What is new or changed, before anything is ended. The id is never NULL, as a key might be.
   MR_RETURN_IF_ERROR(
       adapter_
           .CreateTemporary(
-              session, kNew,
+              session, fresh_name,
               fmt::format("SELECT * FROM {0} WHERE dbt_scd_id NOT IN (SELECT "
                           "staged.dbt_scd_id FROM {0} AS staged JOIN {1} AS target ON "
                           "{2} WHERE {3} AND NOT ({4}))",
                           merge.staged, merge.target, OnKeys(keys), merge.open, merge.changed))
           .status());
-  const std::string fresh = adapter_.Temporary(kNew);
+  const std::string fresh = adapter_.Temporary(fresh_name);
   const std::string key = "(" + Join(keys, ", ") + ")";
   if (merge.ends_deleted) {
     MR_RETURN_IF_ERROR(end("", adapter_.TimestampLiteral(env::Clock::System()->WallMicros()),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <set>
 
 #include "base/strings.h"
 #include "dbt/source_place.h"
@@ -22,12 +23,29 @@ bool Builder::IsIncremental(const Node& node) {
 }
 
 bool Builder::IsTable(const Node& node) {
-  std::string existing;
-  Status status = adapter_.InTransaction([&](Session& session) -> Status {
-    MR_ASSIGN_OR_RETURN(existing, adapter_.Existing(session, node));
-    return Status::Ok();
-  });
-  return status.ok() && existing == "BASE TABLE";
+  // A hook's template asks within its transaction.
+  if (Session* session = templates_.session()) {
+    auto existing = adapter_.Existing(*session, node);
+    return existing.ok() && *existing == "BASE TABLE";
+  }
+  auto reader = adapter_.Reader();
+  if (!reader.ok()) return false;
+  auto existing = adapter_.Existing(**reader, node);
+  return existing.ok() && *existing == "BASE TABLE";
+}
+
+void Builder::CreateSchemas(const std::vector<Node*>& nodes) {
+  std::set<std::string> created;
+  for (const Node* node : nodes) {
+    const bool is_test = node->kind == "test";
+    const bool is_relation = node->kind == "seed" || node->kind == "snapshot" ||
+                             (node->kind == "model" && node->materialized() != "stream");
+    if (!is_relation && !(is_test && KeepsFailures(*node))) continue;
+    if (!created.insert(adapter_.SchemaName(*node)).second) continue;
+    // What is wrong with it will be said of each node that needs it.
+    (void)adapter_.InTransaction(
+        [&](Session& session) { return adapter_.CreateSchema(session, *node); });
+  }
 }
 
 Status Builder::InTransaction(Node& node, const Body& body) {
@@ -112,7 +130,7 @@ Result<Outcome> Builder::Test(Node& node, const std::string& sql) {
   std::string failing = sql + limit;
   if (KeepsFailures(node)) {
     MR_RETURN_IF_ERROR(KeepFailures(node, failing));
-    failing = "SELECT * FROM " + QualifiedName(node);
+    failing = "SELECT * FROM " + adapter_.TableName(node);
   }
   const std::string wrapped = fmt::format(
       "SELECT failures, failures {}, failures {} FROM (SELECT coalesce({}, 0) AS failures FROM "
@@ -153,7 +171,7 @@ Result<Outcome> Builder::Build(Node& node) {
     if (kind == "view") return View(node, sql);
     if (kind == "table") return Table(node, sql);
     if (kind == "incremental") return Incremental(node, sql);
-    if (kind == "stream" && refresh_stream_) return refresh_stream_(node);
+    if (kind == "stream" && refresh_stream_) return refresh_stream_(node, stopped_);
     if (kind == "stream") {
       return Status(Code::kUnsupported, "a stream model runs in the embedded warehouse only")
           .WithHint("keep millrace.yml and sql/*.sql beside dbt_project.yml, and no profiles.yml");

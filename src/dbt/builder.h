@@ -2,6 +2,7 @@
 // was before or what is new, nothing between.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,15 +24,23 @@ struct Outcome {
   Status error = {};      // of status "error" and "partial success"
 };
 
+// Brings a stream model up to date; ends with an error soon after `stopped` says so.
+using RefreshStream =
+    std::function<Result<Outcome>(Node& node, const std::function<bool()>& stopped)>;
+
+// Contract: one thread at a time, as its templates and its adapter.
 class Builder {
  public:
   // `journal`: of this run, begun.
   Builder(Project& project, Templates& templates, Adapter& adapter, RunJournal* journal);
 
   // How a stream model is brought up to date; without it they are refused.
-  void set_refresh_stream(std::function<Result<Outcome>(Node&)> f) {
-    refresh_stream_ = std::move(f);
-  }
+  void set_refresh_stream(RefreshStream f) { refresh_stream_ = std::move(f); }
+  // Whether the run is to end: then a microbatch model begins no further batch.
+  void set_stopped(std::function<bool()> f) { stopped_ = std::move(f); }
+  // Makes the schemas that the nodes need, before several of them do so at once. Says nothing of
+  // what fails: each node's own attempt will.
+  void CreateSchemas(const std::vector<Node*>& nodes);
   // Errors point into the node's template where the database names a line.
   Result<Outcome> Build(Node& node);
   // Statements of on-run-start and on-run-end.
@@ -79,6 +88,8 @@ class Builder {
   Status CloseDeleted(Session& session, const Node& node, const std::string& gone);
   // build_snapshot_rewritten.cc
   Status RewriteVersions(Session& session, const Node& node, const VersionMerge& merge);
+  // build_snapshot_merged.cc
+  Status MergeVersions(Session& session, const Node& node, const VersionMerge& merge);
 
   // contracts.cc
   Status CheckContract(const Node& node, const std::string& sql);
@@ -106,7 +117,8 @@ class Builder {
   Project& project_;
   Templates& templates_;
   Adapter& adapter_;
-  std::function<Result<Outcome>(Node&)> refresh_stream_;
+  RefreshStream refresh_stream_;
+  std::function<bool()> stopped_ = [] { return false; };
   RunJournal* journal_;
 };
 

@@ -182,11 +182,83 @@ left anti join (select {{ field }} as to_field from {{ to }}) parent on child.fr
 {% macro any_value(expression) -%} any({{ expression }}) {%- endmacro %}
 )jinja";
 
+// Spark's texts in double quotes are texts, and a backslash escapes in them.
+constexpr const char* kSpark = R"jinja(
+{% macro type_string() %}string{% endmacro %}
+{% macro type_float() %}float{% endmacro %}
+{% macro type_int() %}int{% endmacro %}
+{% macro current_timestamp() %}current_timestamp(){% endmacro %}
+{% macro date(year, month, day) -%} make_date({{ year }}, {{ month }}, {{ day }}) {%- endmacro %}
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  {%- set days = {"day": 1, "week": 7} -%}
+  {%- set months = {"month": 1, "quarter": 3, "year": 12} -%}
+  {%- set seconds = {"hour": 3600, "minute": 60, "second": 1} -%}
+  {%- set from = from_date_or_timestamp -%}
+  {%- set clock = "to_unix_timestamp(to_timestamp(" ~ from ~ ")) - to_unix_timestamp(date(" ~ from ~ "))" -%}
+  {%- if datepart in days -%}
+    to_timestamp({{ clock }} + to_unix_timestamp(
+      date_add(date({{ from }}), cast({{ interval }} * {{ days[datepart] }} as int))))
+  {%- elif datepart in months -%}
+    to_timestamp({{ clock }} + to_unix_timestamp(
+      add_months(date({{ from }}), cast({{ interval }} * {{ months[datepart] }} as int))))
+  {%- elif datepart in seconds -%}
+    to_timestamp(to_unix_timestamp(to_timestamp({{ from }})) + cast({{ interval }} * {{ seconds[datepart] }} as int))
+  {%- else -%}
+    {{ exceptions.raise_compiler_error("dateadd does not know the part " ~ datepart ~ " on Spark") }}
+  {%- endif -%}
+{%- endmacro %}
+{% macro datediff(first_date, second_date, datepart) -%}
+  {%- if datepart not in ("year", "quarter", "month", "week", "day", "hour", "minute", "second") -%}
+    {{ exceptions.raise_compiler_error("datediff does not know the part " ~ datepart ~ " on Spark") }}
+  {%- endif -%}
+  {%- set a = first_date -%}
+  {%- set b = second_date -%}
+  {%- if datepart == "day" -%} datediff(date({{ b }}), date({{ a }}))
+  {%- elif datepart == "week" -%}
+    cast(datediff(date_sub(date({{ b }}), dayofweek({{ b }}) - 1),
+                  date_sub(date({{ a }}), dayofweek({{ a }}) - 1)) / 7 as int)
+  {%- elif datepart == "month" -%}
+    (12 * (year({{ b }}) - year({{ a }})) + month({{ b }}) - month({{ a }}))
+  {%- elif datepart == "quarter" -%}
+    (4 * (year({{ b }}) - year({{ a }})) + quarter({{ b }}) - quarter({{ a }}))
+  {%- elif datepart == "year" -%} (year({{ b }}) - year({{ a }}))
+  {%- else -%}
+    {%- set divisor = {"hour": 3600, "minute": 60, "second": 1}[datepart] -%}
+    {%- set from = "to_unix_timestamp(to_timestamp(" ~ a ~ "))" -%}
+    {%- set to = "to_unix_timestamp(to_timestamp(" ~ b ~ "))" -%}
+    case when {{ a }} < {{ b }} then ceil(({{ to }} - {{ from }}) / {{ divisor }})
+         else floor(({{ to }} - {{ from }}) / {{ divisor }}) end
+  {%- endif -%}
+{%- endmacro %}
+{% macro last_day(date, datepart) -%}
+  cast({{ dateadd('day', '-1', dateadd(datepart, '1', date_trunc(datepart, date))) }} as date)
+{%- endmacro %}
+{% macro concat(fields) -%} concat({{ fields | join(', ') }}) {%- endmacro %}
+{% macro hash(field) -%} md5(cast({{ field }} as string)) {%- endmacro %}
+{% macro cast_bool_to_text(field) -%} cast({{ field }} as string) {%- endmacro %}
+{% macro escape_single_quotes(value) -%} {{ value | replace("'", "\\'") }} {%- endmacro %}
+{% macro bool_or(expression) -%} max({{ expression }}) {%- endmacro %}
+{% macro any_value(expression) -%} first({{ expression }}) {%- endmacro %}
+{% macro safe_cast(field, type) -%} cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro split_part(string_text, delimiter_text, part_number) -%}
+  split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+{%- endmacro %}
+{% macro listagg(measure, delimiter_text="','", order_by_clause=none, limit_num=none) -%}
+  {%- if order_by_clause -%}
+    {{ exceptions.raise_compiler_error("listagg has no order on Spark: leave order_by_clause out") }}
+  {%- endif -%}
+  {%- set list = "collect_list(" ~ measure ~ ")" -%}
+  {%- if limit_num -%} {%- set list = "slice(" ~ list ~ ", 1, " ~ limit_num ~ ")" -%} {%- endif -%}
+  array_join({{ list }}, {{ delimiter_text }})
+{%- endmacro %}
+)jinja";
+
 }  // namespace
 
 std::string BuiltinMacros(const std::string& adapter) {
   const char* own = adapter == "postgres"     ? kPostgres
                     : adapter == "clickhouse" ? kClickHouse
+                    : adapter == "spark"      ? kSpark
                                               : kDuckDb;
   return std::string(kCommon) + own;
 }

@@ -111,7 +111,7 @@ class ClickHouseSession : public Session {
 class ClickHouseAdapter : public Adapter {
  public:
   ClickHouseAdapter(const ClickHouseSettings& settings, std::string schema)
-      : writer_(settings), reader_(settings), schema_(std::move(schema)) {}
+      : settings_(settings), writer_(settings), reader_(settings), schema_(std::move(schema)) {}
 
   Status Connect() {
     MR_RETURN_IF_ERROR(
@@ -123,21 +123,8 @@ class ClickHouseAdapter : public Adapter {
 
   std::string type() const override { return "clickhouse"; }
 
-  Result<Rows> Query(const std::string& sql) override {
-    return ClickHouseSession(reader_).Query(sql);
-  }
-
-  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
-    return ClickHouseSession(reader_).ColumnsOf(table);
-  }
-
-  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
-    return ClickHouseSession(reader_).ColumnsOfQuery(sql);
-  }
-
-  Status InTransaction(const std::function<Status(Session&)>& body) override {
-    ClickHouseSession session(writer_);
-    return body(session);
+  Result<std::unique_ptr<Session>> Reader() override {
+    return std::unique_ptr<Session>(std::make_unique<ClickHouseSession>(reader_));
   }
 
   std::string SchemaKind() const override { return "DATABASE"; }
@@ -263,6 +250,18 @@ class ClickHouseAdapter : public Adapter {
     return type == "BOOLEAN" ? "Bool" : "String";
   }
 
+ protected:
+  Result<std::unique_ptr<Adapter>> Connected() const override {
+    auto adapter = std::make_unique<ClickHouseAdapter>(settings_, schema_);
+    MR_RETURN_IF_ERROR(adapter->Connect());
+    return std::unique_ptr<Adapter>(std::move(adapter));
+  }
+
+  Status Attempt(const Body& body) override {
+    ClickHouseSession session(writer_);
+    return body(session);
+  }
+
  private:
   // SYNC: the name and the files are free when it is done, whoever was still writing.
   static Status Drop(Session& session, const std::string& name) {
@@ -289,6 +288,7 @@ class ClickHouseAdapter : public Adapter {
     return Drop(session, beside);
   }
 
+  ClickHouseSettings settings_;
   ClickHouseClient writer_, reader_;
   std::string schema_;
 };

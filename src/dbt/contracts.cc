@@ -14,9 +14,9 @@ namespace millrace::dbt {
 
 namespace {
 
-std::string ColumnName(const Value& column) {
+std::string ColumnName(const Dialect& dialect, const Value& column) {
   const std::string name = column["name"].text();
-  return column["quote"].truth() ? QuoteIdentifier(name) : name;
+  return column["quote"].truth() ? dialect.Quote(name) : name;
 }
 
 // "references other (id)"; DuckDB knows no foreign keys into another database, so the database is
@@ -67,8 +67,8 @@ Status Builder::CheckContract(const Node& node, const std::string& sql) {
                                 node.name, column["name"].text()))
           .At({node.path, node.line, 0, 0});
     }
-    declared.push_back(
-        fmt::format("{} AS {}", adapter_.AnyValue(column["data_type"].text()), ColumnName(column)));
+    declared.push_back(fmt::format("{} AS {}", adapter_.AnyValue(column["data_type"].text()),
+                                   ColumnName(adapter_, column)));
   }
   if (declared.empty()) {
     return Status(Code::kBadOption,
@@ -123,14 +123,14 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
   Node owner = node;  // what the constraints' templates are rendered for
   std::vector<std::string> parts, names;
   for (const Value& column : node.properties["columns"].list()) {
-    std::string part = ColumnName(column) + " " + column["data_type"].text();
+    std::string part = ColumnName(adapter_, column) + " " + column["data_type"].text();
     for (const Value& constraint : column["constraints"].list()) {
       if (!adapter_.Holds(constraint["type"].text())) continue;
       MR_ASSIGN_OR_RETURN(std::string text, Rendered(templates_, owner, constraint, ""));
       part += " " + text;
     }
     parts.push_back(part);
-    names.push_back(ColumnName(column));
+    names.push_back(ColumnName(adapter_, column));
   }
   for (const Value& constraint : node.properties["constraints"].list()) {
     if (!adapter_.Holds(constraint["type"].text())) continue;
@@ -140,7 +140,7 @@ Result<int64_t> Builder::CreateContracted(Session& session, const Node& node,
   }
   const std::string list = Join(names, ", ");
   // In a table of its own first: the query may read the one that is there.
-  const std::string staged = node.alias.substr(0, 40) + "__millrace_staged";
+  const std::string staged = NameBeside(node, "millrace_staged");
   MR_RETURN_IF_ERROR(adapter_.CreateTemporary(session, staged, "\n" + sql).status());
   MR_ASSIGN_OR_RETURN(std::string existing, adapter_.Existing(session, node));
   const auto fill = [&](const std::string& table) {

@@ -6,8 +6,17 @@
 
 namespace millrace::dbt {
 
+std::string Dialect::Quote(const std::string& name) const {
+  return QuoteIdentifier(name);
+}
+
+std::string Dialect::TableName(const Node& node) const {
+  const std::string in_database = Quote(node.schema) + "." + Quote(node.alias);
+  return node.database.empty() ? in_database : Quote(node.database) + "." + in_database;
+}
+
 std::string Dialect::SchemaName(const Node& node) const {
-  return QuoteIdentifier(node.schema);
+  return Quote(node.schema);
 }
 
 std::string Dialect::Relations() const {
@@ -25,6 +34,11 @@ std::string Dialect::Differs(const std::string& a, const std::string& b) const {
 
 std::string Dialect::ValidTo(const std::string& /*from*/, const std::string& until) const {
   return "CAST(" + until + " AS TIMESTAMP)";
+}
+
+std::string QuoteWith(const std::string& mark, const std::string& name) {
+  if (mark.empty()) return QuoteIdentifier(name);
+  return mark + Join(Split(name, mark[0]), mark + mark) + mark;
 }
 
 std::string QualifiedName(const Node& node) {

@@ -14,6 +14,12 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
 
+  // A name between the marks that make any text one.
+  virtual std::string Quote(const std::string& name) const;
+  // "db"."schema"."name", or without "db" where databases have no name.
+  std::string TableName(const Node& node) const;
+  // What CAST makes a text of any length.
+  virtual std::string TextType() const { return "varchar"; }
   // "database"."schema" where a database can be named.
   virtual std::string SchemaName(const Node& node) const;
   // What a schema is called in CREATE and DROP.
@@ -40,7 +46,9 @@ class Dialect {
   virtual bool Holds(const std::string& /*constraint*/) const { return true; }
 };
 
-// "db"."schema"."name", or without "db" where databases have no name.
+// A name between marks, which are doubled within it; "" for double quotes.
+std::string QuoteWith(const std::string& mark, const std::string& name);
+// Dialect::TableName where names are in double quotes.
 std::string QualifiedName(const Node& node);
 // target.a = staged.a AND target.b = staged.b
 std::string OnKeys(const std::vector<std::string>& keys);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/strings.h"
 
@@ -75,39 +76,23 @@ class DuckDbSession : public Session {
 
 class DuckDbAdapter : public Adapter {
  public:
-  explicit DuckDbAdapter(std::unique_ptr<duck::Warehouse> warehouse)
-      : owned_(std::move(warehouse)), warehouse_(*owned_), writer_(warehouse_.Connect()) {}
-  explicit DuckDbAdapter(duck::Warehouse& warehouse)
-      : warehouse_(warehouse), writer_(warehouse_.Connect()) {}
+  // `owned`: keeps the database open; null where another does.
+  DuckDbAdapter(duck::Warehouse& warehouse, std::shared_ptr<duck::Warehouse> owned)
+      : owned_(std::move(owned)),
+        warehouse_(warehouse),
+        writer_(warehouse_.Connect()),
+        reader_(warehouse_.Connect()) {}
 
   std::string type() const override { return "duckdb"; }
 
-  Result<Rows> Query(const std::string& sql) override {
-    MR_ASSIGN_OR_RETURN(duck::QueryResult result, warehouse_.Query(sql));
-    return FromDuck(result);
+  Result<std::unique_ptr<Session>> Reader() override {
+    return std::unique_ptr<Session>(std::make_unique<DuckDbSession>(*reader_));
   }
 
-  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
-    auto connection = warehouse_.Connect();
-    return DuckDbSession(*connection).ColumnsOf(table);
+  void Interrupt() override {
+    writer_->Interrupt();
+    reader_->Interrupt();
   }
-
-  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
-    auto connection = warehouse_.Connect();
-    return DuckDbSession(*connection).ColumnsOfQuery(sql);
-  }
-
-  Status InTransaction(const std::function<Status(Session&)>& body) override {
-    DuckDbSession session(*writer_);
-    MR_RETURN_IF_ERROR(session.Run("BEGIN"));
-    Status status = body(session);
-    if (status.ok()) status = session.Run("COMMIT");
-    // A failed COMMIT has rolled back by itself; the first error is the one to tell.
-    if (!status.ok()) (void)session.Run("ROLLBACK");
-    return status;
-  }
-
-  void Interrupt() override { writer_->Interrupt(); }
 
   std::string SchemaName(const Node& node) const override {
     return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema);
@@ -149,24 +134,51 @@ class DuckDbAdapter : public Adapter {
 
   Result<duck::Warehouse*> FileReader() override { return &warehouse_; }
 
+ protected:
+  Result<std::unique_ptr<Adapter>> Connected() const override {
+    return std::unique_ptr<Adapter>(std::make_unique<DuckDbAdapter>(warehouse_, owned_));
+  }
+
+  Status Attempt(const Body& body) override {
+    DuckDbSession session(*writer_);
+    MR_RETURN_IF_ERROR(session.Run("BEGIN"));
+    Status status = body(session);
+    if (status.ok()) status = session.Run("COMMIT");
+    // A failed COMMIT has rolled back by itself; the first error is the one to tell.
+    if (!status.ok()) (void)session.Run("ROLLBACK");
+    return status;
+  }
+
+  // Optimistic: who writes second the same row, table or name of the catalog is refused.
+  bool IsConflict(const Status& status) const override {
+    if (status.ok()) return false;
+    for (const char* words : {"write-write conflict", "conflict on ", "transaction conflict",
+                              "ailed to commit", "has been altered by a different transaction"}) {
+      if (ToLower(status.message()).find(words) != std::string::npos) return true;
+    }
+    return false;
+  }
+
  private:
-  std::unique_ptr<duck::Warehouse> owned_;
+  std::shared_ptr<duck::Warehouse> owned_;
   duck::Warehouse& warehouse_;
-  std::unique_ptr<duckdb::Connection> writer_;
+  std::unique_ptr<duckdb::Connection> writer_, reader_;
 };
 
 }  // namespace
 
 std::unique_ptr<Adapter> UseDuckDb(duck::Warehouse& warehouse) {
-  return std::make_unique<DuckDbAdapter>(warehouse);
+  return std::make_unique<DuckDbAdapter>(warehouse, nullptr);
 }
 
 Result<std::unique_ptr<Adapter>> OpenDuckDb(const Project& project) {
   const Profile& profile = project.profile;
   duck::WarehouseOptions options;
-  options.threads = profile.threads > 1 ? std::min(profile.threads, 16) : 2;
+  // Of one statement; how many nodes run at once is another matter. `settings` may say otherwise.
+  options.threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 16);
   if (profile.settings.has("memory_limit")) options.memory_limit_bytes = 4LL << 30;
-  MR_ASSIGN_OR_RETURN(auto warehouse, duck::Warehouse::Open(profile.database_path, options));
+  MR_ASSIGN_OR_RETURN(auto opened, duck::Warehouse::Open(profile.database_path, options));
+  std::shared_ptr<duck::Warehouse> warehouse = std::move(opened);
   for (const auto& [name, value] : profile.settings.map()) {
     MR_RETURN_IF_ERROR(warehouse
                            ->Query(fmt::format("SET GLOBAL {} = {}", QuoteIdentifier(name),
@@ -182,7 +194,7 @@ Result<std::unique_ptr<Adapter>> OpenDuckDb(const Project& project) {
     if (entry["read_only"].truth()) sql += " (READ_ONLY)";
     MR_RETURN_IF_ERROR(warehouse->Query(sql).status());
   }
-  return std::unique_ptr<Adapter>(std::make_unique<DuckDbAdapter>(std::move(warehouse)));
+  return std::unique_ptr<Adapter>(std::make_unique<DuckDbAdapter>(*warehouse, warehouse));
 }
 
 }  // namespace millrace::dbt

@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "base/strings.h"
+#include "dbt/dialect.h"
 
 namespace millrace::dbt {
 
@@ -41,11 +42,12 @@ std::string EphemeralName(const std::string& model) {
   return "__dbt__cte__" + model;
 }
 
-std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables) {
+std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables,
+                             const std::string& quote_character) {
   if (tables.empty()) return sql;
   std::vector<std::string> parts;
   for (const CommonTable& table : tables) {
-    parts.push_back(QuoteIdentifier(table.name) + " as (\n" + table.sql + "\n)");
+    parts.push_back(QuoteWith(quote_character, table.name) + " as (\n" + table.sql + "\n)");
   }
   const size_t start = FirstWord(sql, 0);
   const size_t after_with = SkipWord(sql, start, "with");

@@ -14,7 +14,9 @@ struct CommonTable {
 std::string EphemeralName(const std::string& model);
 
 // `sql` with the tables before its own; it may begin with comments and with WITH [RECURSIVE].
-std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables);
+// Names are as QuoteWith (dialect.h) makes them.
+std::string WithCommonTables(const std::string& sql, const std::vector<CommonTable>& tables,
+                             const std::string& quote_character = "");
 
 // `sql` without blanks and semicolons at its end.
 std::string Statement(std::string sql);

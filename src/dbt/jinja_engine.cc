@@ -4,6 +4,7 @@
 extern "C" {
 typedef void (*MillraceJinjaCallback)(void* user, const char* request, size_t length, void* reply);
 void* millrace_jinja_new(MillraceJinjaCallback callback, void* user);
+void* millrace_jinja_fork(void* engine, MillraceJinjaCallback callback, void* user);
 void millrace_jinja_free(void* engine);
 void millrace_jinja_free_text(char* text, size_t length);
 void millrace_jinja_reply(void* reply, const char* text, size_t length);
@@ -45,6 +46,15 @@ struct JinjaEngine::Native {
 
 JinjaEngine::JinjaEngine(HostFunction host) : native_(std::make_unique<Native>(std::move(host))) {
   native_->engine = millrace_jinja_new(&Native::OnCall, native_.get());
+}
+
+JinjaEngine::JinjaEngine(HostFunction host, const JinjaEngine& like)
+    : native_(std::make_unique<Native>(std::move(host))) {
+  native_->engine = millrace_jinja_fork(like.native_->engine, &Native::OnCall, native_.get());
+}
+
+std::unique_ptr<JinjaEngine> JinjaEngine::Fork(HostFunction host) const {
+  return std::unique_ptr<JinjaEngine>(new JinjaEngine(std::move(host), *this));
 }
 
 JinjaEngine::~JinjaEngine() {

@@ -1,7 +1,9 @@
 // JinjaEngine: renders templates (minijinja, by way of jinja/, our crate with a C interface).
 //
 // Contract
-//   threads   one engine belongs to one thread; Render may be called from inside the host function.
+//   threads   one engine is used by one thread at a time; Fork() gives another thread its own, so
+//             that nobody waits for a template that is held up by a query of its own. Render may be
+//             called from inside the host function.
 //   host      functions that templates call (ref, config, run_query …) arrive at `HostFunction`:
 //             name, positional and named arguments; its value, or its error, goes back into the
 //             template. {"$relation": {database, schema, identifier, type | text}} is a table's
@@ -43,6 +45,9 @@ class JinjaEngine {
   JinjaEngine(const JinjaEngine&) = delete;
   JinjaEngine& operator=(const JinjaEngine&) = delete;
 
+  // One more with all macros that this one has (their compiled text is shared), for another thread.
+  std::unique_ptr<JinjaEngine> Fork(HostFunction host) const;
+
   // Takes the file's macros in and lists its blocks. `root`: the package is the project itself.
   Result<std::vector<TemplateBlock>> Add(const std::string& package, const std::string& path,
                                          const std::string& source, bool root);
@@ -56,6 +61,7 @@ class JinjaEngine {
 
  private:
   struct Native;
+  JinjaEngine(HostFunction host, const JinjaEngine& like);
   Result<Value> Ask(const Value& request);
   std::unique_ptr<Native> native_;
 };

@@ -103,7 +103,7 @@ Result<std::string> Builder::MissingBatches(Node& node) {
       adapter_.Query(fmt::format(
           "SELECT DISTINCT {0} FROM {1} WHERE {2} IS NOT NULL ORDER BY 1",
           adapter_.MicrosOf(fmt::format("date_trunc('{}', {})", BatchSizeName(size), time)),
-          QualifiedName(node), time)));
+          adapter_.TableName(node), time)));
   std::vector<Batch> gaps;  // neighbours are one
   auto known_at = [&](size_t row) { return known.rows[row][size_t{0}].whole(); };
   size_t row = 0;
@@ -168,6 +168,11 @@ Result<Outcome> Builder::Microbatch(Node& node) {
     // Without its first batch there is no table for the others.
     if (!into_existing && !first_error.ok()) {
       failed.Append(Pair(batch));
+      continue;
+    }
+    if (stopped_()) {
+      failed.Append(Pair(batch));
+      if (first_error.ok()) first_error = Status(Code::kCancelled, "the run was stopped");
       continue;
     }
     auto rows = BuildBatch(node, batch, into_existing);

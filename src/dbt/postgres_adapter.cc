@@ -119,45 +119,21 @@ class PostgresSession : public Session {
 class PostgresAdapter : public Adapter {
  public:
   PostgresAdapter(const ConnectionSettings& settings, std::string role)
-      : writer_(settings), reader_(settings), role_(std::move(role)) {}
+      : settings_(settings), writer_(settings), reader_(settings), role_(std::move(role)) {}
 
-  Status Connect() {
-    for (PostgresClient* client : {&writer_, &reader_}) {
-      MR_RETURN_IF_ERROR(client->Connect());
-      // When this process dies its statement ends soon, and with it its locks (PostgreSQL 14).
-      MR_RETURN_IF_ERROR(
-          client
-              ->Execute("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = "
-                        "'client_connection_check_interval'")
-              .status());
-      if (role_.empty()) continue;
-      MR_RETURN_IF_ERROR(client->Execute("SET ROLE " + QuoteIdentifier(role_)).status());
-    }
-    return Status::Ok();
-  }
+  Status Connect() { return Connect(writer_); }
 
   std::string type() const override { return "postgres"; }
 
-  Result<Rows> Query(const std::string& sql) override {
-    return PostgresSession(reader_).Query(sql);
+  // Connected with its first use: many projects never need it, and a server has only so many.
+  Result<std::unique_ptr<Session>> Reader() override {
+    if (!reader_.connected()) MR_RETURN_IF_ERROR(Connect(reader_));
+    return std::unique_ptr<Session>(std::make_unique<PostgresSession>(reader_));
   }
 
-  Result<std::vector<Column>> ColumnsOf(const std::string& table) override {
-    return PostgresSession(reader_).ColumnsOf(table);
-  }
-
-  Result<std::vector<Column>> ColumnsOfQuery(const std::string& sql) override {
-    return PostgresSession(reader_).ColumnsOfQuery(sql);
-  }
-
-  Status InTransaction(const std::function<Status(Session&)>& body) override {
-    PostgresSession session(writer_);
-    MR_RETURN_IF_ERROR(session.Run("BEGIN"));
-    Status status = body(session);
-    if (status.ok()) return session.Run("COMMIT");
-    // A lost connection has rolled back by itself; the first error is the one to tell.
-    (void)session.Run("ROLLBACK");
-    return status;
+  void Interrupt() override {
+    writer_.Cancel();
+    reader_.Cancel();
   }
 
   std::string Temporary(const std::string& name) const override {
@@ -175,14 +151,16 @@ class PostgresAdapter : public Adapter {
                           const Definition& definition) override {
     const std::string& kind = definition.kind;
     Node made = node;
-    made.alias = node.alias.substr(0, 50) + "__dbt_tmp";  // names hold 63 bytes
+    made.alias = NameBeside(node, "dbt_tmp");
     const std::string name = QualifiedName(made);
     const std::string what = kind == "TABLE" && node.config["unlogged"].truth() ? "UNLOGGED " : "";
     MR_ASSIGN_OR_RETURN(int64_t rows, session.Count(fmt::format("CREATE {}{} {} {}", what, kind,
                                                                 name, definition.Text())));
     if (!existing.empty()) {
-      MR_RETURN_IF_ERROR(session.Run(fmt::format(
-          "DROP {} {} CASCADE", existing == "VIEW" ? "VIEW" : "TABLE", QualifiedName(node))));
+      // Another node's CASCADE may have taken it along meanwhile.
+      MR_RETURN_IF_ERROR(
+          session.Run(fmt::format("DROP {} IF EXISTS {} CASCADE",
+                                  existing == "VIEW" ? "VIEW" : "TABLE", QualifiedName(node))));
     }
     MR_RETURN_IF_ERROR(session.Run(
         fmt::format("ALTER {} {} RENAME TO {}", kind, name, QuoteIdentifier(node.alias))));
@@ -205,7 +183,45 @@ class PostgresAdapter : public Adapter {
     return ToLower(type);
   }
 
+ protected:
+  Result<std::unique_ptr<Adapter>> Connected() const override {
+    auto adapter = std::make_unique<PostgresAdapter>(settings_, role_);
+    MR_RETURN_IF_ERROR(adapter->Connect());
+    return std::unique_ptr<Adapter>(std::move(adapter));
+  }
+
+  Status Attempt(const Body& body) override {
+    PostgresSession session(writer_);
+    MR_RETURN_IF_ERROR(session.Run("BEGIN"));
+    Status status = body(session);
+    if (status.ok()) return session.Run("COMMIT");
+    // A lost connection has rolled back by itself; the first error is the one to tell.
+    (void)session.Run("ROLLBACK");
+    return status;
+  }
+
+  // Two nodes whose CASCADEs meet may wait for each other; two that make the same schema get a
+  // unique violation in the catalog.
+  bool IsConflict(const Status& status) const override {
+    for (const char* words : {"(40P01)", "(40001)", "tuple concurrently", "constraint \"pg_"}) {
+      if (status.message().find(words) != std::string::npos) return true;
+    }
+    return false;
+  }
+
  private:
+  Status Connect(PostgresClient& client) {
+    MR_RETURN_IF_ERROR(client.Connect());
+    // When this process dies its statement ends soon, and with it its locks (PostgreSQL 14).
+    MR_RETURN_IF_ERROR(
+        client
+            .Execute("SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = "
+                     "'client_connection_check_interval'")
+            .status());
+    if (role_.empty()) return Status::Ok();
+    return client.Execute("SET ROLE " + QuoteIdentifier(role_)).status();
+  }
+
   // indexes: [{columns: [a, b], unique: true, type: btree}]
   Status CreateIndexes(Session& session, const Node& node) {
     for (const Value& index : node.config["indexes"].list()) {
@@ -222,6 +238,7 @@ class PostgresAdapter : public Adapter {
     return Status::Ok();
   }
 
+  ConnectionSettings settings_;
   PostgresClient writer_, reader_;
   std::string role_;
 };

@@ -21,12 +21,16 @@
 
 namespace millrace::dbt {
 
+// Each node that runs has a connection of its own.
+constexpr int kThreadsMax = 256;
+
 struct ProjectOptions {
   std::string directory = ".";
   std::string profiles_directory;
   std::string target;
   Value vars = Value::Object();  // of the command line; they win
   bool full_refresh = false;
+  int threads = 0;  // nodes at once, 1 to kThreadsMax; 0: what the profile says, or else 1
   // Tables of the pipeline that the project is a part of: a source whose table has one of these
   // names is that table.
   std::set<std::string> streams = {};
@@ -43,14 +47,15 @@ struct ProjectOptions {
 struct Profile {
   std::string name;
   std::string target;
-  std::string type = "duckdb";  // or "postgres", "clickhouse"
+  std::string type = "duckdb";  // or "postgres", "clickhouse", "spark"
   std::string database_path;    // duckdb: ":memory:" or a file
-  std::string database;         // its name in SQL; clickhouse: "", it has none above the schema
+  std::string database;         // its name in SQL; clickhouse, spark: "", nothing is above the schema
   std::string schema = "main";
-  Value settings;  // of DuckDB, by name
-  Value attach;    // [{path, alias, type, read_only}]
-  int threads = 1;
-  Value output;  // as written; may hold a password
+  std::string quote_character;  // around names in SQL; "" for double quotes
+  Value settings;   // of DuckDB, by name
+  Value attach;     // [{path, alias, type, read_only}]
+  int threads = 1;  // how many nodes run at once
+  Value output;     // as written; may hold a password
 };
 
 struct Package {

@@ -44,6 +44,20 @@ const std::vector<Folder>& Folders() {
   return kFolders;
 }
 
+// What a profile says of `threads`.
+Result<int> ThreadsOf(const Value& given, const std::string& path) {
+  if (given.is_null()) return 1;
+  const std::string text = given.text();
+  const bool digits =
+      !text.empty() && text.size() < 6 && text.find_first_not_of("0123456789") == std::string::npos;
+  const int threads = digits ? std::atoi(text.c_str()) : 0;
+  if (threads >= 1 && threads <= kThreadsMax) return threads;
+  return Status(Code::kBadOption,
+                fmt::format("threads is \"{}\", and not a number from 1 to {}", text, kThreadsMax))
+      .WithHint("it says how many nodes run at once")
+      .At({path, 1, 0, 0});
+}
+
 std::vector<std::string> FilesBelow(const std::string& directory,
                                     const std::vector<std::string>& extensions) {
   std::vector<std::string> out;
@@ -119,6 +133,7 @@ Status ProjectReader::ReadProfile() {
   }
   profile.target = project_.options.target;
   if (path.empty()) {
+    profile.threads = std::max(1, project_.options.threads);
     profile.target = profile.target.empty() ? "dev" : profile.target;
     profile.database_path = Absolute(".millrace/warehouse.duckdb");
     profile.database = "warehouse";
@@ -148,7 +163,8 @@ Status ProjectReader::ReadProfile() {
   MR_RETURN_IF_ERROR(templates_.RenderAll(output, path));
   profile.output = output;
   profile.type = output["type"].text();
-  profile.threads = std::max(1, std::atoi(output["threads"].text_or("1").c_str()));
+  MR_ASSIGN_OR_RETURN(profile.threads, ThreadsOf(output["threads"], path));
+  if (project_.options.threads > 0) profile.threads = project_.options.threads;
   if (profile.type == "postgres") {
     profile.database = output["dbname"].text_or(output["database"].text());
     profile.schema = output["schema"].text_or("public");
@@ -161,11 +177,16 @@ Status ProjectReader::ReadProfile() {
     profile.schema = output["schema"].text_or("default");
     return Status::Ok();  // a schema is a database there, and nothing is above it
   }
+  if (profile.type == "spark") {
+    profile.schema = output["schema"].text_or("default");
+    profile.quote_character = "`";
+    return Status::Ok();
+  }
   if (profile.type != "duckdb") {
     return Status(Code::kUnsupported,
                   fmt::format("target \"{}\" is of type \"{}\", which is not known here",
                               profile.target, profile.type))
-        .WithHint("there is: duckdb, postgres, clickhouse; choose another output with --target")
+        .WithHint("there is: duckdb, postgres, clickhouse, spark; choose another output with --target")
         .At({path, 1, 0, 0});
   }
   const std::string file = output["path"].text_or(":memory:");

@@ -241,7 +241,9 @@ Status ProjectReader::AddTests(const Property& entry, const std::string& kind) {
   MR_RETURN_IF_ERROR(each(*entry.value, ""));
   for (const Value& column : (*entry.value)["columns"].list()) {
     const std::string name = column["name"].text();
-    MR_RETURN_IF_ERROR(each(column, column["quote"].truth() ? QuoteIdentifier(name) : name));
+    MR_RETURN_IF_ERROR(each(column, column["quote"].truth()
+                                        ? QuoteWith(project_.profile.quote_character, name)
+                                        : name));
   }
   if (made != nullptr) *made = {entry.file, nullptr, 0, added_};
   return Status::Ok();

@@ -63,6 +63,7 @@ LastRun FromResults(const Value& results) {
 
 Status RunJournal::Line(const Value& value) {
   const std::string line = value.ToJson() + "\n";
+  std::lock_guard<std::mutex> lock(mutex_);
   if (file_ && std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
       std::fflush(file_.get()) == 0) {
     return Status::Ok();

@@ -1,6 +1,7 @@
 // RunJournal: what a run has done so far, for `millrace retry` after it failed or was killed.
 //
 // Contract
+//   threads  Note and NoteBatch from any.
 //   writing  Begin before the first node, Note after each, End once run_results.json is written.
 //            Lines reach the system at once: they outlive the process, not the machine.
 //   after    a crash between a node's commit and its line: retry carries the node out again.
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,7 @@ class RunJournal {
   Status Line(const Value& value);
 
   std::string target_;
+  std::mutex mutex_;  // of the file
   std::unique_ptr<FILE, int (*)(FILE*)> file_{nullptr, &std::fclose};
 };
 

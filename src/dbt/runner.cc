@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "base/strings.h"
 #include "dbt/artifacts.h"
+#include "dbt/crew.h"
 #include "dbt/docs.h"
+#include "dbt/schedule.h"
 #include "env/clock.h"
 
 namespace millrace::dbt {
@@ -57,7 +60,7 @@ std::vector<std::string> WithTestsEarly(Project& project, const std::vector<std:
 Runner::Runner(Project& project, RunnerOptions options)
     : project_(project),
       options_(std::move(options)),
-      templates_(project),
+      main_{std::make_unique<Templates>(project), nullptr, nullptr},
       journal_(project.Absolute(project.target_directory)) {}
 
 Runner::~Runner() = default;
@@ -85,79 +88,115 @@ Status Runner::Hooks(const std::string& when) {
     owner.name = when;
     owner.database = project_.profile.database;
     owner.schema = project_.profile.schema;
-    Status status = builder_->RunHooks(package.config[when], owner);
+    Status status = main_.builder->RunHooks(package.config[when], owner);
     if (!status.ok()) return std::move(status).Annotate(when);
   }
   return Status::Ok();
 }
 
-Status Runner::Carry(const std::vector<Node*>& plan, const Progress& progress) {
-  std::set<std::string> broken;   // failed, or skipped because of one that failed
-  std::set<std::string> doubted;  // a test of theirs failed; their other tests run all the same
-  std::map<std::string, std::string> refused;  // models with a unit test of theirs that failed
-  bool stop = false;
-  for (size_t i = 0; i < plan.size(); i++) {
-    Node& node = *plan[i];
+std::string Runner::Stopped() const {
+  if (cancelled_) return "because the run was stopped";
+  return failed_fast_ ? "because of --fail-fast" : "";
+}
+
+NodeResult Runner::CarryOut(Node& node, const Worker& worker) {
+  NodeResult result;
+  result.node = &node;
+  result.started_us = env::Clock::System()->WallMicros();
+  Result<Outcome> outcome = [&]() -> Result<Outcome> {
+    if (options_.command != "compile") return worker.builder->Build(node);
+    if (node.kind == "seed") return Outcome{"success", "", -1, -1};
+    MR_RETURN_IF_ERROR(worker.templates->Compile(node).status());
+    return Outcome{"success", "", -1, -1};
+  }();
+  result.finished_us = env::Clock::System()->WallMicros();
+  const std::string stopped = Stopped();
+  if (outcome.ok()) {
+    result.outcome = *outcome;
+    result.error = outcome->error;
+  } else if (!stopped.empty()) {
+    // Its statement was broken off, which is no fault of its own.
+    result.outcome.status = "skipped";
+    result.outcome.message = "broken off " + stopped;
+  } else {
+    result.error = outcome.status();
+    result.outcome.status = "error";
+    result.outcome.message = outcome.status().message();
+  }
+  return result;
+}
+
+Status Runner::CarryAll(const std::vector<Node*>& plan, const Progress& progress) {
+  if (plan.empty()) return Status::Ok();
+  MR_RETURN_IF_ERROR(Hire(std::min(threads(), plan.size())));
+  if (workers_.size() > 1 && options_.command != "compile") main_.builder->CreateSchemas(plan);
+  std::vector<NodeResult> carried(plan.size());
+  const auto note = [&](size_t index, size_t number) -> Status {
+    const NodeResult& result = results_.emplace_back(std::move(carried[index]));
+    MR_RETURN_IF_ERROR(
+        journal_.Note(result.node->id, result.outcome.status, result.outcome.batches["failed"]));
+    progress(result, number, plan.size());
+    return Status::Ok();
+  };
+  Work work;
+  work.start = [&](size_t index, size_t number) {
     NodeResult result;
-    result.node = &node;
-    result.started_us = env::Clock::System()->WallMicros();
-    result.finished_us = result.started_us;
-    std::string cause;
-    // What a unit test needs is what its model needs.
-    const bool unit_test = node.kind == "unit_test";
-    const Node& needing = unit_test ? *project_.Find(node.depends_on.front()) : node;
-    if (refused.contains(node.id)) cause = refused[node.id];
-    for (const std::string& parent : needing.depends_on) {
-      const bool held_back = node.kind != "test" && doubted.contains(parent);
-      if (broken.contains(parent) || held_back) cause = parent;
-    }
-    if (stop || cancelled_ || !cause.empty()) {
-      result.outcome.status = "skipped";
-      result.outcome.message = cancelled_ ? "because the run was stopped"
-                               : stop     ? "--fail-fast"
-                                          : "because of " + cause;
-      broken.insert(node.id);
-    } else {
-      progress(result, i + 1, plan.size());
-      Result<Outcome> outcome = [&]() -> Result<Outcome> {
-        if (options_.command != "compile") return builder_->Build(node);
-        if (node.kind == "seed") return Outcome{"success", "", -1, -1};
-        MR_RETURN_IF_ERROR(templates_.Compile(node).status());
-        return Outcome{"success", "", -1, -1};
-      }();
-      result.finished_us = env::Clock::System()->WallMicros();
-      if (outcome.ok()) {
-        result.outcome = *outcome;
-        result.error = outcome->error;
-      } else {
-        result.error = outcome.status();
-        result.outcome.status = "error";
-        result.outcome.message = outcome.status().message();
-      }
-      if (!node.compiled.empty()) MR_RETURN_IF_ERROR(WriteCompiled(project_, node));
-    }
+    result.node = plan[index];
+    progress(result, number, plan.size());
+  };
+  work.carry = [&](size_t index, size_t, size_t worker) -> Result<bool> {
+    Node& node = *plan[index];
+    NodeResult& result = carried[index] = CarryOut(node, workers_[worker]);
+    result.thread = static_cast<int>(worker) + 1;
+    if (!node.compiled.empty()) MR_RETURN_IF_ERROR(WriteCompiled(project_, node));
     const std::string& status = result.outcome.status;
-    if (status == "error" || status == "fail" || status == "partial success") {
-      stop = stop || options_.fail_fast;
-      broken.insert(node.id);
-      if (unit_test) refused[node.depends_on.front()] = node.id;
-      // A failed test holds back what reads the nodes that it tested.
-      if (node.kind == "test" && options_.command == "build") {
-        doubted.insert(node.depends_on.begin(), node.depends_on.end());
-      }
+    const bool failed = status == "error" || status == "fail" || status == "partial success";
+    if (failed && options_.fail_fast) failed_fast_ = true;
+    return !failed && status != "skipped";
+  };
+  work.end = note;
+  work.skip = [&](size_t index, size_t number, const std::string& because) {
+    NodeResult& result = carried[index];
+    result.node = plan[index];
+    result.outcome.status = "skipped";
+    result.outcome.message = because;
+    result.started_us = result.finished_us = env::Clock::System()->WallMicros();
+    return note(index, number);
+  };
+  work.stopped = [this] { return Stopped(); };
+  work.break_off = [this](size_t worker) { workers_[worker].adapter->Interrupt(); };
+  Schedule schedule(project_, plan, options_.command == "build");
+  return Carry(schedule, workers_.size(), work);
+}
+
+std::unique_ptr<Builder> Runner::BuilderFor(Templates& templates, Adapter& adapter) {
+  auto builder = std::make_unique<Builder>(project_, templates, adapter, &journal_);
+  builder->set_refresh_stream(options_.refresh_stream);
+  builder->set_stopped([this] { return !Stopped().empty(); });
+  return builder;
+}
+
+Status Runner::Hire(size_t count) {
+  while (workers_.size() < count) {
+    auto adapter = main_.adapter->Another();
+    if (!adapter.ok()) {
+      return std::move(adapter)
+          .status()
+          .Annotate(fmt::format("thread {} of {}", workers_.size() + 1, count))
+          .WithHint("where the server has no more connections, a smaller --threads needs fewer");
     }
-    results_.push_back(result);
-    MR_RETURN_IF_ERROR(journal_.Note(node.id, status, result.outcome.batches["failed"]));
-    progress(results_.back(), i + 1, plan.size());
+    Worker& worker = workers_.emplace_back();
+    worker.adapter = std::move(*adapter);
+    worker.templates = main_.templates->Another();
+    worker.builder = BuilderFor(*worker.templates, *worker.adapter);
   }
   return Status::Ok();
 }
 
 Status Runner::OpenDatabase() {
-  MR_ASSIGN_OR_RETURN(adapter_, options_.open(project_));
-  interruptible_ = adapter_.get();
-  builder_ = std::make_unique<Builder>(project_, templates_, *adapter_, &journal_);
-  builder_->set_refresh_stream(options_.refresh_stream);
+  MR_ASSIGN_OR_RETURN(main_.adapter, options_.open(project_));
+  interruptible_ = main_.adapter.get();
+  main_.builder = BuilderFor(*main_.templates, *main_.adapter);
   return Status::Ok();
 }
 
@@ -168,19 +207,20 @@ void Runner::Cancel() {
 
 Result<duck::Warehouse*> Runner::OpenForPlans() {
   MR_RETURN_IF_ERROR(OpenDatabase());
-  if (adapter_->type() == "duckdb") return adapter_->FileReader();
+  if (main_.adapter->type() == "duckdb") return main_.adapter->FileReader();
   return Status(Code::kUnsupported, "columns are traced through DuckDB's plans only")
       .WithHint("choose a target with `type: duckdb`");
 }
 
 Result<ColumnGraph> Runner::Lineage() {
   MR_ASSIGN_OR_RETURN(duck::Warehouse * warehouse, OpenForPlans());
-  return ColumnGraph::Trace(project_, templates_, *warehouse);
+  return ColumnGraph::Trace(project_, *main_.templates, *warehouse);
 }
 
 Status Runner::Docs() {
   MR_ASSIGN_OR_RETURN(duck::Warehouse * warehouse, OpenForPlans());
-  MR_ASSIGN_OR_RETURN(ColumnGraph graph, ColumnGraph::Trace(project_, templates_, *warehouse));
+  MR_ASSIGN_OR_RETURN(ColumnGraph graph,
+                      ColumnGraph::Trace(project_, *main_.templates, *warehouse));
   return WriteDocs(project_, graph, *warehouse);
 }
 
@@ -190,8 +230,9 @@ Status Runner::Defer(const std::vector<Node*>& plan) {
         .WithHint("name their directory with --state");
   }
   MR_ASSIGN_OR_RETURN(
-      Rows tables, adapter_->Query("SELECT lower(database || '.' || schema || '.' || name) FROM " +
-                                   adapter_->Relations() + " AS relations"));
+      Rows tables,
+      main_.adapter->Query("SELECT lower(database || '.' || schema || '.' || name) FROM " +
+                           main_.adapter->Relations() + " AS relations"));
   std::set<std::string> there;
   for (const Value& row : tables.rows) there.insert(row[size_t{0}].text());
   const std::set<const Node*> built_now(plan.begin(), plan.end());
@@ -203,14 +244,17 @@ Status Runner::Defer(const std::vector<Node*>& plan) {
     Value relation = project_.past->RelationOf(id);
     if (!relation.is_null()) deferred[id] = relation;
   }
-  templates_.set_deferred(std::move(deferred));
+  main_.templates->set_deferred(std::move(deferred));
   return Status::Ok();
 }
 
 Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
                    const std::function<void(const std::string&)>& log) {
   const int64_t started_us = env::Clock::System()->WallMicros();
-  templates_.set_log(log);
+  main_.templates->set_log([&log, mutex = std::make_shared<std::mutex>()](const std::string& text) {
+    std::lock_guard<std::mutex> one_at_a_time(*mutex);
+    log(text);
+  });
   for (const char* config : {"grants", "persist_docs"}) {
     const auto uses = [&](const Node* node) { return node->config[config].truth(); };
     const auto count = std::count_if(plan.begin(), plan.end(), uses);
@@ -223,8 +267,8 @@ Status Runner::Run(const std::vector<Node*>& plan, const Progress& progress,
   const Value arguments = RunArguments(project_, options_.command);
   MR_RETURN_IF_ERROR(journal_.Begin(options_.command, arguments, ids));
   MR_RETURN_IF_ERROR(Hooks("on-run-start"));
-  Status status = Carry(plan, progress);
-  if (status.ok()) status = Hooks("on-run-end");
+  Status status = CarryAll(plan, progress);
+  if (status.ok() && !cancelled_) status = Hooks("on-run-end");
   const int64_t elapsed_us = env::Clock::System()->WallMicros() - started_us;
   MR_RETURN_IF_ERROR(WriteArtifacts(project_, options_.command, results_, elapsed_us));
   // A run that ended early stays in the journal, with what was not reached.

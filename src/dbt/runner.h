@@ -18,7 +18,8 @@ namespace millrace::dbt {
 struct NodeResult {
   Node* node = nullptr;
   Outcome outcome;
-  Status error;  // of outcome.status "error"
+  Status error;    // of outcome.status "error"
+  int thread = 0;  // in which it ran, from 1; 0: skipped
   int64_t started_us = 0;
   int64_t finished_us = 0;
 };
@@ -29,10 +30,11 @@ struct RunnerOptions {
   bool fail_fast = false;
   // Opens the database; by default the one of the project's target.
   std::function<Result<std::unique_ptr<Adapter>>(const Project&)> open = OpenAdapter;
-  std::function<Result<Outcome>(Node&)> refresh_stream;  // Builder::set_refresh_stream
+  RefreshStream refresh_stream;  // may be called by several threads at once
 };
 
-// Called before a node starts (its outcome is empty) and after it ended.
+// Called before a node starts (its outcome is empty) and after it ended, one call at a time.
+// `index`: the node's number in the order of starting, from 1.
 using Progress = std::function<void(const NodeResult&, size_t index, size_t count)>;
 
 class Runner {
@@ -45,9 +47,11 @@ class Runner {
 
   // The nodes that the command takes, in the order they run.
   Result<std::vector<Node*>> Plan();
-  // Runs them one after the other. What depends on a node that failed, and in `build` on one whose
-  // test failed, is skipped. Writes target/manifest.json, run_results.json and compiled/. The
-  // returned error is one that ended the whole run (the database, a hook).
+  // Runs them, as many at once as the profile's threads, each as soon as what it waits for is done;
+  // with one thread in the plan's order. What depends on a node that failed, and in `build` on one
+  // whose test failed, is skipped. Writes target/manifest.json, run_results.json and compiled/. The
+  // returned error is one that ended the whole run (the database, a hook). `log` gets what
+  // templates print, one call at a time.
   Status Run(const std::vector<Node*>& plan, const Progress& progress,
              const std::function<void(const std::string&)>& log);
 
@@ -56,13 +60,29 @@ class Runner {
   // Where the columns of all models come from.
   Result<ColumnGraph> Lineage();
 
-  // From any thread while Run runs: the statement at work is broken off, what follows is skipped.
+  // How many nodes run at once.
+  size_t threads() const { return static_cast<size_t>(project_.profile.threads); }
+
+  // From any thread while Run runs: the statements at work are broken off, what follows is skipped.
+  // Called again it breaks off the next statement of a hook, too.
   void Cancel();
 
   const std::vector<NodeResult>& results() const { return results_; }
 
  private:
-  Status Carry(const std::vector<Node*>& plan, const Progress& progress);
+  // What a thread has of its own.
+  struct Worker {
+    std::unique_ptr<Templates> templates;
+    std::unique_ptr<Adapter> adapter;
+    std::unique_ptr<Builder> builder;
+  };
+
+  Status CarryAll(const std::vector<Node*>& plan, const Progress& progress);
+  NodeResult CarryOut(Node& node, const Worker& worker);
+  Status Hire(size_t count);
+  std::unique_ptr<Builder> BuilderFor(Templates& templates, Adapter& adapter);
+  // Why nothing further starts; "" while the run goes on.
+  std::string Stopped() const;
   Status Hooks(const std::string& when);
   Status OpenDatabase();
   // Opens it, and gives what binds the models' queries; kUnsupported where that is not DuckDB.
@@ -72,11 +92,10 @@ class Runner {
 
   Project& project_;
   RunnerOptions options_;
-  Templates templates_;
-  std::unique_ptr<Adapter> adapter_;
+  Worker main_;                  // of the thread that calls Run: hooks, reading
+  std::vector<Worker> workers_;  // of the crew
   std::atomic<Adapter*> interruptible_{nullptr};
-  std::atomic<bool> cancelled_{false};
-  std::unique_ptr<Builder> builder_;
+  std::atomic<bool> cancelled_{false}, failed_fast_{false};
   std::vector<NodeResult> results_;
   RunJournal journal_;
 };

@@ -20,12 +20,13 @@ const Value& Argument(const Value& args, const Value& kwargs, size_t index, cons
 }
 
 // The SQL of a relation's name that came back from a template.
-std::string SqlName(const Value& relation) {
+std::string SqlName(const Value& relation, const std::string& quote_character) {
   const Value& parts = relation["$relation"];
   if (parts.is_null() || parts.has("text")) return parts["text"].text_or(relation.text());
   std::vector<std::string> names;
   for (const char* part : {"database", "schema", "identifier"}) {
-    if (!parts[part].text().empty()) names.push_back(QuoteIdentifier(parts[part].text()));
+    if (!parts[part].text().empty())
+      names.push_back(QuoteWith(quote_character, parts[part].text()));
   }
   return Join(names, ".");
 }
@@ -38,8 +39,31 @@ Templates::Templates(Project& project) : project_(project) {
   };
 }
 
+Templates::Templates(Project& project, const Templates& like)
+    : project_(project), deferred_(like.deferred_), log_(like.log_) {
+  own_engine_ =
+      project_.engine->Fork([this](const std::string& name, const Value& args,
+                                   const Value& kwargs) { return Answer(name, args, kwargs); });
+}
+
+std::string Templates::Quoted(const std::string& name) const {
+  return QuoteWith(project_.profile.quote_character, name);
+}
+
+Value Templates::Named(Value relation) const {
+  const std::string& mark = project_.profile.quote_character;
+  if (mark.empty()) return relation;
+  Value parts = relation["$relation"];
+  parts.Set("quote_character", mark);
+  return Value::Object({{"$relation", parts}});
+}
+
 Templates::~Templates() {
-  project_.host = nullptr;
+  if (!own_engine_) project_.host = nullptr;
+}
+
+std::unique_ptr<Templates> Templates::Another() const {
+  return std::unique_ptr<Templates>(new Templates(project_, *this));
 }
 
 Value Templates::Context() {
@@ -71,7 +95,7 @@ Value Templates::Context() {
   }
   if (node_ != nullptr) {
     const bool replaced = replaced_ != nullptr && replaced_->inputs.contains(node_->id);
-    context.Set("this", replaced ? *Replaced(*node_) : RelationOf(*node_));
+    context.Set("this", replaced ? *Replaced(*node_) : Named(RelationOf(*node_)));
     context.Set("database", node_->database);
     context.Set("schema", node_->schema);
     Value batch;
@@ -104,7 +128,7 @@ Result<std::string> Templates::RenderFor(Node* node, const Template& source,
                                          std::vector<std::string>* called) {
   // A macro called while another node is rendered comes here again.
   Node* outer = std::exchange(node_, node);
-  auto text = project_.engine->Render(source, Context(), called);
+  auto text = engine().Render(source, Context(), called);
   node_ = outer;
   return text;
 }
@@ -141,7 +165,7 @@ Result<std::string> Templates::Compile(Node& node) {
   if (replaced_ != nullptr) {
     for (const auto& [id, table] : replaced_->inputs) tables.push_back(table);
   }
-  node.compiled = WithCommonTables(sql, tables);
+  node.compiled = WithCommonTables(sql, tables, project_.profile.quote_character);
   return node.compiled;
 }
 
@@ -190,8 +214,7 @@ Status Templates::RenderAll(Value& value, const std::string& path) {
 
 Result<Value> Templates::Call(const std::string& macro, const Value& args, Node* node) {
   Node* outer = std::exchange(node_, node);
-  auto value =
-      project_.engine->Call(node ? node->package : project_.name(), macro, args, Context());
+  auto value = engine().Call(node ? node->package : project_.name(), macro, args, Context());
   node_ = outer;
   return value;
 }
@@ -243,7 +266,7 @@ Result<Value> Templates::Answer(const std::string& name, const Value& args, cons
     return Value("");
   }
   if (name == "api.Relation.create") {
-    return Value::Object({{"$relation", kwargs}});
+    return Named(Value::Object({{"$relation", kwargs}}));
   }
   if (name.starts_with("adapter.")) return AskAdapter(name.substr(8), args, kwargs);
   return Status(Code::kUnsupported, fmt::format("\"{}\" is not known to templates here", name))
@@ -284,7 +307,7 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
     unknown.database = project_.profile.database;
     unknown.schema = project_.profile.schema;
     unknown.alias = names.back();
-    return RelationOf(unknown);
+    return Named(RelationOf(unknown));
   }
   Node* node = project_.FindRef(asked.package, asked.place(), node_ ? *node_ : kNobody);
   if (node == nullptr) {
@@ -311,7 +334,7 @@ Result<Value> Templates::Ref(const Value& args, const Value& kwargs) {
                                       {"type", "cte"}})}});
   }
   auto deferred = deferred_.find(node->id);
-  return Cut(*node, deferred == deferred_.end() ? RelationOf(*node) : deferred->second);
+  return Cut(*node, Named(deferred == deferred_.end() ? RelationOf(*node) : deferred->second));
 }
 
 Value Templates::Cut(const Node& node, Value relation) const {
@@ -323,7 +346,7 @@ Value Templates::Cut(const Node& node, Value relation) const {
                         TimeText(window_->batch.to_us)));
   // DuckDB needs no name for it, and the model may give one.
   if (project_.profile.type != "duckdb") {
-    parts.Set("filter_alias", QuoteIdentifier("_dbt_et_filter_subq_" + node.alias));
+    parts.Set("filter_alias", Quoted("_dbt_et_filter_subq_" + node.alias));
   }
   return Value::Object({{"$relation", parts}});
 }
@@ -339,7 +362,7 @@ Result<Value> Templates::Replaced(const Node& node) const {
   const std::string& name = found->second.name;
   return Value::Object(
       {{"$relation",
-        Value::Object({{"text", QuoteIdentifier(name)}, {"identifier", name}, {"type", "cte"}})}});
+        Value::Object({{"text", Quoted(name)}, {"identifier", name}, {"type", "cte"}})}});
 }
 
 Result<Value> Templates::Source(const Value& args) {
@@ -350,10 +373,10 @@ Result<Value> Templates::Source(const Value& args) {
   Node* node = project_.FindSource(args[0].text(), args[1].text());
   if (node != nullptr && replaced_ != nullptr) return Replaced(*node);
   if (node != nullptr && project_.options.streams.contains(node->alias)) {
-    return Value::Object({{"$relation", Value::Object({{"text", QuoteIdentifier(node->alias)},
+    return Value::Object({{"$relation", Value::Object({{"text", Quoted(node->alias)},
                                                        {"identifier", node->alias}})}});
   }
-  if (node != nullptr) return Cut(*node, RelationOf(*node));
+  if (node != nullptr) return Cut(*node, Named(RelationOf(*node)));
   if (!execute_) return Value::Object({{"$relation", Value::Object({{"identifier", args[1]}})}});
   return Status(Code::kUnknownTable, fmt::format("there is no source \"{}\" with a table \"{}\"",
                                                  args[0].text(), args[1].text()));
@@ -379,15 +402,15 @@ Result<Value> Templates::EnvVar(const Value& args, const Value& kwargs) {
 
 Result<Value> Templates::Columns(const Value& relation) {
   if (!execute_ || adapter_ == nullptr) return Value(Value::List{});
-  std::vector<Column> columns;
-  MR_RETURN_IF_ERROR(adapter_->InTransaction([&](Session& session) -> Status {
-    MR_ASSIGN_OR_RETURN(columns, session.ColumnsOf(SqlName(relation)));
-    return Status::Ok();
-  }));
+  const std::string table = SqlName(relation, project_.profile.quote_character);
+  auto asked = session_ != nullptr ? session_->ColumnsOf(table) : adapter_->ColumnsOf(table);
+  MR_ASSIGN_OR_RETURN(std::vector<Column> columns, std::move(asked));
   Value out = Value::List{};
   for (const Column& column : columns) {
     out.Append(Value::Object(
-        {{"$column", Value::Object({{"name", column.name}, {"dtype", column.type}})}}));
+        {{"$column", Value::Object({{"name", column.name},
+                                    {"dtype", column.type},
+                                    {"quote_character", project_.profile.quote_character}})}}));
   }
   return out;
 }
@@ -402,7 +425,7 @@ Result<Value> Templates::Query(const std::string& sql) {
 
 Result<Value> Templates::AskAdapter(const std::string& method, const Value& args,
                                     const Value& kwargs) {
-  if (method == "quote") return Value(QuoteIdentifier(args[0].text()));
+  if (method == "quote") return Value(Quoted(args[0].text()));
   if (method == "type") return Value(project_.profile.type);
   if (method == "get_columns_in_relation") return Columns(args[0]);
   if (method == "get_relation" || method == "check_schema_exists") {
@@ -410,33 +433,31 @@ Result<Value> Templates::AskAdapter(const std::string& method, const Value& args
     const bool schema_only = method == "check_schema_exists";
     const std::string schema = Argument(args, kwargs, 1, "schema").text();
     const std::string table = Argument(args, kwargs, 2, "identifier").text();
-    std::string sql = fmt::format(
-        "SELECT database, schema, name, CASE kind WHEN 'VIEW' THEN 'view' ELSE 'table' END "
-        "FROM {} AS relations WHERE lower(schema) = lower({}) AND lower(name) = lower({})",
-        adapter_->Relations(), QuoteLiteral(schema), QuoteLiteral(table));
     if (schema_only) {
-      sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = " + QuoteLiteral(schema);
+      MR_ASSIGN_OR_RETURN(bool there, adapter_->HasSchema(schema));
+      return Value(there);
     }
-    MR_ASSIGN_OR_RETURN(Rows answer, adapter_->Query(sql));
-    if (schema_only) return Value(!answer.rows.empty());
+    MR_ASSIGN_OR_RETURN(Rows answer, adapter_->Lookup(schema, table));
     if (answer.rows.empty()) return Value();
     const Value& row = answer.rows.front();
-    return Value::Object({{"$relation", Value::Object({{"database", row[0]},
-                                                       {"schema", row[1]},
-                                                       {"identifier", row[2]},
-                                                       {"type", row[3]}})}});
+    const char* kind = row[3].text() == "VIEW" ? "view" : "table";
+    return Named(Value::Object({{"$relation", Value::Object({{"database", row[0]},
+                                                             {"schema", row[1]},
+                                                             {"identifier", row[2]},
+                                                             {"type", kind}})}}));
   }
   if (method == "create_schema" || method == "drop_relation" || method == "drop_schema") {
     if (!execute_ || adapter_ == nullptr) return Value("");
     const Value& parts = args[0]["$relation"];
-    const std::string schema = QuoteIdentifier(parts["schema"].text());
+    const std::string schema = Quoted(parts["schema"].text());
     const std::string what = adapter_->SchemaKind();
     if (method == "create_schema") return Query("CREATE " + what + " IF NOT EXISTS " + schema);
     if (method == "drop_schema") {
       return Query("DROP " + what + " IF EXISTS " + schema + (what == "SCHEMA" ? " CASCADE" : ""));
     }
     const std::string kind = parts["type"].text() == "view" ? "VIEW " : "TABLE ";
-    return Query("DROP " + kind + "IF EXISTS " + SqlName(args[0]));
+    return Query("DROP " + kind + "IF EXISTS " +
+                 SqlName(args[0], project_.profile.quote_character));
   }
   return Status(Code::kUnsupported, fmt::format("adapter.{} is not known here", method))
       .WithHint("docs/reference/dbt.md lists what templates can call");

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,12 +32,18 @@ struct EventWindow {
   bool incremental = false;  // the table is there
 };
 
+// Contract: one thread at a time; Another() gives each further thread its own. The project's nodes
+// are read by all of them, and each is written (`compiled`) by who compiles it.
 class Templates {
  public:
   explicit Templates(Project& project);
   ~Templates();
   Templates(const Templates&) = delete;
   Templates& operator=(const Templates&) = delete;
+
+  // One more, with an engine of its own, that knows what was deferred and where to print. No file
+  // is read into the project from now on.
+  std::unique_ptr<Templates> Another() const;
 
   // Notes what `node` is configured to be and what it depends on.
   Status Note(Node& node);
@@ -65,12 +72,15 @@ class Templates {
   void set_adapter(Adapter* adapter) { adapter_ = adapter; }
   // While one is set, run_query and its like see what its transaction has done.
   void set_session(Session* session) { session_ = session; }
+  Session* session() const { return session_; }
   // Whether is_incremental() holds for the node.
   void set_is_incremental(std::function<bool(const Node&)> f) { is_incremental_ = std::move(f); }
   // Prints what log(…, info=true) and print() say.
   void set_log(std::function<void(const std::string&)> f) { log_ = std::move(f); }
 
  private:
+  Templates(Project& project, const Templates& like);
+  JinjaEngine& engine() { return own_engine_ ? *own_engine_ : *project_.engine; }
   Result<Value> Answer(const std::string& name, const Value& args, const Value& kwargs);
   Result<Value> Config(const Value& args, const Value& kwargs);
   Result<Value> ConfigGet(const Value& args, const Value& kwargs, bool required);
@@ -83,6 +93,9 @@ class Templates {
   Result<Value> Query(const std::string& sql);
   Result<Value> Columns(const Value& relation);
   Value Context();
+  // A name in SQL, as the target's database has it; and a relation that will be shown so.
+  std::string Quoted(const std::string& name) const;
+  Value Named(Value relation) const;
   // A unit test's rows in the place of the node.
   Result<Value> Replaced(const Node& node) const;
   // Of `node`, cut down to the window if there is one.
@@ -91,7 +104,8 @@ class Templates {
                                 std::vector<std::string>* called = nullptr);
 
   Project& project_;
-  Node* node_ = nullptr;  // whose template is being rendered
+  std::unique_ptr<JinjaEngine> own_engine_;  // null: the project's
+  Node* node_ = nullptr;                     // whose template is being rendered
   bool execute_ = false;
   bool for_stream_ = false;  // a stream model is being compiled: other ones are read as they run
   bool first_run_ = false;   // is_incremental() does not hold, whatever is there

@@ -83,17 +83,17 @@ Result<std::vector<Column>> Builder::InputColumns(Node& input) {
     MR_ASSIGN_OR_RETURN(std::string sql, templates_.Compile(copy));
     return adapter_.ColumnsOfQuery(sql);
   }
-  auto columns = adapter_.ColumnsOf(QualifiedName(input));
+  auto columns = adapter_.ColumnsOf(adapter_.TableName(input));
   if (columns.ok()) return columns;
   return Status(Code::kFailedPrecondition,
                 fmt::format("the types of {} are not known, since it is not in the database",
-                            QualifiedName(input)))
+                            adapter_.TableName(input)))
       .WithHint("build it first; or give its rows with format: sql");
 }
 
 // Of a model that was never built: those of its first run.
 Result<std::vector<Column>> Builder::OwnColumns(Node& model, Replacements replaced) {
-  auto columns = adapter_.ColumnsOf(QualifiedName(model));
+  auto columns = adapter_.ColumnsOf(adapter_.TableName(model));
   if (columns.ok()) return columns;
   replaced.macros.Set("is_incremental", false);
   Node copy = model;
@@ -127,7 +127,7 @@ Result<std::string> Builder::FixtureSql(const Value& fixture, const std::vector<
         if (EqualsIgnoreCase(name, column.name)) cell = value;
       }
       cells.push_back(fmt::format("CAST({} AS {}) AS {}", Literal(cell), column.type,
-                                  QuoteIdentifier(column.name)));
+                                  adapter_.Quote(column.name)));
     }
     selects.push_back("SELECT " + Join(cells, ", "));
   }
@@ -135,7 +135,7 @@ Result<std::string> Builder::FixtureSql(const Value& fixture, const std::vector<
   std::vector<std::string> cells;
   for (const Column& column : columns) {
     cells.push_back(
-        fmt::format("CAST(NULL AS {}) AS {}", column.type, QuoteIdentifier(column.name)));
+        fmt::format("CAST(NULL AS {}) AS {}", column.type, adapter_.Quote(column.name)));
   }
   return "SELECT " + Join(cells, ", ") + " LIMIT 0";
 }
@@ -158,7 +158,7 @@ Result<Outcome> Builder::CompareRows(Session& session, const std::string& actual
   }
   MR_ASSIGN_OR_RETURN(std::string wanted, FixtureSql(expected, columns));
   std::vector<std::string> names;
-  for (const Column& column : columns) names.push_back(QuoteIdentifier(column.name));
+  for (const Column& column : columns) names.push_back(adapter_.Quote(column.name));
   const std::string list = Join(names, ", ");
   std::vector<std::string> order;
   for (size_t i = 0; i <= names.size(); i++) order.push_back(std::to_string(i + 1));
@@ -180,14 +180,14 @@ Result<Outcome> Builder::CompareRows(Session& session, const std::string& actual
 Result<Outcome> Builder::CompareTable(const Node& test, const Node& model,
                                       const std::string& existing, const std::string& sql) {
   Node target = model;
-  target.schema = "millrace_unit_test";
+  target.schema = NameBeside(test, "unit_test");  // its own: others may run at the same time
   target.alias = test.name;
   std::optional<Result<Outcome>> outcome;
   Status status = adapter_.InTransaction([&](Session& session) -> Status {
     MR_RETURN_IF_ERROR(adapter_.CreateSchema(session, target));
     MR_RETURN_IF_ERROR(CreateTable(session, target, existing).status());
     MR_RETURN_IF_ERROR(AddIncrement(session, target, sql).status());
-    outcome = CompareRows(session, "SELECT * FROM " + QualifiedName(target),
+    outcome = CompareRows(session, "SELECT * FROM " + adapter_.TableName(target),
                           test.properties["expect_table"]);
     return Status(Code::kCancelled, "a unit test leaves nothing behind");
   });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <duckdb/common/file_system.hpp>
 #include <duckdb/main/client_context.hpp>
-#include <functional>
 
 #include "duck/door.h"
 #include "duck/extensions.h"
@@ -13,7 +12,27 @@ namespace millrace::duck {
 
 namespace {
 
-// DuckDB's file systems find their secrets in a transaction.
+// What a listing tells of a file, or else the store when it is asked.
+RemoteFile Told(duckdb::FileSystem& files, const duckdb::OpenFileInfo& file, std::string path) {
+  RemoteFile told{.path = std::move(path)};
+  if (file.extended_info) {
+    const auto& options = file.extended_info->options;
+    const auto size = options.find("file_size"), modified = options.find("last_modified");
+    if (size != options.end() && modified != options.end()) {
+      told.bytes = size->second.GetValue<int64_t>();
+      told.modified_us =
+          modified->second.DefaultCastAs(duckdb::LogicalType::TIMESTAMP).GetValue<int64_t>();
+      return told;
+    }
+  }
+  auto handle = files.OpenFile(file, duckdb::FileFlags::FILE_FLAGS_READ);
+  told.bytes = static_cast<int64_t>(handle->GetFileSize());
+  told.modified_us = files.GetLastModifiedTime(*handle).value;
+  return told;
+}
+
+}  // namespace
+
 Status WithFiles(duckdb::Connection& connection,
                  const std::function<void(duckdb::FileSystem&)>& body) {
   return AtTheDoor([&] {
@@ -22,19 +41,6 @@ Status WithFiles(duckdb::Connection& connection,
     return Status::Ok();
   });
 }
-
-int64_t SizeOf(duckdb::FileSystem& files, const duckdb::OpenFileInfo& file) {
-  if (file.extended_info) {
-    const auto& told = file.extended_info->options;
-    if (const auto size = told.find("file_size"); size != told.end()) {
-      return size->second.GetValue<int64_t>();
-    }
-  }
-  return static_cast<int64_t>(
-      files.OpenFile(file, duckdb::FileFlags::FILE_FLAGS_READ)->GetFileSize());
-}
-
-}  // namespace
 
 Status LoadRemoteFiles(duckdb::Connection& connection) {
   if (duckdb::DatabaseInstance::GetDatabase(*connection.context).ExtensionIsLoaded("httpfs")) {
@@ -50,7 +56,9 @@ Result<std::vector<RemoteFile>> ListRemoteFiles(duckdb::Connection& connection,
   std::vector<RemoteFile> found;
   MR_RETURN_IF_ERROR(WithFiles(connection, [&](duckdb::FileSystem& files) {
     for (const auto& file : files.Glob(directory + "/**")) {
-      found.push_back({file.path.substr(directory.size() + 1), SizeOf(files, file)});
+      // Some stores list names with "%" in a way that DuckDB does not understand.
+      if (!file.path.starts_with(directory + "/")) continue;
+      found.push_back(Told(files, file, file.path.substr(directory.size() + 1)));
     }
   }));
   std::sort(found.begin(), found.end(),

@@ -5,7 +5,9 @@
 // gives up. Errors: what DuckDB reports (kIo, kInvalidArgument for an answer of HTTP).
 #pragma once
 
+#include <cstdint>
 #include <duckdb.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,9 +19,15 @@ namespace millrace::duck {
 // secrets on this machine. Error kFailedPrecondition when the extension is not there.
 Status LoadRemoteFiles(duckdb::Connection& connection);
 
+// Runs `body` with the file systems of the connection. They look for their secrets in a
+// transaction, so there may be none already.
+Status WithFiles(duckdb::Connection& connection,
+                 const std::function<void(duckdb::FileSystem&)>& body);
+
 struct RemoteFile {
   std::string path;  // below the directory that was asked for
   int64_t bytes = 0;
+  int64_t modified_us = 0;  // wall clock of the store
 };
 
 // All files below `directory`, by their paths; none when there is nothing.

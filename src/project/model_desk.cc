@@ -75,6 +75,12 @@ Result<std::shared_ptr<ModelDesk::Work>> ModelDesk::Prepare(std::string_view req
   dbt::ProjectOptions options;
   options.directory = directory;
   options.full_refresh = asked["full_refresh"].truth();
+  options.threads = static_cast<int>(asked["threads"].whole());
+  if (options.threads < 0 || options.threads > dbt::kThreadsMax) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("threads is {}, and not a number from 1 to {}", options.threads,
+                              dbt::kThreadsMax));
+  }
   options.store_failures = asked["store_failures"].truth();
   options.state_directory = asked["state"].text();
   options.defer = asked["defer"].truth();

@@ -22,7 +22,7 @@ class ModelDesk {
   ~ModelDesk();
 
   // `request`: {"command": "build", "select": ["+orders"], "exclude": [], "vars": {},
-  // "full_refresh": false, "fail_fast": false, "store_failures": false, "state": "", "defer":
+  // "full_refresh": false, "fail_fast": false, "threads": 0, "store_failures": false, "state": "", "defer":
   // false, "favor_state": false, "event_time_start": "", "event_time_end": "", "only": [ids],
   // "retry_batches": {}}, all but the first may be left out; gives {"run": 1}. Errors:
   // kInvalidArgument; kUnavailable: a run is at work; what reading the project and planning the run

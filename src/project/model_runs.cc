@@ -45,9 +45,11 @@ bool HasReached(const job::JobStatus& status, const Ends& ends) {
   return true;
 }
 
-Result<dbt::Outcome> RefreshStream(Runtime& runtime, const dbt::Node& node) {
+Result<dbt::Outcome> RefreshStream(Runtime& runtime, const dbt::Node& node,
+                                   const std::function<bool()>& stopped) {
   std::optional<Ends> ends;
   for (;; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+    if (stopped()) return Status(Code::kCancelled, "the run was stopped");
     auto status = StatusOf(runtime, node.alias);
     if (!status) {
       return Status(Code::kNotFound, fmt::format("no job \"{}\" runs here", node.alias))
@@ -78,7 +80,9 @@ void UseRuntime(Runtime& runtime, dbt::RunnerOptions& options) {
   options.open = [&runtime](const dbt::Project&) -> Result<std::unique_ptr<dbt::Adapter>> {
     return dbt::UseDuckDb(runtime.warehouse());
   };
-  options.refresh_stream = [&runtime](dbt::Node& node) { return RefreshStream(runtime, node); };
+  options.refresh_stream = [&runtime](dbt::Node& node, const std::function<bool()>& stopped) {
+    return RefreshStream(runtime, node, stopped);
+  };
 }
 
 }  // namespace millrace::project

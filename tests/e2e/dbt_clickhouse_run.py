@@ -123,7 +123,7 @@ class Pair:
 
     def both(self, title, *arguments):
         """Runs it on both sides, and compares how every node ended and all that is there then."""
-        ours = self.ours(*arguments)
+        ours = self.ours(*arguments, "--threads", "4")
         said = io.StringIO()
         with contextlib.chdir(self.places["theirs"]), contextlib.redirect_stdout(said):
             place = self.places["theirs"]

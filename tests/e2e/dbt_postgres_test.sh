@@ -22,7 +22,7 @@ ok() { cases=$((cases + 1)); printf 'ok: %s\n' "$*"; }
 ask() { PGOPTIONS="-c client_min_messages=warning" "$postgres_bin/psql" -h 127.0.0.1 -p "$postgres_port" -U postgres -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
 both() { # command and arguments, in both copies; exit codes must be alike
   local ours=0 theirs=0
-  (cd "$work/ours" && "$binary" "$@") > "$work/ours.log" 2>&1 || ours=$?
+  (cd "$work/ours" && "$binary" "$@" --threads 4) > "$work/ours.log" 2>&1 || ours=$?
   (cd "$work/theirs" && "$venv/dbt" --no-use-colors "$@") > "$work/theirs.log" 2>&1 || theirs=$?
   [ "$ours" = "$theirs" ] || { tail -n 60 "$work/theirs.log"; cat "$work/ours.log"; fail "$*: exit $ours, dbt's $theirs"; }
 }
@@ -131,6 +131,9 @@ done
 ok "kill -9 in the middle leaves the old table or the new one"
 
 . "$root/tests/e2e/dbt_kills.sh"
+. "$root/tests/e2e/dbt_meetings.sh"
+test_meetings "$work/meet" "meet: {target: dev, outputs: {dev: {type: postgres, host: 127.0.0.1, port: $postgres_port,
+  user: postgres, password: '', dbname: postgres, schema: meet}}}" ask
 ask_kills() { ask "SET search_path = kills; $1"; }
 test_kills "$work/kills" "kills: {target: dev, outputs: {dev: {type: postgres, host: 127.0.0.1, port: $postgres_port,
   user: postgres, password: '', dbname: postgres, schema: kills}}}" "$work/postgres/reached" ask_kills

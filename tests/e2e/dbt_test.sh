@@ -27,7 +27,7 @@ compare() { # name database [ignored columns]
 }
 both() { # command and arguments, in both copies; dbt's and our exit codes must be alike
   local ours=0 theirs=0
-  (cd "$work/ours" && "$binary" "$@") > "$work/ours.log" 2>&1 || ours=$?
+  (cd "$work/ours" && "$binary" "$@" "${threads[@]}") > "$work/ours.log" 2>&1 || ours=$?
   (cd "$work/theirs" && "$venv/dbt" --no-use-colors "$@") > "$work/theirs.log" 2>&1 || theirs=$?
   [ "$ours" = "$theirs" ] || { cat "$work/ours.log" "$work/theirs.log"; fail "$*: exit $ours, dbt's $theirs"; }
 }
@@ -36,13 +36,21 @@ copies() { # project
   cp -r "$1" "$work/ours" && cp -r "$1" "$work/theirs"
   chmod -R u+w "$work/ours" "$work/theirs"
 }
+anew() { # database; ours once more from nothing, with four threads, beside what dbt has built
+  rm -f "$work/ours/$1" "$work/ours/$1.wal"
+  (cd "$work/ours" && "$binary" build --threads 4) > "$work/ours.log" 2>&1 || { cat "$work/ours.log"; fail "build --threads 4"; }
+}
 changed_times=dbt_scd_id,dbt_updated_at,dbt_valid_from,dbt_valid_to
+threads=() # our side's, from where it says so
 
 if [ -d "$shared/data/jaffle_shop" ]; then
   copies "$shared/data/jaffle_shop"
   both build
   expect "PASS=28 WARN=0 ERROR=0 SKIP=0 TOTAL=28" "$work/ours.log"
   compare "jaffle_shop" jaffle_shop.duckdb
+  anew jaffle_shop.duckdb
+  expect "PASS=28 WARN=0 ERROR=0 SKIP=0 TOTAL=28" "$work/ours.log"
+  compare "jaffle_shop, four threads" jaffle_shop.duckdb
 else
   echo "skipped: jaffle_shop (MILLRACE_SHARED has no data/jaffle_shop)"
 fi
@@ -51,6 +59,9 @@ copies "$root/tests/dbt/shop"
 both build
 expect "WARN=2 ERROR=0 SKIP=0 TOTAL=25" "$work/ours.log"
 compare "shop, first run" shop.duckdb "$changed_times"
+anew shop.duckdb
+compare "shop, first run, four threads" shop.duckdb "$changed_times"
+threads=(--threads 4)
 
 for side in ours theirs; do
   sed -i 's/^3,2024-01-02,A,7,true,late/3,2024-01-03,B,8,true,moved/' "$work/$side/seeds/raw_orders.csv"
@@ -231,10 +242,16 @@ print(duckdb.connect('$work/ours/shop.duckdb').sql('FROM big LIMIT 1').fetchone(
 ok "kill -9 in the middle leaves the old table or the new one"
 
 . "$root/tests/e2e/dbt_kills.sh"
+. "$root/tests/e2e/dbt_meetings.sh"
 ask_kills() {
   "$venv/python" -c "import duckdb, sys
 print(*duckdb.connect('$work/kills/kills.duckdb').sql(sys.argv[1]).fetchone(), sep='|')" "$1"
 }
+ask_meetings() {
+  "$venv/python" -c "import duckdb, sys
+print(*duckdb.connect('$work/meet/nodes.duckdb').sql(sys.argv[1]).fetchone(), sep='|')" "$1"
+}
+test_meetings "$work/meet" "meet: {target: dev, outputs: {dev: {type: duckdb, path: nodes.duckdb, schema: meet}}}" ask_meetings
 test_kills "$work/kills" "kills: {target: dev, outputs: {dev: {type: duckdb, path: kills.duckdb}}}" \
   "$work/reached" ask_kills
 

@@ -9,7 +9,10 @@ Read by deltalake (the client in Rust) and by DuckDB's extension (delta-kernel):
   others         rows that deltalake's own writer appends meanwhile are all there, too
   time travel    an older version still has what it had; the history says which epoch it is
 
-    delta_run.py BINARY
+With --s3 the tables lie in a real S3 store, where commits are objects that are made only if there is none, and
+  away           while the store is down the job waits, says why, and goes on when it is back
+
+    delta_run.py BINARY [--s3]
 """
 
 import os
@@ -29,9 +32,10 @@ import pyarrow
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
-from s3_server import DEPS  # noqa: E402
+from s3_server import DEPS, ObjectStore  # noqa: E402
 
-ROUNDS = 3
+S3 = "--s3" in sys.argv
+ROUNDS = 1 if S3 else 3
 CHUNK = 20_000
 
 JOB = """
@@ -42,16 +46,19 @@ WITH ('connector' = 'kafka', 'topic' = 'numbers', 'properties.bootstrap.servers'
   'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
 CREATE TABLE lake_numbers (id BIGINT, word STRING, amount DECIMAL(12, 2), at TIMESTAMP(3), part STRING)
 PARTITIONED BY (part)
-WITH ('connector' = 'delta', 'path' = 'lake/numbers', 'commit.interval' = '1 ms',
+WITH ('connector' = 'delta', 'path' = '%(root)s/numbers'%(store)s, 'commit.interval' = '1 ms',
   'maintenance.interval' = '300 ms', 'retention' = '1 min', 'checkpoint.versions' = '10');
 INSERT INTO lake_numbers SELECT id, word, CAST(id * 0.07 AS DECIMAL(12, 2)),
   CAST(TIMESTAMPADD(SECOND, CAST(id AS INT), TIMESTAMP '2026-01-01 00:00:00') AS TIMESTAMP(3)), word
 FROM numbers;
 CREATE TABLE lake_buckets (bucket BIGINT, n BIGINT, newest BIGINT, PRIMARY KEY (bucket) NOT ENFORCED)
-WITH ('connector' = 'delta', 'path' = 'lake/buckets', 'commit.interval' = '50 ms',
+WITH ('connector' = 'delta', 'path' = '%(root)s/buckets'%(store)s, 'commit.interval' = '50 ms',
   'maintenance.interval' = '300 ms', 'retention' = '1 min', 'checkpoint.versions' = '5');
 INSERT INTO lake_buckets SELECT MOD(id, 100), COUNT(*), MAX(id) FROM numbers GROUP BY MOD(id, 100);
 """
+
+STORE = """, 's3.endpoint' = '127.0.0.1:%d', 's3.tls' = 'false', 's3.url-style' = 'path',
+  's3.key-id' = '%s', 's3.secret' = '%s'"""
 
 # The same rows, by DuckDB.
 BATCH = """
@@ -68,15 +75,45 @@ def check(condition, text):
         raise SystemExit("FAILED: " + text)
 
 
+class Place:
+    """Where the tables are: below the project, or in the bucket of a store."""
+
+    def __init__(self, work, project):
+        self.store = ObjectStore(work) if S3 else None
+        self.root = "s3://data-lake/a lake" if S3 else os.path.join(project, "lake")
+        if self.store:
+            self.store.start()
+
+    def job(self):
+        if not self.store:
+            return JOB % {"root": "lake", "store": ""}
+        return JOB % {"root": self.root,
+                      "store": STORE % (self.store.port, self.store.key_id, self.store.secret)}
+
+    def options(self):
+        """Of deltalake."""
+        return self.store.delta_options() if self.store else None
+
+    def open(self, path, version=None):
+        return deltalake.DeltaTable(path, version=version, storage_options=self.options())
+
+    def stop(self):
+        if self.store:
+            self.store.stop()
+
+
 class Table:
     """What two other clients see."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, place, name):
+        self.place = place
+        self.path = place.root + "/" + name
         self.client = duckdb.connect()
         self.client.execute("SET extension_directory = '%s/duckdb-1.5.5/extensions'" % DEPS)
         self.client.execute("SET autoload_known_extensions = true")
         self.client.execute("SET TimeZone = 'UTC'")
+        if place.store:
+            place.store.attach(self.client)
 
     def ask(self, sql):
         """Of DuckDB; %s stands for the table."""
@@ -84,7 +121,7 @@ class Table:
 
     def rows(self, version=None):
         """As deltalake reads them, ours only."""
-        table = deltalake.DeltaTable(self.path, version=version).to_pyarrow_table()
+        table = self.place.open(self.path, version).to_pyarrow_table()
         return self.client.from_arrow(table).filter("id >= 0")
 
     def count(self):
@@ -103,9 +140,9 @@ class Table:
 
 
 class Reader(threading.Thread):
-    def __init__(self, path):
+    def __init__(self, place):
         super().__init__()
-        self.table = Table(path)
+        self.table = Table(place, "numbers")
         self.done = threading.Event()
         self.seen = []
         self.fault = None
@@ -124,9 +161,9 @@ class Reader(threading.Thread):
 class Writer(threading.Thread):
     """Appends rows with ids below 0, through deltalake."""
 
-    def __init__(self, path):
+    def __init__(self, place):
         super().__init__()
-        self.path = path
+        self.place = place
         self.done = threading.Event()
         self.written = 0
         self.fault = None
@@ -138,8 +175,9 @@ class Writer(threading.Thread):
         try:
             while not self.done.is_set():
                 row = {"id": -1 - self.written, "word": "other", "amount": None, "at": None, "part": "a/b 0"}
-                deltalake.write_deltalake(self.path, pyarrow.Table.from_pylist([row], schema=schema),
-                                          mode="append")
+                deltalake.write_deltalake(self.place.root + "/numbers",
+                                          pyarrow.Table.from_pylist([row], schema=schema), mode="append",
+                                          storage_options=self.place.options())
                 self.written += 1
                 time.sleep(0.1)
         except Exception as fault:  # pylint: disable=broad-except
@@ -172,45 +210,81 @@ def until(condition, process, text):
         time.sleep(0.05)
 
 
+def status_of(binary, project):
+    return subprocess.run([binary, "status", project], check=False, capture_output=True, text=True).stdout
+
+
+def there(place, path):
+    try:
+        return place.open(path).version() >= 0
+    except deltalake.exceptions.TableNotFoundError:
+        return False
+
+
+def end(others):
+    for other in others:
+        other.done.set()
+    for other in others:
+        other.join()
+
+
+def away(binary, project, process, place, produced):
+    """The store ends, rows come, and it starts again."""
+    place.store.stop()
+    produce(binary, project, produced)
+    until(lambda: "failing" in status_of(binary, project), process, "it does not say that it fails")
+    check("127.0.0.1:%d" % place.store.port in status_of(binary, project), status_of(binary, project))
+    place.store.start()
+    print("away: it waits for the store")
+
+
 def crash_rounds(binary, work):
     project = os.path.join(work, "lake")
     os.makedirs(os.path.join(project, "sql"))
+    place = Place(work, project)
+    try:
+        run(binary, project, place)
+    finally:
+        place.stop()
+
+
+def run(binary, project, place):
     with open(os.path.join(project, "millrace.yml"), "w") as file:
         file.write("name: lake\n")
     with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(JOB)
-    path = os.path.join(project, "lake", "numbers")
-    table, buckets, produced, others = Table(path), Table(os.path.join(project, "lake", "buckets")), 0, []
+        file.write(place.job())
+    table, buckets, produced, others = Table(place, "numbers"), Table(place, "buckets"), 0, []
+    path = table.path
     try:
         for turn in range(ROUNDS):
             produce(binary, project, produced)
             produced += CHUNK
             process = start(binary, project)
             if not others:
-                until(lambda: os.path.exists(os.path.join(path, "_delta_log", "%020d.json" % 0)),
-                      process, "the table is not made")
-                others = [Reader(path), Writer(path)]
+                until(lambda: there(place, path), process, "the table is not made")
+                others = [Reader(place), Writer(place)]
                 for other in others:
                     other.start()
             time.sleep(random.uniform(0.2, 1.0))
             process.send_signal(signal.SIGKILL)
             process.wait()
-            deltalake.DeltaTable(path).create_checkpoint()  # that the next process reads
+            place.open(path).create_checkpoint()  # that the next process reads
         process = start(binary, project)
         until(lambda: table.count() == produced, process, "rows are missing")
-        early = deltalake.DeltaTable(path).version()
+        early = place.open(path).version()
         until(lambda: answers(binary, project), process, "it does not answer")
-        produce(binary, project, produced)
+        if place.store:
+            end(others)
+            away(binary, project, process, place, produced)
+        else:
+            produce(binary, project, produced)
         produced += CHUNK
         until(lambda: table.count() == produced, process, "rows are missing")
         until(lambda: buckets.ask("SELECT sum(n) FROM %s")[0][0] == produced, process, "counts are missing")
         process.send_signal(signal.SIGTERM)
         check(process.wait() == 0, "it did not end well")
     finally:
-        for other in others:
-            other.done.set()
-        for other in others:
-            other.join()
+        end(others)
     for other in others:
         check(other.fault is None, "%s: %s" % (type(other).__name__, other.fault))
     reader, writer = others
@@ -218,11 +292,11 @@ def crash_rounds(binary, work):
     scanned = table.client.sql("SELECT * FROM delta_scan('%s') WHERE id >= 0" % path)
     check(table.different(scanned, produced) == 0, "DuckDB reads other rows than the batch has")
     check(table.different(table.rows(early), produced - CHUNK) == 0, "version %d has changed" % early)
-    counted = buckets.client.from_arrow(deltalake.DeltaTable(buckets.path).to_pyarrow_table())
+    counted = buckets.client.from_arrow(place.open(buckets.path).to_pyarrow_table())
     check(buckets.different(counted, produced, BUCKETS) == 0, "other buckets than the batch has")
     foreign = table.ask("SELECT count(*), count(DISTINCT id) FROM %s WHERE id < 0")[0]
     check(foreign == (writer.written,) * 2, "%d foreign rows, %s there" % (writer.written, foreign))
-    delta = deltalake.DeltaTable(path)
+    delta = place.open(path)
     operations = {}
     for entry in delta.history():
         operations[entry["operation"]] = operations.get(entry["operation"], 0) + 1
@@ -231,11 +305,11 @@ def crash_rounds(binary, work):
     print("%d rows once and %d of another writer, %d reads of %d states; %d versions, %d files, %s; "
           "%d versions by key"
           % (produced, writer.written, len(reader.seen), len(set(reader.seen)), delta.version() + 1,
-             len(delta.file_uris()), operations, deltalake.DeltaTable(buckets.path).version() + 1))
+             len(delta.file_uris()), operations, place.open(buckets.path).version() + 1))
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != (3 if S3 else 2):
         sys.exit(__doc__)
     work = tempfile.mkdtemp()
     try:

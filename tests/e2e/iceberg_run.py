@@ -105,7 +105,7 @@ def once(binary, project, catalog):
         killed += process.wait() == -signal.SIGKILL
         process.communicate()
     # The catalog may still be at the request of a process that is gone.
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while sorted(counts(catalog)) != noted(catalog) and time.monotonic() < deadline:
         time.sleep(0.2)
     there = counts(catalog)

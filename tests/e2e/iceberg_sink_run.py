@@ -13,7 +13,10 @@ a proxy that loses answers of the catalog, while pyiceberg appends to the same t
   bounded        a table whose snapshots are expired at once has few of them, few manifests and files,
                  and no file on the disk that it does not name
 
-    iceberg_sink_run.py BINARY
+With --s3 the tables lie in a real S3 store, the credentials for one of them come from the catalog, and
+  away           while the store is down the job waits, says why, and goes on when it is back
+
+    iceberg_sink_run.py BINARY [--s3]
 """
 
 import datetime
@@ -35,6 +38,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from iceberg_catalog import DEPS, IcebergCatalog  # noqa: E402
+from s3_server import ObjectStore  # noqa: E402
 import pyarrow  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from pyiceberg.catalog import load_catalog  # noqa: E402
@@ -46,7 +50,8 @@ from pyiceberg.table.snapshots import Operation  # noqa: E402
 from pyiceberg.transforms import IdentityTransform, MonthTransform  # noqa: E402
 from pyiceberg.types import DateType, LongType, NestedField, StringType  # noqa: E402
 
-ROUNDS = 3
+S3 = "--s3" in sys.argv
+ROUNDS = 1 if S3 else 3
 CHUNK = 10_000
 
 JOB = """
@@ -58,12 +63,12 @@ WITH ('connector' = 'kafka', 'topic' = 'numbers', 'properties.bootstrap.servers'
 CREATE TABLE lake_numbers (%(declared)s)
 WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.numbers',
   'commit.interval' = '1 ms', 'request.timeout' = '5 s', 'maintenance.interval' = '500 ms',
-  'snapshot.retention' = '1 min');
+  'snapshot.retention' = '1 min'%(store)s%(login)s);
 INSERT INTO lake_numbers SELECT %(selected)s FROM numbers;
 CREATE TABLE tidy_numbers (id BIGINT, tags ARRAY<STRING>)
 WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.tidy', 'commit.interval' = '1 ms',
   'request.timeout' = '5 s', 'maintenance.interval' = '300 ms', 'snapshot.retention' = '0 s',
-  'orphan.delay' = '0 s');
+  'orphan.delay' = '0 s'%(store)s);
 INSERT INTO tidy_numbers SELECT id, ARRAY[CAST(MOD(id, 3) AS STRING), 'x'] FROM numbers;
 """
 COLUMNS = {
@@ -92,6 +97,12 @@ client = duckdb.connect(config={"extension_directory": sys.argv[1], "autoload_kn
 client.execute("LOAD iceberg")
 print(json.dumps(client.execute(sys.argv[2]).fetchall()))
 """
+
+
+STORE = """,
+  's3.endpoint' = '127.0.0.1:%d', 's3.tls' = 'false', 's3.url-style' = 'path', 's3.region' = 'us-east-1'"""
+LOGIN = """,
+  's3.key-id' = '%s', 's3.secret' = '%s'"""
 
 
 def check(condition, text):
@@ -129,7 +140,10 @@ class ProxyRequest(http.server.BaseHTTPRequestHandler):
         status, answer = 503, b"{}"
         if luck > 0.1:
             upstream = http.client.HTTPConnection("127.0.0.1", self.server.catalog.port)
-            upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
+            passed_on = {"Content-Type": "application/json"}
+            if "X-Iceberg-Access-Delegation" in self.headers:
+                passed_on["X-Iceberg-Access-Delegation"] = self.headers["X-Iceberg-Access-Delegation"]
+            upstream.request(self.command, self.path, body, passed_on)
             response = upstream.getresponse()
             status, answer = response.status, response.read()
             upstream.close()
@@ -190,6 +204,10 @@ class Reader(threading.Thread):
         except (SystemExit, Exception) as fault:  # pylint: disable=broad-except
             self.fault = "".join(traceback.format_exception(fault))
 
+    def stop(self):
+        self.done.set()
+        self.join()
+
     def append(self, table):
         row = {"id": [-1 - self.appended], "kind": ["foreign"], "day": [datetime.date(2026, 1, 1)]}
         try:
@@ -205,11 +223,46 @@ def produce(binary, project, first, rows=CHUNK):
                    check=True, stdout=subprocess.DEVNULL)
 
 
-def write_job(project, uri, columns):
+class Place:
+    """Where the tables are: on this machine, or in the bucket of a store, which is a directory, too."""
+
+    def __init__(self, work):
+        self.store = ObjectStore(work) if S3 else None
+        if self.store:
+            self.store.start()
+
+    def path(self, location):
+        if not self.store:
+            return location.replace("file://", "")
+        return os.path.join(self.store.directory, "buckets", location.replace("s3://", ""))
+
+    def options(self):
+        """Of the tables in the job; the second one's credentials are the catalog's."""
+        if not self.store:
+            return {"store": "", "login": ""}
+        return {"store": STORE % self.store.port, "login": LOGIN % (self.store.key_id, self.store.secret)}
+
+    def properties(self):
+        """Of pyiceberg's catalog."""
+        return self.store.iceberg_properties() if self.store else {}
+
+    def secret(self):
+        """For DuckDB."""
+        if not self.store:
+            return ""
+        return ("CREATE SECRET (TYPE s3, KEY_ID '%s', SECRET '%s', ENDPOINT '127.0.0.1:%d', REGION 'us-east-1', "
+                "URL_STYLE 'path', USE_SSL false);" % (self.store.key_id, self.store.secret, self.store.port))
+
+    def stop(self):
+        if self.store:
+            self.store.stop()
+
+
+def write_job(project, uri, columns, place):
     declared = ", ".join("%s %s" % (name, COLUMNS[name][0]) for name in columns)
     selected = ", ".join("%s AS %s" % (COLUMNS[name][1], name) for name in columns)
     with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(JOB % {"declared": declared, "uri": uri, "selected": selected})
+        file.write(JOB % {"declared": declared, "uri": uri, "selected": selected, **place.options()})
 
 
 def start(binary, project):
@@ -251,10 +304,27 @@ def make_table(catalog):
     catalog.create_table("sales.numbers", schema, partition_spec=spec)
 
 
-def crash_rounds(binary, project, catalog, uri):
+def status_of(binary, project):
+    return subprocess.run([binary, "status", project], check=False, capture_output=True, text=True).stdout
+
+
+def away(binary, project, catalog, process, place, produced):
+    """The store ends, rows come, and it starts again."""
+    place.store.stop()
+    produce(binary, project, produced)
+    until(lambda: "failing" in status_of(binary, project), process, project, "it does not say that it fails")
+    check("127.0.0.1:%d" % place.store.port in status_of(binary, project), status_of(binary, project))
+    place.store.start()
+    until(lambda: count(catalog.load_table("sales.numbers")) == produced + CHUNK, process, project,
+          "rows are missing after the store was away")
+    print("away: it waits for the store, and goes on")
+    return produced + CHUNK
+
+
+def crash_rounds(binary, project, catalog, uri, place):
     reader, produced = None, 0
     make_table(catalog)
-    write_job(project, uri, COLUMNS)
+    write_job(project, uri, COLUMNS, place)
     try:
         for _ in range(ROUNDS):
             produce(binary, project, produced)
@@ -280,15 +350,17 @@ def crash_rounds(binary, project, catalog, uri):
             early, "early").commit())
         until(lambda: answers(binary, project), process, project, "it does not answer")
         produce(binary, project, produced)
-        produced = bounded(binary, project, catalog, process, produced + CHUNK)
+        produced = bounded(binary, project, catalog, process, place, produced + CHUNK)
         until(lambda: count(catalog.load_table("sales.numbers")) == produced, process, project,
               "rows are missing")
+        if place.store:
+            reader.stop()
+            produced = away(binary, project, catalog, process, place, produced)
         process.send_signal(signal.SIGTERM)
         check(process.wait() == 0, "it did not end well")
     finally:
         if reader is not None:
-            reader.done.set()
-            reader.join()
+            reader.stop()
     check(reader.fault is None, "a reader: %s" % reader.fault)
     table = catalog.load_table("sales.numbers")
     foreign = sorted(-1 - i for i in numbers(table) if i < 0)
@@ -313,7 +385,7 @@ def files_of(table):
     return {os.path.basename(path) for path in named}, heads
 
 
-def state_of_tidy(catalog):
+def state_of_tidy(catalog, place):
     """Rows, snapshots, manifests and data files, the files that are there and not needed or the other way
     round, and what the head did. Nothing when the job expired what was being read."""
     try:
@@ -322,12 +394,11 @@ def state_of_tidy(catalog):
         named, (manifests, files) = files_of(table)
     except FileNotFoundError:
         return None
-    place = table.location().replace("file://", "")
-    there = {name for _, _, names in os.walk(place) for name in names if name.startswith("millrace-")}
+    there = {name for _, _, names in os.walk(place.path(table.location())) for name in names if name.startswith("millrace-")}
     return rows, len(table.snapshots()), manifests, files, there ^ named, table.current_snapshot().summary.operation
 
 
-def bounded(binary, project, catalog, process, produced):
+def bounded(binary, project, catalog, process, place, produced):
     """Writes a little until files were merged, and only what is needed is there. Returns how many rows
     there are then."""
     deadline = time.monotonic() + 60
@@ -335,9 +406,9 @@ def bounded(binary, project, catalog, process, produced):
     while True:
         produce(binary, project, produced, 10)
         produced += 10
-        until(lambda: (state_of_tidy(catalog) or [0])[0] == produced, process, project,
+        until(lambda: (state_of_tidy(catalog, place) or [0])[0] == produced, process, project,
               "rows are missing in the tidy table")
-        state = state_of_tidy(catalog)
+        state = state_of_tidy(catalog, place)
         if state:
             # Each round adds files: fewer were merged.
             merged = merged or state[5] == Operation.REPLACE or state[3] < files
@@ -348,10 +419,10 @@ def bounded(binary, project, catalog, process, produced):
         check(time.monotonic() < deadline, "not bounded: %s" % (state,))
 
 
-def equal(uri, rows):
+def equal(uri, rows, place):
     """DuckDB's extension reads what a batch over the same records makes."""
     for table, columns in (("numbers", ", ".join(COLUMNS)), ("tidy", "id, tags")):
-        sql = COMPARE.format(uri=uri, batch=BATCH[table], rows=rows, table=table, columns=columns)
+        sql = place.secret() + COMPARE.format(uri=uri, batch=BATCH[table], rows=rows, table=table, columns=columns)
         asked = subprocess.run([os.path.join(DEPS, "dbt", "bin", "python"), "-c", ASK_DUCKDB,
                                 os.path.join(DEPS, "duckdb-1.5.5", "extensions"), sql],
                                capture_output=True, text=True, check=False)
@@ -375,12 +446,12 @@ def bounds_hold(field, values, low, high):
     return (low, high) == (min(values), max(values))
 
 
-def metrics(table):
+def metrics(table, place):
     """Every file of ours: counts, bounds and partition against its rows."""
     files, by_month = 0, 0
     for task in table.scan().plan_files():
         file = task.file
-        path = file.file_path.replace("file://", "")
+        path = place.path(file.file_path)
         if not os.path.basename(path).startswith("millrace-"):
             continue
         rows = pyarrow.parquet.ParquetFile(path).read()
@@ -404,10 +475,11 @@ def metrics(table):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != (3 if S3 else 2):
         sys.exit(__doc__)
     work = tempfile.mkdtemp()
-    server = IcebergCatalog(work)
+    place = Place(work)
+    server = IcebergCatalog(work, place.store, vends_credentials=True)
     try:
         server.start()
         proxy = Proxy(server)
@@ -415,14 +487,15 @@ def main():
         os.makedirs(os.path.join(project, "sql"))
         with open(os.path.join(project, "millrace.yml"), "w") as file:
             file.write("name: lake\n")
-        catalog = load_catalog("lake", uri=server.url())
-        rows = crash_rounds(sys.argv[1], project, catalog, proxy.url())
+        catalog = load_catalog("lake", uri=server.url(), **place.properties())
+        rows = crash_rounds(sys.argv[1], project, catalog, proxy.url(), place)
         print("proxy: %d answers lost, %d commits kept back" % (proxy.lost, proxy.kept))
-        equal(server.url(), rows)
-        metrics(catalog.load_table("sales.numbers"))
+        equal(server.url(), rows, place)
+        metrics(catalog.load_table("sales.numbers"), place)
         print("passed")
     finally:
         server.stop()
+        place.stop()
         shutil.rmtree(work, ignore_errors=True)
 
 

@@ -51,9 +51,9 @@ YAML
   start_dev "$work/seed" --port "$http"
   job_is() { "$binary" status "$work/seed" 2> /dev/null | grep -q "$1"; }
   # The topic is not there yet: the job says so, and goes on when it is.
-  wait_for 60 "the job says what it waits for" job_is "does not have it"
+  wait_for 180 "the job says what it waits for" job_is "does not have it"
   create page-views 1
-  wait_for 60 "the job begins" job_is "idle\|running"
+  wait_for 180 "the job begins" job_is "idle\|running"
   cat > "$work/rows.json" <<'ROWS'
 {"user_id":"u1","page_url":"/home","event_time":"2025-07-24 10:00:01.000"}
 {"user_id":"u2","page_url":"/home","event_time":"2025-07-24 10:00:02.500"}
@@ -77,7 +77,7 @@ GOLDEN
       FROM page_view_counts ORDER BY ALL" | tail -n +2 > "$work/result.csv"
     diff -q "$work/golden.csv" "$work/result.csv" > /dev/null
   }
-  wait_for 60 "the windows come to the golden numbers" counted
+  wait_for 180 "the windows come to the golden numbers" counted
   stop_dev || fail "dev did not stop in order"
   # The position of the group, for tools that show lag.
   "$broker" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$servers" \

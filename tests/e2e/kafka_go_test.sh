@@ -13,7 +13,7 @@ mkdir -p "$work/shop/sql"
 echo 'name: shop' > "$work/shop/millrace.yml"
 port=$(free_port)
 start_dev "$work/shop" --port 0 --kafka-listen "127.0.0.1:$port"
-wait_for 30 "the Kafka port opens" port_opens "$port"
+wait_for 180 "the Kafka port opens" port_opens "$port"
 "$client" "127.0.0.1:$port" 2> "$work/client.err" || fail "the client in Go"
 stop_dev || fail "dev ended with $?"
 ! grep -E '^[^ ]+ E ' "$work/dev.log" || fail "the server has logged an error"

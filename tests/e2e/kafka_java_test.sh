@@ -23,7 +23,7 @@ echo 'name: shop' > "$work/shop/millrace.yml"
 port=$(free_port)
 brokers=127.0.0.1:$port
 start_dev "$work/shop" --port 0 --kafka-listen "$brokers"
-wait_for 30 "the Kafka port opens" port_opens "$port"
+wait_for 180 "the Kafka port opens" port_opens "$port"
 
 # Topics, records, groups.
 run create $tools.TopicCommand --bootstrap-server "$brokers" --create --topic lines --partitions 3 \
@@ -74,15 +74,15 @@ assigned 1
 first=$!
 assigned 2
 second=$!
-wait_for 60 "two members share three partitions" shared "1 2"
+wait_for 180 "two members share three partitions" shared "1 2"
 run groups $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --list --type \
   consumer > "$work/out" || fail "kafka-consumer-groups --list"
 grep -q '^assigned' "$work/out" || fail "kafka-consumer-groups --list: $(cat "$work/out")"
 kill -TERM "$first"
 wait "$first" || true
-wait_for 60 "the one that is left reads all" shared "3"
+wait_for 180 "the one that is left reads all" shared "3"
 all_read() { [ "$(cat "$work"/assigned.[12] | wc -l)" -ge 2000 ]; }
-wait_for 60 "all lines are read" all_read
+wait_for 180 "all lines are read" all_read
 kill -TERM "$second"
 wait "$second" || true
 diff <(sort "$work/lines") <(sort "$work"/assigned.[12]) > "$work/diff.err" ||
@@ -123,14 +123,14 @@ streams() {
   stream=$!
 }
 streams
-wait_for 90 "4000 counted" counted 4000
+wait_for 180 "4000 counted" counted 4000
 kill -KILL "$stream"
 wait "$stream" 2> /dev/null || true
 run produce $tools.ConsoleProducer --bootstrap-server "$brokers" --topic lines < "$work/lines" ||
   fail "kafka-console-producer"
 rm -rf "$work/state" # the changelog topic has all of it
 streams
-wait_for 90 "8000 counted" counted 8000
+wait_for 180 "8000 counted" counted 8000
 [ "$(newest sat)" = 4000 ] || fail "$(newest sat) times \"sat\""
 kill -KILL "$stream"
 run configs kafka.admin.ConfigCommand --bootstrap-server "$brokers" --describe --entity-type topics \
@@ -165,7 +165,7 @@ java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
   "$work/sink.properties" > "$work/connect.out" 2> "$work/connect.err" &
 connect=$!
 arrived() { [ -e "$work/arrived" ] && [ "$(wc -l < "$work/arrived")" = 2000 ]; }
-wait_for 90 "Connect has copied the file" arrived
+wait_for 180 "Connect has copied the file" arrived
 diff "$work/lines" "$work/arrived" > "$work/diff.err" || fail "Connect copied other lines"
 kill -TERM "$connect"
 wait "$connect" || true

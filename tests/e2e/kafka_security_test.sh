@@ -11,7 +11,7 @@ set -euo pipefail
 python=$deps/kafka-clients/bin/python
 start() {
   start_dev "$work/shop" --port 0
-  wait_for 30 "the Kafka port opens" port_opens "$port"
+  wait_for 180 "the Kafka port opens" port_opens "$port"
 }
 stop() { stop_dev || fail "dev ended with $?"; }
 clients() { # phase

@@ -40,7 +40,7 @@ port=$(free_port)
 http=$(free_port)
 start() { # options of dev
   start_dev "$work/shop" --port "$http" "$@"
-  wait_for 30 "the Kafka port opens" port_opens "$port"
+  wait_for 180 "the Kafka port opens" port_opens "$port"
 }
 brokers=127.0.0.1:$port
 start --kafka-listen "$brokers"

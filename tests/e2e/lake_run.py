@@ -123,7 +123,7 @@ def answers(binary, project):
 
 
 def until(condition, process, text):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
         check(process.poll() is None, text + ": it ended")
         if time.monotonic() > deadline:

@@ -99,7 +99,7 @@ SQL
 is_up() { curl -fs "http://127.0.0.1:$http/subjects" > /dev/null 2>&1 && port_opens "$port"; }
 start() {
   start_dev "$work/shop" --port "$http" --kafka-listen "127.0.0.1:$port"
-  wait_for 60 "dev comes up" is_up
+  wait_for 180 "dev comes up" is_up
 }
 clients() { "$python" "$root/tests/e2e/schema_registry_clients.py" "127.0.0.1:$port" "http://127.0.0.1:$http" "$1"; }
 

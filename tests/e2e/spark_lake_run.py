@@ -6,6 +6,7 @@ Small files were merged and old snapshots expired by then, and a second job has 
   equal          all rows, with NULLs in every column and in the partitions
   partitions     Delta: a condition on the partition reads its files only; Iceberg: it has the rows it is said to
   time travel    the version before the new column has the rows that were there then
+  by key         an Iceberg table of a query that updates its rows has the newest of each key
 
     spark_lake_run.py BINARY
 """
@@ -65,6 +66,10 @@ CREATE TABLE iceberg_%(name)s (%(declared)s) PARTITIONED BY (part)
 WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.numbers', 'commit.interval' = '1 ms',
   'maintenance.interval' = '300 ms', 'snapshot.retention' = '5 s');
 INSERT INTO iceberg_%(name)s SELECT %(selected)s FROM numbers;
+CREATE TABLE groups_%(name)s (g BIGINT, n BIGINT, newest BIGINT, PRIMARY KEY (g) NOT ENFORCED)
+WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.groups_%(name)s', 'commit.interval' = '50 ms',
+  'maintenance.interval' = '300 ms');
+INSERT INTO groups_%(name)s SELECT MOD(id, 10), COUNT(*), MAX(id) FROM numbers GROUP BY MOD(id, 10);
 """
 
 
@@ -166,6 +171,11 @@ class Progress:
         return (self.client.execute("SELECT count(*) FROM delta_scan('%s')" % self.delta_path).fetchone()[0],
                 int(snapshots[-1]["summary"].get("total-records", 0)))
 
+    def grouped(self, name):
+        """How many rows the groups of the table by key say there are."""
+        self.client.execute("ATTACH OR REPLACE '' AS lake (TYPE iceberg, ENDPOINT '%s', AUTHORIZATION_TYPE none)" % self.uri)
+        return self.client.execute("SELECT sum(n)::BIGINT FROM lake.sales.%s" % name).fetchone()[0]
+
     def versions(self):
         """Of the Delta table: what each did."""
         found = []
@@ -250,6 +260,7 @@ def write(project, progress):
     until_rows(project, progress, 2 * early)
     rows = produce_until(project, progress, early, early, lambda: progress.rows()[1] > 2 * early and
                          snapshots[0] not in (snapshot["snapshot-id"] for snapshot in progress.snapshots()))
+    project.until(lambda: progress.grouped("groups_late") == rows, "the groups lack rows")
     project.stop()
     return early, rows, {"Delta": version, "Iceberg": snapshots[-1]}
 
@@ -269,6 +280,13 @@ def read(tables, expected, rows, versions):
         print("ok: %s: %d rows as DuckDB's; those of a partition, and as it was before, too" % (kind, rows), flush=True)
 
 
+def read_groups(spark, rows):
+    groups = [tuple(row) for row in spark.sql("SELECT g, n, newest FROM lake.sales.groups_late ORDER BY g").collect()]
+    wanted = [(g, len(range(g, rows, 10)), range(g, rows, 10)[-1]) for g in range(10)]
+    check(groups == wanted, "groups %s, not %s" % (groups, wanted))
+    print("ok: Iceberg by key: %d groups as Python counts them" % len(groups), flush=True)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -283,6 +301,7 @@ def main():
         early, rows, versions = write(project, Progress(path, catalog.url()))
         spark = start_spark(catalog.url())
         read(Tables(spark, path), expect(work, early, rows), early + rows, versions)
+        read_groups(spark, rows)
         print("passed: Spark " + spark.version)
     finally:
         if project and project.process and project.process.poll() is None:

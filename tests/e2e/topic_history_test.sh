@@ -43,15 +43,15 @@ grown() { [ "$(files)" -gt "$1" ]; }
 port=$(free_port)
 for round in 0 1 2 3 4; do
   start_dev "$work/shop" --port "$port"
-  wait_for 30 "dev is ready" curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"
+  wait_for 180 "dev is ready" curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"
   batch "$round" | "$binary" topics produce events -C "$work/shop" > /dev/null || fail "topics produce"
-  if [ "$round" = 2 ]; then wait_for 30 "files are written" grown 4; fi
+  if [ "$round" = 2 ]; then wait_for 180 "files are written" grown 4; fi
   sleep "0.$((round * 3))"
   stop_dev KILL || true
 done
 start_dev "$work/shop" --port "$port"
-wait_for 30 "dev is ready" curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"
-wait_for 30 "the rest is written" grown 12
+wait_for 180 "dev is ready" curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"
+wait_for 180 "the rest is written" grown 12
 answers > "$work/with"
 "$binary" topics describe events -C "$work/shop" > "$work/out" || fail "topics describe"
 grep -qi parquet "$work/out" || fail "topics describe: $(cat "$work/out")"

@@ -10,12 +10,25 @@ from servers import Server  # noqa: E402
 
 
 class IcebergCatalog(Server):
+    """`store`: an ObjectStore that has the tables in its bucket; else they are in the directory."""
+
     name = "iceberg"
+
+    def __init__(self, directory, store=None, vends_credentials=False):
+        super().__init__(directory)
+        self.store = store
+        self.vends_credentials = vends_credentials
 
     def command(self):
         place = os.path.join(DEPS, "iceberg")
         return ["java", "-Xmx256m", "-cp", "%s/classes:%s/jars/*" % (place, place), "IcebergCatalog",
-                str(self.port), self.directory]
+                str(self.port), self.directory, *("%s=%s" % each for each in self.properties().items())]
+
+    def properties(self):
+        if self.store is None:
+            return {}
+        return {"warehouse": "s3://data-lake/warehouse", "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+                **self.store.iceberg_properties(), "include-credentials": str(self.vends_credentials).lower()}
 
     def url(self):
         return "http://127.0.0.1:%d" % self.port

@@ -29,6 +29,18 @@ class ObjectStore(Server):
         return {"S3_ENDPOINT": "127.0.0.1:%d" % self.port, "S3_KEY_ID": self.key_id,
                 "S3_SECRET": self.secret}
 
+    def iceberg_properties(self):
+        """As Iceberg's clients want to know of it."""
+        return {"s3.endpoint": "http://127.0.0.1:%d" % self.port, "s3.path-style-access": "true",
+                "client.region": "us-east-1", "s3.region": "us-east-1", "s3.access-key-id": self.key_id,
+                "s3.secret-access-key": self.secret}
+
+    def delta_options(self):
+        """As deltalake's Python client takes them."""
+        return {"AWS_ENDPOINT_URL": "http://127.0.0.1:%d" % self.port, "AWS_ALLOW_HTTP": "true",
+                "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": self.key_id,
+                "AWS_SECRET_ACCESS_KEY": self.secret}
+
     def attach(self, connection):
         """Lets a connection of DuckDB's Python client read the store."""
         connection.execute("SET extension_directory = '%s/duckdb-1.5.5/extensions'" % DEPS)

@@ -37,8 +37,8 @@ PartitionValues PartitionOf(const duckdb::Value& keys, const model::Schema& colu
 
 }  // namespace
 
-DataFiles::DataFiles(env::FileSystem& files, DataFileSettings settings)
-    : files_(files), settings_(std::move(settings)) {}
+DataFiles::DataFiles(TableStore& store, DataFileSettings settings)
+    : store_(store), settings_(std::move(settings)) {}
 
 Status DataFiles::Open() {
   MR_ASSIGN_OR_RETURN(database_,
@@ -46,7 +46,8 @@ Status DataFiles::Open() {
   connection_ = database_->Connect();
   MR_RETURN_IF_ERROR(
       Execute("SET GLOBAL temp_directory = " + QuoteLiteral(settings_.spill_directory)));
-  return Execute("SET TimeZone = 'UTC'");
+  MR_RETURN_IF_ERROR(Execute("SET TimeZone = 'UTC'"));
+  return store_.Open(*connection_);
 }
 
 Result<std::string> DataFiles::Uuid() {
@@ -125,12 +126,14 @@ Result<std::vector<AddFile>> DataFiles::Copy(const std::string& query, const std
                         " (FORMAT parquet, COMPRESSION zstd, RETURN_STATS" + options + ")");
   if (!written.ok()) return MayPass(std::move(written).status());
   std::vector<AddFile> files;
+  std::vector<std::string> names;
   for (size_t i = 0; i < written->row_count(); i++) {
     const std::string name = written->Get(i, 0).ToString();
     if (written->Get(i, 1).GetValue<int64_t>() == 0) {
-      MR_RETURN_IF_ERROR(files_.Remove(name));
+      MR_RETURN_IF_ERROR(store_.Remove(name));
       continue;
     }
+    names.push_back(name);
     AddFile& file = files.emplace_back();
     file.path = EncodePath(name.substr(settings_.directory.size() + 1));
     file.bytes = written->Get(i, 2).GetValue<int64_t>();
@@ -139,25 +142,8 @@ Result<std::vector<AddFile>> DataFiles::Copy(const std::string& query, const std
     const duckdb::Value keys = written->Get(i, 5);
     if (!keys.IsNull()) file.partition = PartitionOf(keys, columns);
   }
-  MR_RETURN_IF_ERROR(Sync(files));
+  MR_RETURN_IF_ERROR(store_.MakeDurable(names));
   return files;
-}
-
-Status DataFiles::Sync(const std::vector<AddFile>& files) {
-  std::set<std::string> directories;
-  for (const AddFile& added : files) {
-    std::string path = Name(added.path);
-    MR_ASSIGN_OR_RETURN(auto file, files_.Open(path, env::OpenMode::kWrite));
-    MR_RETURN_IF_ERROR(file->Sync());
-    while (path.size() > settings_.directory.size()) {
-      path = env::ParentDirectory(path);
-      directories.insert(path);
-    }
-  }
-  for (const std::string& directory : directories) {
-    MR_RETURN_IF_ERROR(files_.SyncDirectory(directory));
-  }
-  return Status::Ok();
 }
 
 Result<int64_t> DataFiles::DeleteOrphans(const Snapshot& snapshot) {
@@ -165,35 +151,19 @@ Result<int64_t> DataFiles::DeleteOrphans(const Snapshot& snapshot) {
   std::set<std::string> known;
   for (const auto& [path, file] : snapshot.files) known.insert(Name(path));
   for (const auto& [path, file] : snapshot.tombstones) known.insert(Name(path));
-  std::vector<std::string> found;
-  MR_RETURN_IF_ERROR(FindOwn("", snapshot.metadata.partition_columns.size(), found));
+  MR_ASSIGN_OR_RETURN(const auto found,
+                      store_.FindSettled(Prefix(), snapshot.metadata.partition_columns.size()));
   int64_t deleted = 0;
   for (const std::string& name : found) {
     if (known.contains(name)) continue;
-    MR_RETURN_IF_ERROR(files_.Remove(name));
+    MR_RETURN_IF_ERROR(store_.Remove(name));
     deleted++;
   }
   return deleted;
 }
 
-// The names of this writer's files in `below` ("" or "dt=…/") and `levels` directories of
-// partitions further down.
-Status DataFiles::FindOwn(const std::string& below, size_t levels,
-                          std::vector<std::string>& found) {
-  MR_ASSIGN_OR_RETURN(auto names, files_.List(settings_.directory + "/" + below));
-  for (const std::string& name : names) {
-    if (levels > 0 && name.find('=') != std::string::npos) {
-      MR_RETURN_IF_ERROR(FindOwn(below + name + "/", levels - 1, found));
-    } else if (name.starts_with(Prefix())) {
-      found.push_back(settings_.directory + "/" + below + name);
-    }
-  }
-  return Status::Ok();
-}
-
 Status DataFiles::Delete(const std::string& path) {
-  Status removed = files_.Remove(Name(path));
-  return removed.code() == Code::kNotFound ? Status::Ok() : removed;
+  return store_.Remove(Name(path));
 }
 
 std::string DataFiles::Name(const std::string& path) const {

@@ -16,8 +16,8 @@
 #include "base/status.h"
 #include "connectors/delta/actions.h"
 #include "connectors/delta/delta_log.h"
+#include "connectors/delta/table_store.h"
 #include "duck/warehouse.h"
-#include "env/files.h"
 #include "model/schema.h"
 
 namespace millrace::connectors::delta {
@@ -31,9 +31,10 @@ struct DataFileSettings {
 
 class DataFiles {
  public:
-  DataFiles(env::FileSystem& files, DataFileSettings settings);
+  // `store` outlives this.
+  DataFiles(TableStore& store, DataFileSettings settings);
 
-  // Starts a DuckDB, in memory, that spills what exceeds its limit.
+  // Starts a DuckDB, in memory, that spills what exceeds its limit, and opens the store for it.
   Status Open();
   duckdb::Connection& connection() { return *connection_; }
   Result<std::string> Uuid();
@@ -49,10 +50,11 @@ class DataFiles {
   // file lacks, as it is from before a column was added, is NULL.
   std::string RowsOf(const std::vector<AddFile>& files, const model::Schema& columns) const;
   static constexpr const char* kFileColumn = "millrace_file";
-  // A path of the log on this machine.
+  // A path of the log as DuckDB opens it.
   std::string Name(const std::string& path) const;
-  // Deletes this writer's files that `snapshot` does not have, neither as files nor as tombstones.
-  // To be called while nothing is written and not committed. Returns how many.
+  // Deletes this writer's files that `snapshot` does not have, neither as files nor as tombstones,
+  // and that no commit of before can still bring there. To be called while nothing is written and
+  // not committed. Returns how many.
   Result<int64_t> DeleteOrphans(const Snapshot& snapshot);
   // Fine when there is no such file.
   Status Delete(const std::string& path);
@@ -61,12 +63,10 @@ class DataFiles {
   Result<std::vector<AddFile>> Copy(const std::string& query, const std::string& to,
                                     const std::string& options, const model::Schema& columns,
                                     int64_t now_ms);
-  Status Sync(const std::vector<AddFile>& files);
-  Status FindOwn(const std::string& below, size_t levels, std::vector<std::string>& found);
   std::string Prefix() const;  // of file names
   Status Execute(const std::string& sql);
 
-  env::FileSystem& files_;
+  TableStore& store_;
   const DataFileSettings settings_;
   std::unique_ptr<duck::Warehouse> database_;
   std::unique_ptr<duckdb::Connection> connection_;

@@ -7,7 +7,7 @@
 
 #include "base/strings.h"
 #include "duck/warehouse.h"
-#include "env/rename_new.h"
+#include "env/files.h"
 
 namespace millrace::connectors::delta {
 
@@ -58,13 +58,6 @@ size_t PartCount(const std::string& suffix) {
   return count;
 }
 
-Status WriteWhole(env::FileSystem& files, const std::string& path, std::string_view text) {
-  MR_ASSIGN_OR_RETURN(auto file, files.Open(path, env::OpenMode::kCreate));
-  MR_RETURN_IF_ERROR(file->Truncate(0));
-  MR_RETURN_IF_ERROR(file->WriteAt(0, {{text}}));
-  return file->Sync();
-}
-
 }  // namespace
 
 void Snapshot::Apply(const Actions& actions) {
@@ -83,12 +76,8 @@ void Snapshot::Apply(const Actions& actions) {
   }
 }
 
-DeltaLog::DeltaLog(env::FileSystem& files, duckdb::Connection& connection,
-                   const std::string& table_path, const std::string& writer)
-    : files_(files),
-      connection_(connection),
-      directory_(table_path + "/_delta_log"),
-      aside_(directory_ + "/." + writer + ".tmp") {}
+DeltaLog::DeltaLog(TableStore& store, duckdb::Connection& connection, const std::string& table_path)
+    : store_(store), connection_(connection), directory_(table_path + "/_delta_log") {}
 
 std::string DeltaLog::VersionPath(int64_t version, const std::string& suffix) const {
   return fmt::format("{}/{:020}{}", directory_, version, suffix);
@@ -97,8 +86,7 @@ std::string DeltaLog::VersionPath(int64_t version, const std::string& suffix) co
 Status DeltaLog::Open() {
   snapshot_ = {};
   checkpoint_ = -1;
-  MR_RETURN_IF_ERROR(files_.CreateDirectories(directory_));
-  MR_ASSIGN_OR_RETURN(auto names, files_.List(directory_));
+  MR_ASSIGN_OR_RETURN(auto names, store_.List(directory_));
   std::map<int64_t, std::map<size_t, std::vector<std::string>>> checkpoints;  // by part count
   int64_t first = -1;
   for (const std::string& name : names) {
@@ -126,12 +114,12 @@ Status DeltaLog::Open() {
 Status DeltaLog::ReadCheckpoint(int64_t version, const std::vector<std::string>& parts) {
   std::vector<std::string> quoted;
   for (const std::string& part : parts) quoted.push_back(QuoteLiteral(part));
-  MR_ASSIGN_OR_RETURN(auto rows, duck::Warehouse::QueryOn(connection_,
-                                                          "SELECT to_json(action)::VARCHAR FROM "
-                                                          "read_parquet([" +
-                                                              Join(quoted, ", ") + "]) AS action"));
+  auto rows =
+      duck::Warehouse::QueryOn(connection_, "SELECT to_json(action)::VARCHAR FROM read_parquet([" +
+                                                Join(quoted, ", ") + "]) AS action");
+  if (!rows.ok()) return std::move(rows).status().WithRetry(Retry::kBackoff);
   Actions actions;
-  for (auto& chunk : rows.rows->Chunks()) {
+  for (auto& chunk : rows->rows->Chunks()) {
     const auto* lines = duckdb::FlatVector::GetData<duckdb::string_t>(chunk.data[0]);
     for (duckdb::idx_t r = 0; r < chunk.size(); r++) {
       MR_RETURN_IF_ERROR(ReadAction({lines[r].GetData(), lines[r].GetSize()}, actions));
@@ -144,7 +132,7 @@ Status DeltaLog::ReadCheckpoint(int64_t version, const std::vector<std::string>&
 
 Result<Actions> DeltaLog::ReadVersion(int64_t version) const {
   const std::string path = VersionPath(version, ".json");
-  MR_ASSIGN_OR_RETURN(std::string text, env::ReadWholeFile(files_, path));
+  MR_ASSIGN_OR_RETURN(std::string text, store_.Read(path));
   Actions actions;
   for (const std::string& line : Split(text, '\n')) {
     if (Trim(line).empty()) continue;
@@ -156,19 +144,23 @@ Result<Actions> DeltaLog::ReadVersion(int64_t version) const {
 
 // Whether the log still has the version known here. It is deleted from its beginning: without that
 // version there is no telling that the next one is not there only because it is not there any more.
-bool DeltaLog::Reaches() const {
-  return snapshot_.version < 0 || files_.Size(VersionPath(snapshot_.version, ".json")).ok() ||
-         files_.Size(VersionPath(snapshot_.version, ".checkpoint.parquet")).ok();
+Result<bool> DeltaLog::Reaches() const {
+  if (snapshot_.version < 0) return true;
+  MR_ASSIGN_OR_RETURN(const bool there, store_.Exists(VersionPath(snapshot_.version, ".json")));
+  if (there) return true;
+  return store_.Exists(VersionPath(snapshot_.version, ".checkpoint.parquet"));
 }
 
 Result<Actions> DeltaLog::Refresh() {
   Actions all;
-  if (Reaches()) {
+  MR_ASSIGN_OR_RETURN(bool reaches, Reaches());
+  if (reaches) {
     MR_RETURN_IF_ERROR(ReadNewVersions(all));
     return all;
   }
   MR_RETURN_IF_ERROR(Open());
-  if (!Reaches()) {
+  MR_ASSIGN_OR_RETURN(reaches, Reaches());
+  if (!reaches) {
     return Status(Code::kCorruption, "the log \"" + directory_ + "\" lacks its newest version " +
                                          std::to_string(snapshot_.version));
   }
@@ -193,13 +185,13 @@ Status DeltaLog::ReadNewVersions(Actions& all) {
 }
 
 Status DeltaLog::Commit(const Actions& actions) {
-  if (!Reaches()) {
+  MR_ASSIGN_OR_RETURN(const bool reaches, Reaches());
+  if (!reaches) {
     return Status(Code::kAlreadyExists, "the log \"" + directory_ + "\" begins after version " +
                                             std::to_string(snapshot_.version));
   }
-  MR_RETURN_IF_ERROR(WriteWhole(files_, aside_, ActionLines(actions)));
-  MR_RETURN_IF_ERROR(env::RenameNew(aside_, VersionPath(snapshot_.version + 1, ".json")));
-  MR_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
+  MR_RETURN_IF_ERROR(
+      store_.WriteNew(VersionPath(snapshot_.version + 1, ".json"), ActionLines(actions)));
   snapshot_.Apply(actions);
   snapshot_.version++;
   return Status::Ok();
@@ -218,24 +210,23 @@ Status DeltaLog::Checkpoint() {
     actions.removed.back().data_change = false;
   }
   for (auto& [name, version] : snapshot_.versions) actions.versions.push_back(version);
-  MR_RETURN_IF_ERROR(WriteWhole(files_, aside_, ActionLines(actions)));
-  const std::string parquet = aside_ + ".parquet";
+  const std::string lines = store_.staging(), parquet = lines + ".parquet";
+  MR_RETURN_IF_ERROR(env::ReplaceFile(*env::FileSystem::Real(), lines, ActionLines(actions)));
   MR_RETURN_IF_ERROR(duck::Warehouse::Execute(
-      connection_, "COPY (FROM read_json(" + QuoteLiteral(aside_) +
+      connection_, "COPY (FROM read_json(" + QuoteLiteral(lines) +
                        ", format = 'newline_delimited', columns = " + kCheckpointColumns +
                        ")) TO " + QuoteLiteral(parquet) + " (FORMAT parquet, COMPRESSION zstd)"));
-  MR_ASSIGN_OR_RETURN(auto file, files_.Open(parquet, env::OpenMode::kWrite));
-  MR_RETURN_IF_ERROR(file->Sync());
-  MR_RETURN_IF_ERROR(files_.Rename(parquet, VersionPath(snapshot_.version, ".checkpoint.parquet")));
-  MR_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
+  MR_RETURN_IF_ERROR(
+      store_.Publish(parquet, VersionPath(snapshot_.version, ".checkpoint.parquet")));
+  MR_RETURN_IF_ERROR(env::FileSystem::Real()->Remove(lines));
   checkpoint_ = snapshot_.version;
   const size_t size = 2 + actions.added.size() + actions.removed.size() + actions.versions.size();
-  return env::ReplaceFile(files_, directory_ + "/_last_checkpoint",
-                          fmt::format("{{\"version\":{},\"size\":{}}}", checkpoint_, size));
+  return store_.Replace(directory_ + "/_last_checkpoint",
+                        fmt::format("{{\"version\":{},\"size\":{}}}", checkpoint_, size));
 }
 
 Status DeltaLog::Expire(int64_t before_ms) {
-  MR_ASSIGN_OR_RETURN(auto names, files_.List(directory_));
+  MR_ASSIGN_OR_RETURN(auto names, store_.List(directory_));
   int64_t first_kept = -1;
   for (const std::string& name : names) {  // in the order of their versions
     const auto file = ParseName(name);
@@ -249,8 +240,7 @@ Status DeltaLog::Expire(int64_t before_ms) {
   for (const std::string& name : names) {
     const auto file = ParseName(name);
     if (!file || file->version >= first_kept) continue;
-    Status removed = files_.Remove(directory_ + "/" + name);
-    if (!removed.ok() && removed.code() != Code::kNotFound) return removed;
+    MR_RETURN_IF_ERROR(store_.Remove(directory_ + "/" + name));
   }
   return Status::Ok();
 }

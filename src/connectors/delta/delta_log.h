@@ -1,13 +1,14 @@
-// DeltaLog: the transaction log of a Delta table on a local disk.
+// DeltaLog: the transaction log of a Delta table.
 //
 //   _delta_log/00000000000000000012.json                 what version 12 changed
 //   _delta_log/00000000000000000010.checkpoint.parquet   the table as of version 10
 //   _delta_log/_last_checkpoint                          {"version": 10, "size": …}
 //
-// A version belongs to whoever makes its file first: Commit writes the text aside, syncs it and
-// renames it to a name that must be free. So a version is there as a whole or not at all.
+// A version belongs to whoever makes its file first (table_store.h), and is there as a whole or not
+// at all.
 //
-// Contract: one thread, but any number of other writers, of any kind. Every method may be repeated.
+// Contract: one thread, but any number of other writers, of any kind, that keep to that. Every
+// method may be repeated.
 // Source: PROTOCOL.md of delta-io/delta, sections "Delta Log Entries", "Checkpoints", "Action
 // Reconciliation" and "Metadata Cleanup".
 #pragma once
@@ -18,7 +19,7 @@
 
 #include "base/status.h"
 #include "connectors/delta/actions.h"
-#include "env/files.h"
+#include "connectors/delta/table_store.h"
 
 namespace millrace::connectors::delta {
 
@@ -36,10 +37,8 @@ struct Snapshot {
 
 class DeltaLog {
  public:
-  // `writer` keeps what several writers write aside apart. `connection` reads and writes
-  // checkpoints; both references outlive the log.
-  DeltaLog(env::FileSystem& files, duckdb::Connection& connection, const std::string& table_path,
-           const std::string& writer);
+  // `connection` reads and writes checkpoints; both references outlive the log.
+  DeltaLog(TableStore& store, duckdb::Connection& connection, const std::string& table_path);
 
   // Reads the newest checkpoint and the versions after it. Error kCorruption, also for a log that
   // begins with a kind of checkpoint that is not read here.
@@ -48,8 +47,9 @@ class DeltaLog {
   // Takes over the versions that came since, and says what they did. When others have deleted the
   // log beyond the version known here, all of the table counts as new.
   Result<Actions> Refresh();
-  // Makes the next version. kAlreadyExists: another writer has made it; Refresh, then perhaps try
-  // again. After any other error it may be there all the same.
+  // Makes the next version. kAlreadyExists: another writer has made it, or in a remote store an
+  // earlier try; Refresh, then perhaps try again. After any other error it may be there all the
+  // same.
   Status Commit(const Actions& actions);
 
   // Versions since the newest checkpoint.
@@ -63,15 +63,14 @@ class DeltaLog {
 
  private:
   std::string VersionPath(int64_t version, const std::string& suffix) const;
-  bool Reaches() const;
+  Result<bool> Reaches() const;
   Result<Actions> ReadVersion(int64_t version) const;
   Status ReadNewVersions(Actions& all);
   Status ReadCheckpoint(int64_t version, const std::vector<std::string>& parts);
 
-  env::FileSystem& files_;
+  TableStore& store_;
   duckdb::Connection& connection_;
   const std::string directory_;
-  const std::string aside_;  // what is not committed yet
   Snapshot snapshot_;
   int64_t checkpoint_ = -1;  // version of the newest one
 };

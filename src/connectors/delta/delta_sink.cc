@@ -1,22 +1,21 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "connectors/commit_pace.h"
 #include "connectors/delta/delta.h"
 #include "connectors/delta/delta_table.h"
+#include "connectors/s3/s3_options.h"
 #include "connectors/sink_checks.h"
-#include "env/clock.h"
 
 namespace millrace::connectors::delta {
 
 namespace {
 
-constexpr int64_t kRowsMax = 4'000'000;  // gathered ones; then a commit comes early
-
 ConnectorSpec Spec() {
   ConnectorSpec spec;
   spec.name = "delta";
   spec.summary =
-      "A table of Delta Lake in a local directory: Parquet files with a transaction log, which "
+      "A table of Delta Lake in a directory or in S3: Parquet files with a transaction log, which "
       "Spark, deltalake and DuckDB read and write at the same time.";
   spec.sink = true;
   spec.sink_accepts_updates = true;
@@ -29,8 +28,10 @@ ConnectorSpec Spec() {
       "and files that nobody needs deleted between commits.";
   spec.options = {
       {.name = "path",
-       .doc = "Directory of the table, relative to the project. A table that is missing is "
-              "created, columns that it lacks are added.",
+       .doc =
+           "Directory of the table, relative to the project, or 's3://…' in a store that makes an "
+           "object only if there is none of its name (If-None-Match). A table that is missing is "
+           "created, columns that it lacks are added.",
        .required = true,
        .example = "lake/orders"},
       {.name = "commit.interval",
@@ -57,6 +58,7 @@ ConnectorSpec Spec() {
               "commit.",
        .default_value = "100"},
   };
+  for (OptionSpec& option : s3::AccessOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE lake_orders (\n  order_id BIGINT,\n  amount DECIMAL(12, 2),\n  dt STRING\n"
       ") PARTITIONED BY (dt) WITH (\n  'connector' = 'delta',\n  'path' = 'lake/orders'\n);";
@@ -64,6 +66,7 @@ ConnectorSpec Spec() {
 }
 
 std::string Absolute(const std::string& path, const std::string& base) {
+  if (s3::IsS3(path)) return path.substr(0, path.find_last_not_of('/') + 1);
   const auto absolute = std::filesystem::absolute(std::filesystem::path(base) / path / "");
   return absolute.lexically_normal().parent_path().string();
 }
@@ -72,6 +75,7 @@ DeltaSettings SettingsOf(const TableContext& table) {
   const Options& options = table.options;
   const std::string& base = table.services.base_dir;
   return {.path = Absolute(options.GetString("path"), base),
+          .store = s3::AccessOf(options),
           .job = table.job,
           .table = table.name,
           .key = table.primary_key,
@@ -85,15 +89,14 @@ DeltaSettings SettingsOf(const TableContext& table) {
 class DeltaSink : public Sink {
  public:
   explicit DeltaSink(const TableContext& table)
-      : table_(table),
-        clock_(table.services.clock ? *table.services.clock : *env::Clock::System()) {}
+      : table_(table), clock_(ClockOf(table)), pace_(table.options, clock_) {}
 
   Status Open() override {
     delta_ = std::make_unique<DeltaTable>(*env::FileSystem::Real(), clock_, SettingsOf(table_),
                                           table_.schema);
     MR_RETURN_IF_ERROR(delta_->Open());
     committed_ = delta_->LastEpoch();
-    maintained_us_ = clock_.MonotonicMicros();
+    pace_.Opened();
     return Status::Ok();
   }
 
@@ -110,7 +113,7 @@ class DeltaSink : public Sink {
     }
     MR_RETURN_IF_ERROR(delta_->MakeRoom());
     delta_->Gather(batch);
-    if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
+    pace_.RowsCame();
     return Status::Ok();
   }
 
@@ -127,31 +130,24 @@ class DeltaSink : public Sink {
       MR_RETURN_IF_ERROR(delta_->Forget());
     }
     asks_again_ = false;
-    first_row_us_ = -1;
-    const int64_t interval_us = table_.options.GetMicros("maintenance.interval");
-    if (clock_.MonotonicMicros() - maintained_us_ < interval_us) return Status::Ok();
+    pace_.Committed();
+    if (!pace_.WantsMaintenance()) return Status::Ok();
     MR_RETURN_IF_ERROR(delta_->Maintain().status());
-    maintained_us_ = clock_.MonotonicMicros();
+    pace_.Maintained();
     return Status::Ok();
   }
 
   bool GathersEpochs() const override { return true; }
 
-  bool WantsCommit() override {
-    if (first_row_us_ < 0) return false;
-    return clock_.MonotonicMicros() - first_row_us_ >=
-               table_.options.GetMicros("commit.interval") ||
-           delta_->gathered_rows() >= kRowsMax;
-  }
+  bool WantsCommit() override { return pace_.WantsCommit(delta_->gathered_rows()); }
 
  private:
   const TableContext table_;
   env::Clock& clock_;
+  CommitPace pace_;
   std::unique_ptr<DeltaTable> delta_;
   model::Epoch committed_ = 0;
-  bool asks_again_ = false;    // the last commit failed, and may have been done
-  int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
-  int64_t maintained_us_ = 0;  // monotonic
+  bool asks_again_ = false;  // the last commit failed, and may have been done
 };
 
 Status CheckPartitions(const TableContext& table) {
@@ -178,9 +174,23 @@ Result<std::unique_ptr<Sink>> NewDeltaSink(const TableContext& table) {
   MR_RETURN_IF_ERROR(CheckPartitions(table));
   MR_RETURN_IF_ERROR(CheckNames(table, table.primary_key, "PRIMARY KEY"));
   const std::string path = table.options.GetString("path");
+  if (s3::IsS3(path)) {
+    if (path.find_first_not_of('/', path.find(':') + 1) == std::string::npos) {
+      return Status(Code::kBadOption, "\"" + path + "\" names no bucket")
+          .WithHint("write 's3://bucket/prefix'");
+    }
+    // These are patterns to DuckDB, which lists the table's files; and some stores list names with
+    // "%" in a way that it does not understand.
+    if (path.find_first_of("*?[]{}%") == std::string::npos) {
+      return std::unique_ptr<Sink>(new DeltaSink(table));
+    }
+    return Status(Code::kBadOption,
+                  "\"" + path + "\" has a character that S3 paths here cannot have")
+        .WithHint("write 's3://bucket/prefix' without * ? [ ] { } %");
+  }
   if (path.find("://") != std::string::npos) {
-    return Status(Code::kUnsupported, "\"" + path + "\" is not on this machine")
-        .WithHint("a Delta table is written to a directory; to S3, use 'connector' = 'ducklake'");
+    return Status(Code::kUnsupported, "\"" + path + "\" is neither on this machine nor in S3")
+        .WithHint("write a directory, or 's3://bucket/prefix'");
   }
   return std::unique_ptr<Sink>(new DeltaSink(table));
 }

@@ -127,7 +127,7 @@ TEST_F(DeltaSinkTest, RefusesWhatDoesNotFit) {
   parts.partitioned_by = {"nobody"};
   EXPECT_EQ(opened(parts).code(), Code::kUnknownColumn);
   EXPECT_EQ(opened(Table({{"path", "u"}}, {{{"t", LogicalType::TIME}}})).code(), Code::kType);
-  EXPECT_EQ(opened(Table({{"path", "s3://bucket/t"}})).code(), Code::kUnsupported);
+  EXPECT_EQ(opened(Table({{"path", "gs://bucket/t"}})).code(), Code::kUnsupported);
   auto sink = OpenSink(Table());
   auto row = MakeChunk(kColumns, {Row(1)});
   std::vector<int32_t> back = {-1};

@@ -26,13 +26,15 @@ DeltaTable::DeltaTable(env::FileSystem& files, env::Clock& clock, DeltaSettings 
     : files_(files), clock_(clock), settings_(std::move(settings)), columns_(std::move(columns)) {}
 
 Status DeltaTable::Open() {
-  MR_RETURN_IF_ERROR(files_.CreateDirectories(settings_.path));
   const std::string writer = WriterName(Application());
+  store_ = s3::IsS3(settings_.path) ? NewS3Store(settings_.store, clock_, settings_.path, writer,
+                                                 settings_.spill_directory)
+                                    : NewLocalStore(files_, settings_.path, writer);
   data_ = std::make_unique<DataFiles>(
-      files_,
+      *store_,
       DataFileSettings{settings_.path, writer, settings_.spill_directory, settings_.file_bytes});
   MR_RETURN_IF_ERROR(data_->Open());
-  log_ = std::make_unique<DeltaLog>(files_, data_->connection(), settings_.path, writer);
+  log_ = std::make_unique<DeltaLog>(*store_, data_->connection(), settings_.path);
   MR_RETURN_IF_ERROR(log_->Open());
   if (log_->snapshot().version < 0) {
     Status created = Create();
@@ -58,7 +60,7 @@ Status DeltaTable::StartGathering() {
   }
   changes_ = std::make_unique<KeyChanges>(*data_, std::move(named), std::move(key),
                                           log_->snapshot().metadata.partition_columns);
-  return changes_->Open();
+  return changes_->changes().Open();
 }
 
 Status DeltaTable::Create() {
@@ -130,12 +132,12 @@ Result<Actions> DeltaTable::CatchUp() {
 }
 
 Status DeltaTable::MakeRoom() {
-  return changes_ ? changes_->MakeRoom() : rows_->MakeRoom();
+  return changes_ ? changes_->changes().MakeRoom() : rows_->MakeRoom();
 }
 
 void DeltaTable::Gather(const SinkBatch& batch) {
   if (changes_) {
-    changes_->Gather(batch);
+    changes_->changes().Gather(batch);
   } else if (batch.weights) {
     rows_->GatherCopies(*batch.rows, *batch.weights);
   } else {
@@ -144,11 +146,11 @@ void DeltaTable::Gather(const SinkBatch& batch) {
 }
 
 int64_t DeltaTable::gathered_rows() const {
-  return changes_ ? changes_->gathered() : rows_->count();
+  return changes_ ? changes_->changes().gathered() : rows_->count();
 }
 
 Status DeltaTable::Forget() {
-  return changes_ ? changes_->Forget() : rows_->Forget();
+  return changes_ ? changes_->changes().Forget() : rows_->Forget();
 }
 
 Status DeltaTable::Commit(model::Epoch epoch) {
@@ -156,22 +158,28 @@ Status DeltaTable::Commit(model::Epoch epoch) {
   actions.info = Info("STREAMING UPDATE");
   actions.info->parameters["epoch"] = std::to_string(epoch);
   actions.versions = {{Application(), epoch, NowMs()}};
-  MR_RETURN_IF_ERROR(changes_ ? Change(std::move(actions)) : Append(std::move(actions)));
+  MR_RETURN_IF_ERROR(changes_ ? Change(std::move(actions), epoch)
+                              : Append(std::move(actions), epoch));
   return Forget();
 }
 
 // As CatchUp; nobody else may commit under this job's name.
-Result<Actions> DeltaTable::CatchUpAsTheOnlyOne() {
+Result<Actions> DeltaTable::CatchUpAsTheOnlyOne(model::Epoch epoch) {
   const model::Epoch before = LastEpoch();
   MR_ASSIGN_OR_RETURN(Actions others, CatchUp());
   if (LastEpoch() == before) return others;
+  if (store_->remote() && LastEpoch() == epoch) {
+    return Status(Code::kUnavailable, "an earlier try of this commit has reached Delta table \"" +
+                                          settings_.path + "\" meanwhile")
+        .WithRetry(Retry::kBackoff);  // finds it there
+  }
   return Status(Code::kFailedPrecondition, "another process commits to Delta table \"" +
                                                settings_.path + "\" as job \"" + settings_.job +
                                                "\" of table \"" + settings_.table + "\"")
       .WithHint("stop one of the two, or rename its job");
 }
 
-Status DeltaTable::Append(Actions actions) {
+Status DeltaTable::Append(Actions actions, model::Epoch epoch) {
   actions.info->blind_append = true;
   MR_RETURN_IF_ERROR(rows_->Flush());
   if (rows_->count() > 0) {
@@ -183,12 +191,12 @@ Status DeltaTable::Append(Actions actions) {
   while (true) {
     Status done = log_->Commit(actions);
     if (done.code() != Code::kAlreadyExists) return done;
-    MR_RETURN_IF_ERROR(CatchUpAsTheOnlyOne().status());
+    MR_RETURN_IF_ERROR(CatchUpAsTheOnlyOne(epoch).status());
   }
 }
 
-Status DeltaTable::Change(Actions actions) {
-  MR_RETURN_IF_ERROR(changes_->Settle());
+Status DeltaTable::Change(Actions actions, model::Epoch epoch) {
+  MR_RETURN_IF_ERROR(changes_->changes().Settle());
   while (true) {
     MR_ASSIGN_OR_RETURN(const model::Schema stored, Stored());
     MR_ASSIGN_OR_RETURN(const auto replaced, changes_->Concerned(log_->snapshot(), stored));
@@ -200,7 +208,7 @@ Status DeltaTable::Change(Actions actions) {
     while (still_right) {
       Status done = log_->Commit(actions);
       if (done.code() != Code::kAlreadyExists) return done;
-      MR_ASSIGN_OR_RETURN(const Actions others, CatchUpAsTheOnlyOne());
+      MR_ASSIGN_OR_RETURN(const Actions others, CatchUpAsTheOnlyOne(epoch));
       still_right = AllThere(replaced) && !others.protocol && !others.metadata &&
                     std::none_of(others.added.begin(), others.added.end(),
                                  [](const AddFile& file) { return file.data_change; });
@@ -254,6 +262,7 @@ Result<bool> DeltaTable::Replace(const std::vector<AddFile>& files) {
     if (done.ok()) return true;
     if (done.code() != Code::kAlreadyExists) return done;
     MR_ASSIGN_OR_RETURN(const Actions others, CatchUp());
+    if (AllThere({merged})) return true;  // the try before was done after all
     if (AllThere(files) && !others.protocol && !others.metadata) continue;
     MR_RETURN_IF_ERROR(data_->Delete(merged.path));
     return false;

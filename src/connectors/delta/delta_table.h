@@ -20,6 +20,7 @@
 #include "connectors/delta/data_files.h"
 #include "connectors/delta/delta_log.h"
 #include "connectors/delta/key_changes.h"
+#include "connectors/delta/table_store.h"
 #include "connectors/gathered_rows.h"
 #include "env/clock.h"
 #include "env/files.h"
@@ -29,7 +30,8 @@
 namespace millrace::connectors::delta {
 
 struct DeltaSettings {
-  std::string path;  // of the table's directory
+  std::string path;  // of the table's directory, or "s3://…"
+  s3::Access store;  // where that is in S3
   std::string job;
   std::string table;             // as the job calls it
   std::vector<std::string> key;  // empty: rows are only added
@@ -80,9 +82,9 @@ class DeltaTable {
   Status AddMissing(const model::Schema& missing);
   Result<model::Schema> Stored() const;
   Result<Actions> CatchUp();
-  Result<Actions> CatchUpAsTheOnlyOne();
-  Status Append(Actions actions);
-  Status Change(Actions actions);
+  Result<Actions> CatchUpAsTheOnlyOne(model::Epoch epoch);
+  Status Append(Actions actions, model::Epoch epoch);
+  Status Change(Actions actions, model::Epoch epoch);
   bool AllThere(const std::vector<AddFile>& files) const;
   std::vector<RemoveFile> Removed(const std::vector<AddFile>& files, bool data_change) const;
   Result<bool> Replace(const std::vector<AddFile>& files);
@@ -96,6 +98,7 @@ class DeltaTable {
   env::Clock& clock_;
   const DeltaSettings settings_;
   const model::Schema columns_;
+  std::unique_ptr<TableStore> store_;
   std::unique_ptr<DataFiles> data_;
   // These use the connection of data_. Of the last two, one is there.
   std::unique_ptr<DeltaLog> log_;

@@ -1,16 +1,15 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "connectors/commit_pace.h"
 #include "connectors/ducklake/ducklake.h"
 #include "connectors/ducklake/lake_table.h"
+#include "connectors/s3/s3_options.h"
 #include "connectors/sink_checks.h"
-#include "env/clock.h"
 
 namespace millrace::connectors::ducklake {
 
 namespace {
-
-constexpr int64_t kRowsMax = 4'000'000;  // gathered ones; then a commit comes early
 
 ConnectorSpec Spec() {
   ConnectorSpec spec;
@@ -66,16 +65,8 @@ ConnectorSpec Spec() {
        .doc = "Files below data-path that the catalog does not know, left by a process that died "
               "while it wrote, are deleted after this long.",
        .default_value = "1 d"},
-      {.name = "s3.endpoint", .doc = "Of another store than Amazon's.", .example = "minio:9000"},
-      {.name = "s3.region", .doc = "Region of the bucket.", .example = "eu-central-1"},
-      {.name = "s3.url-style",
-       .type = OptionType::kEnum,
-       .doc = "How buckets are addressed.",
-       .choices = {"vhost", "path"}},
-      {.name = "s3.tls", .type = OptionType::kBool, .doc = "HTTPS.", .default_value = "true"},
-      {.name = "s3.key-id", .doc = "Who logs in.", .example = "${env:S3_KEY_ID}"},
-      {.name = "s3.secret", .doc = "The key's secret.", .secret = true},
   };
+  for (OptionSpec& option : s3::AccessOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE lake_orders (\n  order_id BIGINT,\n  amount DECIMAL(12, 2),\n  dt STRING\n"
       ") PARTITIONED BY (dt) WITH (\n  'connector' = 'ducklake',\n  'catalog' = "
@@ -109,16 +100,7 @@ LakeSettings SettingsOf(const TableContext& table) {
   settings.snapshots_kept_us = options.GetMicros("snapshot.retention");
   settings.cleanup_delay_us = options.GetMicros("cleanup.delay");
   settings.orphans_after_us = options.GetMicros("orphan.delay");
-  if (settings.data_path.starts_with("s3://")) {
-    settings.store["use_ssl"] = options.GetBool("s3.tls") ? "true" : "false";
-    for (const auto& [option, name] : {std::pair{"s3.endpoint", "endpoint"},
-                                       {"s3.region", "region"},
-                                       {"s3.url-style", "url_style"},
-                                       {"s3.key-id", "key_id"},
-                                       {"s3.secret", "secret"}}) {
-      if (options.Has(option)) settings.store[name] = options.GetString(option);
-    }
-  }
+  if (s3::IsS3(settings.data_path)) settings.store = s3::AccessOf(options);
   return settings;
 }
 
@@ -126,14 +108,15 @@ class DuckLakeSink : public Sink {
  public:
   explicit DuckLakeSink(const TableContext& table)
       : table_(table),
-        clock_(table.services.clock ? *table.services.clock : *env::Clock::System()),
+        clock_(ClockOf(table)),
+        pace_(table.options, clock_),
         lake_(std::make_unique<LakeTable>(SettingsOf(table), table.schema)) {}
 
   Status Open() override {
     lake_ = std::make_unique<LakeTable>(SettingsOf(table_), table_.schema);
     MR_RETURN_IF_ERROR(lake_->Open());
     MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch(table_.job));
-    maintained_us_ = clock_.MonotonicMicros();
+    pace_.Opened();
     return Status::Ok();
   }
 
@@ -154,7 +137,7 @@ class DuckLakeSink : public Sink {
     } else {
       lake_->rows().Gather(rows);
     }
-    if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
+    pace_.RowsCame();
     return Status::Ok();
   }
 
@@ -171,31 +154,24 @@ class DuckLakeSink : public Sink {
       MR_RETURN_IF_ERROR(lake_->rows().Forget());
     }
     asks_again_ = false;
-    first_row_us_ = -1;
-    const int64_t interval_us = table_.options.GetMicros("maintenance.interval");
-    if (clock_.MonotonicMicros() - maintained_us_ < interval_us) return Status::Ok();
+    pace_.Committed();
+    if (!pace_.WantsMaintenance()) return Status::Ok();
     MR_RETURN_IF_ERROR(lake_->Maintain().status());
-    maintained_us_ = clock_.MonotonicMicros();
+    pace_.Maintained();
     return Status::Ok();
   }
 
   bool GathersEpochs() const override { return true; }
 
-  bool WantsCommit() override {
-    if (first_row_us_ < 0) return false;
-    return clock_.MonotonicMicros() - first_row_us_ >=
-               table_.options.GetMicros("commit.interval") ||
-           lake_->rows().count() >= kRowsMax;
-  }
+  bool WantsCommit() override { return pace_.WantsCommit(lake_->rows().count()); }
 
  private:
   const TableContext table_;
   env::Clock& clock_;
+  CommitPace pace_;
   std::unique_ptr<LakeTable> lake_;
   model::Epoch committed_ = 0;
-  bool asks_again_ = false;    // the last commit failed, and may have been done
-  int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
-  int64_t maintained_us_ = 0;  // monotonic
+  bool asks_again_ = false;  // the last commit failed, and may have been done
 };
 
 }  // namespace

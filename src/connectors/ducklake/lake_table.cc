@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "connectors/s3/s3_options.h"
 #include "duck/door.h"
 #include "duck/extensions.h"
 #include "env/files.h"
@@ -81,11 +82,7 @@ Status LakeTable::Attach() {
   MR_RETURN_IF_ERROR(
       Execute("SET GLOBAL temp_directory = " + QuoteLiteral(settings_.spill_directory)));
   if (!settings_.store.empty()) {
-    std::vector<std::string> options = {"TYPE s3"};
-    for (const auto& [name, value] : settings_.store) {
-      options.push_back(name + " " + QuoteLiteral(value));
-    }
-    MR_RETURN_IF_ERROR(Execute("CREATE SECRET store (" + Join(options, ", ") + ")"));
+    MR_RETURN_IF_ERROR(ForLake(s3::UseAccess(*connection_, settings_.store)));
   }
   std::string options = "DATA_PATH " + QuoteLiteral(settings_.data_path);
   if (settings_.catalog.starts_with("sqlite:")) {

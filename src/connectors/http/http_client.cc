@@ -108,12 +108,18 @@ Result<HttpAnswer> HttpClient::Send(const HttpRequest& request) {
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, Append);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
   if (!settings.username.empty()) {
-    curl_easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    if (settings.aws_signature.empty()) {
+      curl_easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    } else {
+      curl_easy_setopt(handle, CURLOPT_AWS_SIGV4, settings.aws_signature.c_str());
+    }
     curl_easy_setopt(handle, CURLOPT_USERNAME, settings.username.c_str());
     curl_easy_setopt(handle, CURLOPT_PASSWORD, settings.password.c_str());
   }
   curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  if (request.method != "GET") {
+  if (request.method == "HEAD") {
+    curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+  } else if (request.method != "GET") {
     const std::string& body = request.body;
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());

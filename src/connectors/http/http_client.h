@@ -21,6 +21,10 @@ struct HttpSettings {
   int64_t timeout_ms = 0;  // of one question, connecting included
   std::string username = {};
   std::string password = {};
+  // "aws:amz:REGION:s3": name and password sign requests as Amazon's version 4 of it, where paths
+  // are encoded as the signature wants them; else they are sent. Needs the header
+  // x-amz-content-sha256.
+  std::string aws_signature = {};
 };
 
 struct HttpRequest {

@@ -7,6 +7,7 @@
 #include <duckdb/main/appender.hpp>
 
 #include "base/strings.h"
+#include "connectors/iceberg/bucket.h"
 #include "connectors/iceberg/value_bytes.h"
 #include "duck/door.h"
 #include "duck/extensions.h"
@@ -27,7 +28,10 @@ Status ForStore(Status status) {
   if (status.ok()) return status;
   const Code code = status.code();
   status = duck::ExplainMissingExtension(std::move(status));
-  const bool may_pass = code == Code::kIo || code == Code::kUnavailable ||
+  // A store that answers with an error, be it that it does not know us any more.
+  const bool answered =
+      code == Code::kInvalidArgument && status.message().find("HTTP") != std::string::npos;
+  const bool may_pass = code == Code::kIo || code == Code::kUnavailable || answered ||
                         code == Code::kResourceExhausted || code == Code::kInternal;
   return may_pass && status.hint().empty() ? std::move(status).WithRetry(Retry::kBackoff) : status;
 }
@@ -44,7 +48,7 @@ std::string EmptyTableOf(const IcebergSchema& columns) {
     list.push_back(QuoteIdentifier(column.name) + " " + DuckTypeOf(column.type).ToString() +
                    (column.required ? " NOT NULL" : ""));
   }
-  return "CREATE OR REPLACE TABLE gathered (" + Join(list, ", ") + ")";
+  return "CREATE OR REPLACE TABLE lake_rows (" + Join(list, ", ") + ")";
 }
 
 // What the rows take uncompressed, roughly: fixed sizes, and the bytes of texts.
@@ -142,21 +146,21 @@ int64_t NewSnapshotId() {
   return static_cast<int64_t>(duckdb::UUID::GenerateRandomUUID().lower >> 1);
 }
 
-Result<std::unique_ptr<DataWriter>> DataWriter::Open(
-    const std::string& spill_directory, const std::map<std::string, std::string>& store) {
+Result<std::unique_ptr<DataWriter>> DataWriter::Open(const std::string& spill_directory) {
   std::unique_ptr<DataWriter> writer(new DataWriter());
   MR_ASSIGN_OR_RETURN(writer->database_,
                       Warehouse::Open("", {.threads = 1, .memory_limit_bytes = kMemoryBytes}));
   writer->connection_ = writer->database_->Connect();
   writer->files_ = std::make_unique<TableFiles>(*writer->connection_);
+  MR_RETURN_IF_ERROR(RegisterBucketFunction(*writer->connection_));
   MR_RETURN_IF_ERROR(duck::UseExtensions(*writer->connection_));
   MR_RETURN_IF_ERROR(
       writer->Query("SET GLOBAL temp_directory = " + QuoteLiteral(spill_directory)).status());
-  if (store.empty()) return writer;
-  std::vector<std::string> options = {"TYPE s3"};
-  for (const auto& [name, value] : store) options.push_back(name + " " + QuoteLiteral(value));
-  MR_RETURN_IF_ERROR(writer->Query("CREATE SECRET store (" + Join(options, ", ") + ")").status());
   return writer;
+}
+
+Status DataWriter::UseAccess(const s3::Access& access) {
+  return ForStore(s3::UseAccess(*connection_, access));
 }
 
 Status DataWriter::Describe(const IcebergSchema& columns,
@@ -174,7 +178,7 @@ Status DataWriter::Append(const SinkBatch& batch) {
   int64_t bytes = 0;
   Status done = duck::AtTheDoor([&]() -> Status {
     connection_->BeginTransaction();
-    duckdb::Appender appender(*connection_, "gathered");
+    duckdb::Appender appender(*connection_, "lake_rows");
     for (size_t at = 0; at < chosen.size(); at += STANDARD_VECTOR_SIZE) {
       const size_t count = std::min<size_t>(STANDARD_VECTOR_SIZE, chosen.size() - at);
       duckdb::DataChunk rows;
@@ -201,19 +205,27 @@ Status DataWriter::Append(const SinkBatch& batch) {
   return Status::Ok();
 }
 
-Result<std::vector<DataFile>> DataWriter::WriteFiles(const std::string& directory) {
+Status DataWriter::Fill(const std::string& query) {
+  MR_RETURN_IF_ERROR(Forget());
+  MR_RETURN_IF_ERROR(Query("INSERT INTO lake_rows " + query).status());
+  MR_ASSIGN_OR_RETURN(auto count, Query("SELECT count(*) FROM lake_rows"));
+  rows_ = count.Get(0, 0).GetValue<int64_t>();
+  return Status::Ok();
+}
+
+Result<std::vector<DataFile>> DataWriter::WriteFiles(const std::string& directory,
+                                                     const FileShape& shape) {
   std::vector<DataFile> files;
   if (rows_ == 0) return files;
-  const std::string all = "SELECT " + ColumnList(columns_) + " FROM gathered";
+  const std::string all = "SELECT " + ColumnList(columns_) + " FROM lake_rows";
   if (partition_.empty()) {
-    MR_ASSIGN_OR_RETURN(DataFile file, Copy(all, columns_, directory));
-    files.push_back(std::move(file));
+    MR_RETURN_IF_ERROR(WriteCut(all, rows_, directory, shape, {}, files));
     return files;
   }
   std::vector<std::string> keys;
   for (const PartitionTransform& transform : partition_) keys.push_back(transform.expression);
-  MR_ASSIGN_OR_RETURN(auto partitions,
-                      Query("SELECT DISTINCT " + Join(keys, ", ") + " FROM gathered"));
+  MR_ASSIGN_OR_RETURN(auto partitions, Query("SELECT " + Join(keys, ", ") +
+                                             ", count(*) FROM lake_rows GROUP BY ALL"));
   for (size_t p = 0; p < partitions.row_count(); p++) {
     std::vector<Value> values;
     std::vector<std::string> conditions;
@@ -221,12 +233,38 @@ Result<std::vector<DataFile>> DataWriter::WriteFiles(const std::string& director
       values.push_back(partitions.Get(p, k));
       conditions.push_back(keys[k] + " IS NOT DISTINCT FROM " + values.back().ToSQLString());
     }
-    MR_ASSIGN_OR_RETURN(DataFile file,
-                        Copy(all + " WHERE " + Join(conditions, " AND "), columns_, directory));
-    file.partition = std::move(values);
-    files.push_back(std::move(file));
+    MR_RETURN_IF_ERROR(WriteCut(all + " WHERE " + Join(conditions, " AND "),
+                                partitions.Get(p, keys.size()).GetValue<int64_t>(), directory,
+                                shape, std::move(values), files));
   }
   return files;
+}
+
+Status DataWriter::WriteCut(const std::string& query, int64_t count, const std::string& directory,
+                            const FileShape& shape, std::vector<Value> partition,
+                            std::vector<DataFile>& files) {
+  if (shape.rows == 0 || count <= shape.rows) {
+    MR_ASSIGN_OR_RETURN(DataFile file, Copy(query, columns_, directory));
+    file.partition = std::move(partition);
+    files.push_back(std::move(file));
+    return Status::Ok();
+  }
+  std::vector<std::string> order;
+  for (const std::string& name : shape.order) order.push_back(QuoteIdentifier(name));
+  MR_RETURN_IF_ERROR(
+      Query("CREATE OR REPLACE TABLE sorted AS " + query + " ORDER BY " + Join(order, ", "))
+          .status());
+  const int64_t parts = (count + shape.rows - 1) / shape.rows;
+  for (int64_t i = 0; i < parts; i++) {
+    // Rows are numbered in their order.
+    MR_ASSIGN_OR_RETURN(DataFile file,
+                        Copy(fmt::format("FROM sorted WHERE rowid >= {} AND rowid < {}",
+                                         count * i / parts, count * (i + 1) / parts),
+                             columns_, directory));
+    file.partition = partition;
+    files.push_back(std::move(file));
+  }
+  return Query("DROP TABLE sorted").status();
 }
 
 Status DataWriter::Forget() {
@@ -239,6 +277,13 @@ Status DataWriter::Forget() {
 
 Result<DataFile> DataWriter::Rewrite(const std::vector<DataFile>& files,
                                      const IcebergSchema& columns, const std::string& directory) {
+  MR_ASSIGN_OR_RETURN(DataFile merged, Copy(RowsOf(files, columns), columns, directory));
+  merged.partition = files[0].partition;
+  return merged;
+}
+
+std::string DataWriter::RowsOf(const std::vector<DataFile>& files, const IcebergSchema& columns,
+                               const std::string& file_column) const {
   std::vector<std::string> paths, fields;
   for (const DataFile& file : files) paths.push_back(QuoteLiteral(PathOf(file.path)));
   // By their numbers: names and types may have changed since.
@@ -247,12 +292,10 @@ Result<DataFile> DataWriter::Rewrite(const std::vector<DataFile>& files,
                                  QuoteLiteral(column.name),
                                  QuoteLiteral(DuckTypeOf(column.type).ToString())));
   }
-  MR_ASSIGN_OR_RETURN(DataFile merged,
-                      Copy(fmt::format("SELECT {} FROM read_parquet([{}], schema = MAP {{{}}})",
-                                       ColumnList(columns), Join(paths, ", "), Join(fields, ", ")),
-                           columns, directory));
-  merged.partition = files[0].partition;
-  return merged;
+  const std::string named = file_column.empty() ? "" : ", filename = " + QuoteLiteral(file_column);
+  return fmt::format("SELECT {}{} FROM read_parquet([{}], schema = MAP {{{}}}{})",
+                     ColumnList(columns), file_column.empty() ? "" : ", " + file_column,
+                     Join(paths, ", "), Join(fields, ", "), named);
 }
 
 Result<DataFile> DataWriter::Copy(const std::string& query, const IcebergSchema& columns,

@@ -54,7 +54,7 @@ std::string RandomRows(int seed, bool with_nan) {
 class DataWriterTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto writer = DataWriter::Open(directory_.path() + "/spill", {});
+    auto writer = DataWriter::Open(directory_.path() + "/spill");
     ASSERT_TRUE(writer.ok()) << writer.status().ToString();
     writer_ = std::move(*writer);
   }
@@ -141,6 +141,9 @@ TEST_F(DataWriterTest, PutsRowsIntoTheirPartitions) {
       {"seen", "day", "seen::DATE"},
       {"seen", "hour", "datediff('hour', TIMESTAMP '1970-01-01', seen)"},
       {"seen_utc", "day", "(seen_utc::TIMESTAMP)::DATE"},
+      {"word", "truncate[3]", "substr(word, 1, 3)"},
+      {"small", "truncate[100]", "(floor(small / 100) * 100)::INTEGER"},
+      {"id", "truncate[500000000]", "(floor(id / 500000000) * 500000000)::BIGINT"},
   };
   for (const auto& [column, transform, oracle] : kCases) {
     const PartitionField field{FindField(schema, std::string(column))->id, 1000, "p", transform};
@@ -166,8 +169,15 @@ TEST_F(DataWriterTest, PutsRowsIntoTheirPartitions) {
     EXPECT_GT(files->size(), 1U) << transform;
     ASSERT_TRUE(writer_->Forget().ok());
   }
-  const PartitionField bucket{3, 1000, "p", "bucket[16]"};
-  EXPECT_EQ(PartitionTransformOf(bucket, schema).status().code(), Code::kUnsupported);
+  for (const auto& [column, transform] : {std::pair{1, "bucket[16]"},
+                                          {3, "bucket[0]"},
+                                          {3, "bucket[x]"},
+                                          {3, "bucket"},
+                                          {6, "truncate[10]"},
+                                          {3, "zorder[2]"}}) {
+    const PartitionField field{column, 1000, "p", transform};
+    EXPECT_EQ(PartitionTransformOf(field, schema).status().code(), Code::kUnsupported) << transform;
+  }
 }
 
 }  // namespace

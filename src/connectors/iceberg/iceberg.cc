@@ -1,5 +1,7 @@
 #include "connectors/iceberg/iceberg.h"
 
+#include "connectors/s3/s3_options.h"
+
 namespace millrace::connectors::iceberg {
 
 namespace {
@@ -7,14 +9,18 @@ namespace {
 ConnectorSpec Spec() {
   ConnectorSpec spec;
   spec.name = "iceberg";
-  spec.summary = "A table of Apache Iceberg (format version 2) in a REST catalog.";
+  spec.summary =
+      "A table of Apache Iceberg (format version 2) in a REST catalog; its files lie on this "
+      "machine "
+      "or in S3.";
   spec.sink = true;
+  spec.sink_accepts_updates = true;
   spec.guarantee = Guarantee::kExactlyOnce;
   spec.guarantee_doc =
       "The rows of a few epochs are one snapshot, whose summary has the job's name and the epoch; "
       "the catalog takes it only behind the head that it was made for. Readers see a snapshot as a "
-      "whole. Small files are merged, old snapshots expired and files that nobody needs deleted "
-      "between commits.";
+      "whole. With a PRIMARY KEY, files that hold changed keys are written anew. Small files are "
+      "merged, old snapshots expired and files that nobody needs deleted between commits.";
   spec.options = {
       {.name = "catalog-type",
        .type = OptionType::kEnum,
@@ -67,6 +73,7 @@ ConnectorSpec Spec() {
               "wrote, are deleted after this long.",
        .default_value = "1 d"},
   };
+  for (OptionSpec& option : s3::AccessOptions()) spec.options.push_back(std::move(option));
   spec.example =
       "CREATE TABLE lake_orders (\n  order_id BIGINT,\n  amount DECIMAL(12, 2),\n  dt STRING\n"
       ") PARTITIONED BY (dt) WITH (\n  'connector' = 'iceberg',\n  'uri' = "

@@ -1,16 +1,14 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "connectors/commit_pace.h"
 #include "connectors/iceberg/iceberg.h"
 #include "connectors/iceberg/iceberg_table.h"
 #include "connectors/sink_checks.h"
-#include "env/clock.h"
 
 namespace millrace::connectors::iceberg {
 
 namespace {
-
-constexpr int64_t kRowsMax = 4'000'000;  // gathered ones; then a commit comes early
 
 TableSettings SettingsOf(const TableContext& table) {
   const Options& options = table.options;
@@ -28,8 +26,12 @@ TableSettings SettingsOf(const TableContext& table) {
   }
   settings.catalog.name_space = millrace::Split(name_space, '.');
   settings.catalog.table = name;
+  settings.store = s3::AccessOf(options);
+  settings.catalog.wants_credentials = !settings.store.contains("key_id");
   settings.job = table.job;
   settings.partitioned_by = table.partitioned_by;
+  settings.key = table.primary_key;
+  settings.file_bytes = options.GetBytes("target-file-size");
   settings.spill_directory =
       std::filesystem::absolute(std::filesystem::path(table.services.base_dir) /
                                 (".millrace/spill/" + table.job))
@@ -40,14 +42,13 @@ TableSettings SettingsOf(const TableContext& table) {
 class IcebergSink : public Sink {
  public:
   explicit IcebergSink(const TableContext& table)
-      : table_(table),
-        clock_(table.services.clock ? *table.services.clock : *env::Clock::System()) {}
+      : table_(table), clock_(ClockOf(table)), pace_(table.options, clock_) {}
 
   Status Open() override {
     lake_ = std::make_unique<IcebergTable>(SettingsOf(table_), table_.schema, clock_);
     MR_RETURN_IF_ERROR(lake_->Open());
     MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch());
-    maintained_us_ = clock_.MonotonicMicros();
+    pace_.Opened();
     return Status::Ok();
   }
 
@@ -56,53 +57,48 @@ class IcebergSink : public Sink {
   Status Write(const SinkBatch& batch) override {
     if (batch.rows->size() == 0) return Status::Ok();
     for (duckdb::idx_t r = 0; batch.weights && r < batch.rows->size(); r++) {
-      if ((*batch.weights)[r] >= 0) continue;
-      return TakesNewRowsOnly(table_).WithHint(
-          "write updating results into a table with a PRIMARY KEY ('connector' = "
-          "'jdbc'), or the final rows of windows here");
+      if ((*batch.weights)[r] >= 0 || !table_.primary_key.empty()) continue;
+      return TakesNewRowsOnly(table_)
+          .WithDetail("without a key there is no telling which stored row is meant")
+          .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
     }
     MR_RETURN_IF_ERROR(lake_->Gather(batch));
-    if (first_row_us_ < 0) first_row_us_ = clock_.MonotonicMicros();
+    pace_.RowsCame();
     return Status::Ok();
   }
 
   Status Commit(model::Epoch epoch) override {
     MR_RETURN_IF_ERROR(lake_->Commit(epoch));
     committed_ = std::max(committed_, epoch);
-    first_row_us_ = -1;
+    pace_.Committed();
+    if (!pace_.WantsMaintenance()) return Status::Ok();
     const Options& options = table_.options;
-    const int64_t interval_us = options.GetMicros("maintenance.interval");
-    if (clock_.MonotonicMicros() - maintained_us_ < interval_us) return Status::Ok();
-    MR_RETURN_IF_ERROR(lake_->Maintain({options.GetBytes("target-file-size"),
-                                        options.GetMicros("snapshot.retention"),
-                                        options.GetMicros("orphan.delay")}));
-    maintained_us_ = clock_.MonotonicMicros();
+    MR_RETURN_IF_ERROR(lake_->Maintain(
+        {options.GetMicros("snapshot.retention"), options.GetMicros("orphan.delay")}));
+    pace_.Maintained();
     return Status::Ok();
   }
 
   bool GathersEpochs() const override { return true; }
 
   bool WantsCommit() override {
-    if (first_row_us_ < 0) return false;
-    const Options& options = table_.options;
-    return clock_.MonotonicMicros() - first_row_us_ >= options.GetMicros("commit.interval") ||
-           lake_->gathered_bytes() >= options.GetBytes("target-file-size") ||
-           lake_->gathered_rows() >= kRowsMax;
+    return pace_.WantsCommit(lake_->gathered_rows()) ||
+           lake_->gathered_bytes() >= table_.options.GetBytes("target-file-size");
   }
 
  private:
   const TableContext table_;
   env::Clock& clock_;
+  CommitPace pace_;
   std::unique_ptr<IcebergTable> lake_;
   model::Epoch committed_ = 0;
-  int64_t first_row_us_ = -1;  // monotonic; -1: nothing gathered
-  int64_t maintained_us_ = 0;  // monotonic
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Sink>> NewIcebergSink(const TableContext& table) {
   MR_RETURN_IF_ERROR(CheckNames(table, table.partitioned_by, "PARTITIONED BY"));
+  MR_RETURN_IF_ERROR(CheckNames(table, table.primary_key, "PRIMARY KEY"));
   const CatalogSettings catalog = SettingsOf(table).catalog;
   http::HttpSettings http{.url = catalog.uri, .headers = {}, .timeout_ms = catalog.timeout_ms};
   MR_RETURN_IF_ERROR(http::CheckSettings(http).Annotate("option \"uri\""));

@@ -12,6 +12,8 @@ namespace millrace::connectors::iceberg {
 namespace {
 
 constexpr int kTries = 5;  // of one commit, when others are faster
+// Credentials that end sooner are asked for again.
+constexpr int64_t kCredentialsLeftMs = 5 * 60 * 1000;
 
 // Each commit rewrites the table's metadata: the catalog is asked not to keep all of them.
 const std::map<std::string, std::string> kPropertiesOfNewTables = {
@@ -39,8 +41,13 @@ Status IcebergTable::Open() {
     const Status created = catalog_.Create(table);
     if (!created.ok() && created.code() != Code::kAlreadyExists) return created;
   }
+  MR_ASSIGN_OR_RETURN(writer_, DataWriter::Open(settings_.spill_directory));
   MR_RETURN_IF_ERROR(Reload());
-  MR_ASSIGN_OR_RETURN(writer_, DataWriter::Open(settings_.spill_directory, settings_.store));
+  if (!settings_.key.empty()) {
+    overwrite_ =
+        std::make_unique<KeyOverwrite>(*writer_, columns_, settings_.key, settings_.file_bytes);
+    MR_RETURN_IF_ERROR(overwrite_->changes().Open());
+  }
   return Prepare();
 }
 
@@ -49,8 +56,26 @@ Result<model::Epoch> IcebergTable::LastEpoch() {
   return CommittedEpoch(table_, settings_.job);
 }
 
+Status IcebergTable::Gather(const SinkBatch& batch) {
+  if (!overwrite_) return writer_->Append(batch);
+  MR_RETURN_IF_ERROR(overwrite_->changes().MakeRoom());
+  overwrite_->changes().Gather(batch);
+  return Status::Ok();
+}
+
+int64_t IcebergTable::gathered_rows() const {
+  return overwrite_ ? overwrite_->changes().gathered() : writer_->rows();
+}
+
 Status IcebergTable::Commit(model::Epoch epoch) {
-  if (!pending_ && writer_->rows() == 0) return Status::Ok();
+  if (!pending_ && gathered_rows() == 0) return Status::Ok();
+  if (CredentialsMayHaveEnded()) MR_RETURN_IF_ERROR(Reload());
+  Status done = overwrite_ ? CommitChanges(epoch) : CommitPending(epoch);
+  failed_ = !done.ok();
+  return done;
+}
+
+Status IcebergTable::CommitPending(model::Epoch epoch) {
   if (!pending_) MR_RETURN_IF_ERROR(WritePending());
   Status done;
   for (int i = 0; i < kTries; i++) {
@@ -66,11 +91,42 @@ Status IcebergTable::Commit(model::Epoch epoch) {
   return done;
 }
 
+Status IcebergTable::CommitChanges(model::Epoch epoch) {
+  MR_RETURN_IF_ERROR(overwrite_->changes().Settle());
+  Status done;
+  std::vector<std::string> refused;  // what was written for a head that is none any more
+  for (int i = 0; i < kTries; i++) {
+    // Also at first: what is written behind an old head is written in vain.
+    MR_RETURN_IF_ERROR(Reload());
+    if (asks_again_ && CommittedEpoch(table_, settings_.job) >= epoch) return Forget();
+    for (const std::string& location : refused) {
+      MR_RETURN_IF_ERROR(writer_->files().Remove(location));
+    }
+    if (!IsAsDescribed()) MR_RETURN_IF_ERROR(Prepare());
+    MR_ASSIGN_OR_RETURN(KeyOverwrite::Written written, overwrite_->Write(table_, partition_));
+    if (written.snapshot.id == 0) return Forget();
+    written.snapshot.timestamp_ms = clock_.WallMicros() / 1000;
+    written.snapshot.extra = EpochSummary(settings_.job, epoch);
+    asks_again_ = true;
+    auto after = catalog_.Commit(HeadIsStill(table_), AddSnapshot(table_, written.snapshot));
+    if (after.ok()) {
+      table_ = std::move(*after);
+      return Forget();
+    }
+    done = std::move(after).status();
+    // It may be taken after all, so what it wrote stays, perhaps as an orphan.
+    if (done.code() != Code::kFailedPrecondition) return done;
+    // Unless something in between has sent it twice, which the table will show.
+    refused = std::move(written.locations);
+  }
+  return done;
+}
+
 Status IcebergTable::Maintain(const MaintenanceSettings& settings) {
   MR_RETURN_IF_ERROR(Reload());
   const int64_t now_us = clock_.WallMicros();
   MR_RETURN_IF_ERROR(
-      Compact({settings.file_bytes, now_us / 1000}, catalog_, *writer_, table_).status());
+      Compact({settings_.file_bytes, now_us / 1000}, catalog_, *writer_, table_).status());
   MR_RETURN_IF_ERROR(ExpireSnapshots((now_us - settings.snapshots_kept_us) / 1000, catalog_,
                                      writer_->files(), table_)
                          .status());
@@ -91,7 +147,31 @@ Status IcebergTable::Reload() {
         .WithRetry(Retry::kBackoff);
   }
   table_ = std::move(*there);
-  return CheckSupported();
+  MR_RETURN_IF_ERROR(CheckSupported());
+  return UseStore();
+}
+
+Status IcebergTable::UseStore() {
+  for (const char* kind : {"data", "metadata"}) {
+    const std::string directory = table_.DirectoryOf(kind);
+    if (PathOf(directory).find("://") == std::string::npos) continue;
+    if (!s3::IsS3(directory)) {
+      return Status(Code::kUnsupported, "the Iceberg table \"" + catalog_.table_name() +
+                                            "\" has its files at \"" + directory + "\"")
+          .WithHint("tables on this machine (file:) and in S3 (s3:) can be written");
+    }
+    const s3::Access access = AccessFor(settings_.store, catalog_.store_properties());
+    if (access == store_) continue;
+    MR_RETURN_IF_ERROR(writer_->UseAccess(access));
+    store_ = access;
+  }
+  return Status::Ok();
+}
+
+bool IcebergTable::CredentialsMayHaveEnded() const {
+  if (store_.empty() || settings_.store.contains("key_id")) return false;
+  const int64_t end_ms = CredentialsEndMs(catalog_.store_properties());
+  return failed_ || (end_ms > 0 && end_ms - clock_.WallMicros() / 1000 < kCredentialsLeftMs);
 }
 
 Status IcebergTable::CheckSupported() const {
@@ -115,12 +195,13 @@ Status IcebergTable::Prepare() {
              R"({"action":"set-current-schema","schema-id":-1})"}));
     MR_ASSIGN_OR_RETURN(matched, MatchColumns(columns_, table_));
   }
-  std::vector<PartitionTransform> partition;
+  partition_.clear();
   for (const PartitionField& field : table_.FindSpec(table_.spec_id)->fields) {
     MR_ASSIGN_OR_RETURN(PartitionTransform transform, PartitionTransformOf(field, table_.schema));
-    partition.push_back(std::move(transform));
+    partition_.push_back(std::move(transform));
   }
-  MR_RETURN_IF_ERROR(writer_->Describe(matched.written, std::move(partition)));
+  // Files that are written anew have all columns.
+  MR_RETURN_IF_ERROR(writer_->Describe(overwrite_ ? table_.schema : matched.written, partition_));
   described_schema_ = table_.schema_id;
   described_spec_ = table_.spec_id;
   for (const char* kind : {"data", "metadata"}) {
@@ -169,11 +250,15 @@ Status IcebergTable::TryCommit(model::Epoch epoch) {
 
 Status IcebergTable::Forget() {
   MR_RETURN_IF_ERROR(writer_->Forget());
+  if (overwrite_) MR_RETURN_IF_ERROR(overwrite_->changes().Forget());
   pending_.reset();
   asks_again_ = false;
   // Somebody else may have changed it since.
-  const bool same = table_.schema_id == described_schema_ && table_.spec_id == described_spec_;
-  return same ? Status::Ok() : Prepare();
+  return IsAsDescribed() ? Status::Ok() : Prepare();
+}
+
+bool IcebergTable::IsAsDescribed() const {
+  return table_.schema_id == described_schema_ && table_.spec_id == described_spec_;
 }
 
 Result<std::vector<ManifestFile>> IcebergTable::ManifestsOfHead() {

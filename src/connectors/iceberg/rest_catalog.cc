@@ -39,6 +39,8 @@ http::HttpSettings HttpSettingsOf(const CatalogSettings& settings) {
   http::HttpSettings http{.url = settings.uri, .headers = {}, .timeout_ms = settings.timeout_ms};
   if (!settings.token.empty())
     http.headers.emplace_back("Authorization", "Bearer " + settings.token);
+  if (settings.wants_credentials)
+    http.headers.emplace_back("X-Iceberg-Access-Delegation", "vended-credentials");
   return http;
 }
 
@@ -63,6 +65,10 @@ Status RestCatalog::Open() {
     break;
   }
   if (!config["overrides"]["namespace-separator"].get(text)) separator_ = text;
+  defaults_.clear();
+  overrides_.clear();
+  AddProperties(config, "defaults", defaults_);
+  AddProperties(config, "overrides", overrides_);
   return Status::Ok();
 }
 
@@ -72,6 +78,7 @@ Result<std::optional<TableMetadata>> RestCatalog::Load() {
   if (answer.status == 404) return std::optional<TableMetadata>();
   if (answer.status != 200) return Refused("does not show the table", answer);
   MR_ASSIGN_OR_RETURN(TableMetadata table, MetadataOf(answer));
+  TakeStoreProperties(answer, table.location);
   return std::optional(std::move(table));
 }
 
@@ -127,6 +134,16 @@ Result<TableMetadata> RestCatalog::MetadataOf(const http::HttpAnswer& answer) {
     return Refused("answers without metadata of", answer);
   }
   return ParseTableMetadata(metadata);
+}
+
+void RestCatalog::TakeStoreProperties(const http::HttpAnswer& answer, const std::string& location) {
+  store_properties_ = defaults_;
+  element json;
+  if (!parser_.parse(answer.body).get(json)) {
+    AddProperties(json, "config", store_properties_);
+    AddCredentials(json, location, store_properties_);
+  }
+  for (const auto& [name, value] : overrides_) store_properties_[name] = value;
 }
 
 Status RestCatalog::CreateNamespace() {

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "connectors/http/http_client.h"
+#include "connectors/iceberg/store_access.h"
 #include "connectors/iceberg/table_metadata.h"
 
 namespace millrace::connectors::iceberg {
@@ -25,6 +26,7 @@ struct CatalogSettings {
   std::vector<std::string> name_space;
   std::string table;
   int64_t timeout_ms = 0;
+  bool wants_credentials = false;  // for the store of the table's files
 };
 
 // What is to be done when a table is made.
@@ -50,10 +52,13 @@ class RestCatalog {
                                const std::vector<std::string>& updates);
   // "sales.orders"
   std::string table_name() const;
+  // What the last Load told of the store that the table's files are in.
+  const StoreProperties& store_properties() const { return store_properties_; }
 
  private:
   Status Refused(const std::string& what, const http::HttpAnswer& answer) const;
   Result<TableMetadata> MetadataOf(const http::HttpAnswer& answer);
+  void TakeStoreProperties(const http::HttpAnswer& answer, const std::string& location);
   Status CreateNamespace();
   std::string NamespaceJson() const;
   std::string NamespacePath() const;
@@ -63,6 +68,9 @@ class RestCatalog {
   std::unique_ptr<http::HttpClient> client_;
   std::string prefix_;             // of paths: "/v1" or "/v1/main"
   std::string separator_ = "%1F";  // of a namespace's levels in paths
+  StoreProperties defaults_;       // of all tables
+  StoreProperties overrides_;      // the same, before what is told of a table
+  StoreProperties store_properties_;
   simdjson::dom::parser parser_;
 };
 

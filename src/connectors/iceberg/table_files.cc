@@ -1,8 +1,6 @@
 #include "connectors/iceberg/table_files.h"
 
-#include "base/strings.h"
-#include "duck/door.h"
-#include "duck/warehouse.h"
+#include "duck/remote_files.h"
 #include "env/files.h"
 
 namespace millrace::connectors::iceberg {
@@ -33,26 +31,22 @@ Status TableFiles::CreateDirectory(const std::string& location) {
 }
 
 Result<std::string> TableFiles::Read(const std::string& location) {
-  auto bytes = duck::AtTheDoor([&]() -> Result<std::string> {
-    auto& files = duckdb::FileSystem::GetFileSystem(*connection_.context);
+  std::string content;
+  MR_RETURN_IF_ERROR(ForStore(duck::WithFiles(connection_, [&](duckdb::FileSystem& files) {
     auto handle = files.OpenFile(PathOf(location), duckdb::FileFlags::FILE_FLAGS_READ);
-    std::string content(static_cast<size_t>(handle->GetFileSize()), '\0');
+    content.assign(static_cast<size_t>(handle->GetFileSize()), '\0');
     handle->Read(content.data(), content.size(), 0);
-    return content;
-  });
-  if (!bytes.ok()) return ForStore(std::move(bytes).status());
-  return bytes;
+  })));
+  return content;
 }
 
 Status TableFiles::Write(const std::string& location, std::string_view bytes) {
-  MR_RETURN_IF_ERROR(ForStore(duck::AtTheDoor([&]() -> Status {
-    auto& files = duckdb::FileSystem::GetFileSystem(*connection_.context);
+  MR_RETURN_IF_ERROR(ForStore(duck::WithFiles(connection_, [&](duckdb::FileSystem& files) {
     auto handle =
         files.OpenFile(PathOf(location), duckdb::FileFlags::FILE_FLAGS_WRITE |
                                              duckdb::FileFlags::FILE_FLAGS_FILE_CREATE_NEW);
     handle->Write(const_cast<char*>(bytes.data()), bytes.size());
     handle->Close();
-    return Status::Ok();
   })));
   return MakeDurable(location);
 }
@@ -68,29 +62,22 @@ Status TableFiles::MakeDurable(const std::string& location) {
 }
 
 Status TableFiles::Remove(const std::string& location) {
-  return ForStore(duck::AtTheDoor([&]() -> Status {
-    auto& files = duckdb::FileSystem::GetFileSystem(*connection_.context);
+  return ForStore(duck::WithFiles(connection_, [&](duckdb::FileSystem& files) {
     const std::string path = PathOf(location);
-    if (files.FileExists(path)) files.RemoveFile(path);
-    return Status::Ok();
+    // A store does not mind when there is none.
+    if (!IsLocal(path) || files.FileExists(path)) files.RemoveFile(path);
   }));
 }
 
 Result<std::vector<TableFiles::Listed>> TableFiles::List(const std::string& directory) {
   const std::string path = PathOf(directory);
-  auto rows = duck::Warehouse::QueryOn(
-      connection_,
-      "SELECT filename, epoch_us(last_modified) FROM read_blob(" + QuoteLiteral(path + "/*") + ")");
   std::vector<Listed> listed;
-  if (!rows.ok()) {
-    // A pattern that nothing fits is an error to DuckDB.
-    if (rows.status().message().find("No files found") != std::string::npos) return listed;
-    return ForStore(std::move(rows).status());
-  }
-  for (size_t i = 0; i < rows->row_count(); i++) {
+  auto found = duck::ListRemoteFiles(connection_, path);
+  if (!found.ok()) return ForStore(std::move(found).status());
+  for (const duck::RemoteFile& file : *found) {
+    if (file.path.find('/') != std::string::npos) continue;
     // Named as the table's metadata names them.
-    const std::string name = rows->Get(i, 0).ToString().substr(path.size());
-    listed.push_back({directory + name, rows->Get(i, 1).GetValue<int64_t>()});
+    listed.push_back({directory + "/" + file.path, file.modified_us});
   }
   return listed;
 }

@@ -1,7 +1,7 @@
 // TableFiles: the files of a table, by their locations: "file:///lake/…", "/lake/…" or "s3://…".
 //
-// Contract: one thread. What Write and MakeDurable have returned from survives a crash. Errors that
-// another try may mend have Retry::kBackoff.
+// Contract: one thread, outside of transactions of its connection. What Write and MakeDurable have
+// returned from survives a crash. Errors that another try may mend have Retry::kBackoff.
 #pragma once
 
 #include <cstdint>

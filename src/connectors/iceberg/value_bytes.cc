@@ -106,6 +106,39 @@ std::optional<std::string> ValueBytes(const duckdb::Value& value) {
   }
 }
 
+std::optional<duckdb::Value> ValueOfBytes(std::string_view bytes, const duckdb::LogicalType& type) {
+  if (type.id() == LogicalTypeId::VARCHAR) {
+    if (!duckdb::Value::StringIsValid(bytes.data(), bytes.size())) return std::nullopt;
+    return duckdb::Value(std::string(bytes));
+  }
+  int64_t number = 0;
+  if (bytes.size() == sizeof(int32_t)) {  // also of a BIGINT that was an INTEGER once
+    int32_t narrow = 0;
+    std::memcpy(&narrow, bytes.data(), sizeof narrow);
+    number = narrow;
+  } else if (bytes.size() == sizeof number) {
+    std::memcpy(&number, bytes.data(), sizeof number);
+  } else {
+    return std::nullopt;
+  }
+  switch (type.id()) {
+    case LogicalTypeId::INTEGER:
+      return duckdb::Value::INTEGER(static_cast<int32_t>(number));
+    case LogicalTypeId::BIGINT:
+      return duckdb::Value::BIGINT(number);
+    case LogicalTypeId::DATE:
+      return duckdb::Value::DATE(duckdb::date_t(static_cast<int32_t>(number)));
+    case LogicalTypeId::TIME:
+      return duckdb::Value::TIME(duckdb::dtime_t(number));
+    case LogicalTypeId::TIMESTAMP:
+      return duckdb::Value::TIMESTAMP(duckdb::timestamp_t(number));
+    case LogicalTypeId::TIMESTAMP_TZ:
+      return duckdb::Value::TIMESTAMPTZ(duckdb::timestamp_tz_t(number));
+    default:
+      return std::nullopt;
+  }
+}
+
 std::optional<std::string> BoundBytes(const duckdb::Value& value, bool lower) {
   std::optional<std::string> bytes = ValueBytes(value);
   if (!bytes || value.type().id() != LogicalTypeId::VARCHAR) return bytes;

@@ -7,11 +7,16 @@
 #include <duckdb.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace millrace::connectors::iceberg {
 
 // Nothing: NULL, NaN, or of a type that has no such form here (binary, uuid, nested ones).
 std::optional<std::string> ValueBytes(const duckdb::Value& value);
+
+// The value of a type from such bytes; nothing: of types whose values have no order or no such form
+// here, and for bytes that are none.
+std::optional<duckdb::Value> ValueOfBytes(std::string_view bytes, const duckdb::LogicalType& type);
 
 // A bound of values that are not below (`lower`) or not above `value`; nothing: there is none that
 // is short enough.

@@ -177,6 +177,13 @@ Result<ConnectionSettings> ParseJdbcUrl(const std::string& url, const std::strin
   return settings;
 }
 
+void PostgresClient::Cancel() {
+  std::lock_guard<std::mutex> lock(cancel_mutex_);
+  char why[256];
+  // A request that fails finds a server that is gone, and with it the command.
+  if (cancel_) (void)PQcancel(cancel_.get(), why, sizeof why);
+}
+
 Status PostgresClient::Connect() {
   connection_.reset();
   std::vector<const char*> names, values;
@@ -206,6 +213,10 @@ Status PostgresClient::Connect() {
     return std::move(status).WithRetry(Retry::kReconnect);
   }
   fresh = true;
+  {
+    std::lock_guard<std::mutex> lock(cancel_mutex_);
+    cancel_.reset(PQgetCancel(connection_.get()));
+  }
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   return Execute(

@@ -1,17 +1,18 @@
 // PostgresClient: one connection to PostgreSQL whose errors are Status.
 //
-// Contract: one thread. A connection that is lost gives kUnavailable with Retry::kReconnect;
-// Connect() then makes a new one.
-// Error codes: kUnavailable (not reachable, shutting down, too many connections; deadlock and
-// serialisation failures with Retry::kBackoff), kResourceExhausted (disk full), kNotFound (database
-// missing), kFailedPrecondition (login refused), kInvalidArgument (a value that the server refuses;
-// the server's DETAIL and CONTEXT are the detail), kInternal (anything else). span() has line and
-// column in the statement where the server names them.
+// Contract: one thread, but for Cancel. A connection that is lost gives kUnavailable with
+// Retry::kReconnect; Connect() then makes a new one. Error codes: kUnavailable (not reachable,
+// shutting down, too many connections; deadlock and serialisation failures with Retry::kBackoff),
+// kResourceExhausted (disk full), kNotFound (database missing), kFailedPrecondition (login
+// refused), kInvalidArgument (a value that the server refuses; the server's DETAIL and CONTEXT are
+// the detail), kInternal (anything else). span() has line and column in the statement where the
+// server names them.
 #pragma once
 
 #include <libpq-fe.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ class PostgresClient {
   Result<PgResult> Execute(const std::string& sql, const std::vector<std::string>& parameters);
   // Runs "COPY … FROM STDIN" with the data that follows.
   Status CopyIn(const std::string& sql, std::string_view data);
+  // From any thread: asks the server to break off what the connection runs now, if anything; the
+  // command then ends with SQLSTATE 57014. The request goes on a connection of its own, so it may
+  // come too late and hit the next command.
+  void Cancel();
 
  private:
   struct Closer {
@@ -62,6 +67,11 @@ class PostgresClient {
 
   ConnectionSettings settings_;
   std::unique_ptr<PGconn, Closer> connection_;
+  struct CancelFreer {
+    void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
+  };
+  std::mutex cancel_mutex_;  // of cancel_
+  std::unique_ptr<PGcancel, CancelFreer> cancel_;
 };
 
 // The line number N in a COPY error's context ("COPY t, line N, …"), from 1; 0 when there is none.

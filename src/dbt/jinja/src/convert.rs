@@ -1,7 +1,7 @@
 //! Values between Jinja and JSON. Objects of ours travel as markers: `{"$relation": …}` for a name
 //! of a table, `{"$table": {"columns", "rows"}}` for a query's answer, `{"$constant": value}` for a
-//! function that always answers the same, `{"$column": {"name", "dtype"}}` for what a table's column
-//! is, `{"$moment": microseconds since 1970}` for a time.
+//! function that always answers the same, `{"$column": {"name", "dtype", "quote_character"}}` for what a
+//! table's column is, `{"$moment": microseconds since 1970}` for a time.
 
 use crate::moment::Moment;
 use crate::mutable::Mutable;
@@ -24,8 +24,11 @@ pub fn from_json(json: &Json) -> Value {
             }
             if let Some(column) = map.get("$column") {
                 let text = |key: &str| column[key].as_str().unwrap_or_default().to_string();
-                let (name, dtype) = (text("name"), text("dtype"));
-                return Value::from_object(Description { name, dtype });
+                return Value::from_object(Description {
+                    name: text("name"),
+                    dtype: text("dtype"),
+                    quote_character: text("quote_character"),
+                });
             }
             if let Some(value) = map.get("$constant") {
                 return Value::from_object(Constant { value: from_json(value) });
@@ -42,7 +45,8 @@ pub fn to_json(value: &Value) -> Json {
         return json!({ "$relation": relation.parts });
     }
     if let Some(column) = value.downcast_object_ref::<Description>() {
-        return json!({ "$column": { "name": column.name, "dtype": column.dtype } });
+        return json!({ "$column": { "name": column.name, "dtype": column.dtype,
+            "quote_character": column.quote_character } });
     }
     if let Some(mutable) = value.downcast_object_ref::<Mutable>() {
         return to_json(&mutable.snapshot());

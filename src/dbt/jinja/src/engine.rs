@@ -132,6 +132,25 @@ impl Engine {
         Engine { env, shared: Arc::new(shared) }
     }
 
+    /// One more with the macros that this one has, for another thread: what a rendering keeps on its
+    /// way (returned values, statements' results, macros called) is its own.
+    pub fn fork(&self, callback: Callback, user: *mut c_void) -> Self {
+        let macros = self.shared.macros.lock().unwrap();
+        let shared = Shared {
+            callback,
+            user: user as usize,
+            macros: Mutex::new(Macros {
+                root: macros.root.clone(),
+                packages: macros.packages.clone(),
+                templates: macros.templates.clone(),
+                called: BTreeSet::new(),
+            }),
+            returned: Mutex::default(),
+            statements: Mutex::default(),
+        };
+        Engine { env: self.env.clone(), shared: Arc::new(shared) }
+    }
+
     pub fn add(&mut self, request: &Json) -> Result<Json, Json> {
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_string();
         let (package, path) = (text("package"), text("path"));

@@ -46,8 +46,22 @@ pub extern "C" fn millrace_jinja_new(callback: Callback, user: *mut c_void) -> *
     Box::into_raw(Box::new(Engine::new(callback, user)))
 }
 
+/// One more engine with the macros of `engine`, for another thread. No file is added to either
+/// from now on.
+///
 /// # Safety
-/// `engine` comes from `millrace_jinja_new` and is not used again.
+/// `engine` is alive; no other thread uses it during the call.
+#[no_mangle]
+pub unsafe extern "C" fn millrace_jinja_fork(
+    engine: *mut Engine,
+    callback: Callback,
+    user: *mut c_void,
+) -> *mut Engine {
+    Box::into_raw(Box::new((*engine).fork(callback, user)))
+}
+
+/// # Safety
+/// `engine` comes from `millrace_jinja_new` or `millrace_jinja_fork` and is not used again.
 #[no_mangle]
 pub unsafe extern "C" fn millrace_jinja_free(engine: *mut Engine) {
     drop(Box::from_raw(engine));

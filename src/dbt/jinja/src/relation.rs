@@ -7,7 +7,13 @@ use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::sync::Arc;
 
-/// The name of a table: parts database, schema, identifier, type; or `text`, taken as it is. With
+/// A name as SQL has it, between marks that are doubled within it; `"` where the database says no other.
+fn quoted(name: &str, mark: &str) -> String {
+    let mark = if mark.is_empty() { "\"" } else { mark };
+    format!("{mark}{}{mark}", name.replace(mark, &mark.repeat(2)))
+}
+
+/// The name of a table: parts database, schema, identifier, type, quote_character; or `text`, taken as it is. With
 /// `filter`, a condition, it stands for those rows of it, under the name `filter_alias` if there is one.
 #[derive(Debug)]
 pub struct Relation {
@@ -28,12 +34,9 @@ impl Relation {
         if let Some(text) = self.part("text") {
             return text.to_string();
         }
-        let quoted: Vec<String> = ["database", "schema", "identifier"]
-            .iter()
-            .filter_map(|p| self.part(p))
-            .map(|p| format!("\"{}\"", p.replace('"', "\"\"")))
-            .collect();
-        quoted.join(".")
+        let mark = self.part("quote_character").unwrap_or_default();
+        let parts = ["database", "schema", "identifier"].iter().filter_map(|p| self.part(p));
+        parts.map(|p| quoted(p, mark)).collect::<Vec<_>>().join(".")
     }
 
     fn with(&self, changes: &Map<String, Json>, drop_only: bool) -> Value {
@@ -125,6 +128,7 @@ impl Object for Relation {
 pub struct Description {
     pub name: String,
     pub dtype: String,
+    pub quote_character: String,
 }
 
 impl Description {
@@ -150,7 +154,7 @@ impl Object for Description {
         Some(Value::from(match key.as_str()? {
             "name" | "column" => self.name.clone(),
             "dtype" | "data_type" => self.dtype.clone(),
-            "quoted" => format!("\"{}\"", self.name.replace('"', "\"\"")),
+            "quoted" => quoted(&self.name, &self.quote_character),
             _ => return None,
         }))
     }

@@ -1,0 +1,2 @@
+{{ config(materialized=var('kind', 'view')) }}
+select code, title from {{ ref('raw_products') }}
