@@ -249,9 +249,9 @@ print(*duckdb.connect('$work/kills/kills.duckdb').sql(sys.argv[1]).fetchone(), s
 }
 ask_meetings() {
   "$venv/python" -c "import duckdb, sys
-print(*duckdb.connect('$work/meet/meet.duckdb').sql(sys.argv[1]).fetchone(), sep='|')" "$1"
+print(*duckdb.connect('$work/meet/nodes.duckdb').sql(sys.argv[1]).fetchone(), sep='|')" "$1"
 }
-test_meetings "$work/meet" "meet: {target: dev, outputs: {dev: {type: duckdb, path: meet.duckdb, schema: meet}}}" ask_meetings
+test_meetings "$work/meet" "meet: {target: dev, outputs: {dev: {type: duckdb, path: nodes.duckdb, schema: meet}}}" ask_meetings
 test_kills "$work/kills" "kills: {target: dev, outputs: {dev: {type: duckdb, path: kills.duckdb}}}" \
   "$work/reached" ask_kills
 
