@@ -51,7 +51,7 @@ bool IsCheckpoint(const LogFile& file) {
 // not read here: 0.
 size_t PartCount(const std::string& suffix) {
   if (suffix == ".checkpoint.parquet") return 1;
-  const std::vector<std::string> words = Split(suffix, '.');
+  const std::vector<std::string> words = millrace::Split(suffix, '.');
   size_t count = 0;
   if (words.size() != 5) return 0;
   std::from_chars(words[3].data(), words[3].data() + words[3].size(), count);
@@ -134,7 +134,7 @@ Result<Actions> DeltaLog::ReadVersion(int64_t version) const {
   const std::string path = VersionPath(version, ".json");
   MR_ASSIGN_OR_RETURN(std::string text, store_.Read(path));
   Actions actions;
-  for (const std::string& line : Split(text, '\n')) {
+  for (const std::string& line : millrace::Split(text, '\n')) {
     if (Trim(line).empty()) continue;
     Status read = ReadAction(line, actions);
     if (!read.ok()) return std::move(read).Annotate("\"" + path + "\"");

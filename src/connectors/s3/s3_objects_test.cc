@@ -72,8 +72,8 @@ TEST_F(S3ObjectsTest, BelongsToOneOfManyWriters) {
     });
   }
   for (std::thread& writer : writers) writer.join();
-  EXPECT_EQ(made, kNames);
-  EXPECT_EQ(refused, kNames * (kWriters - 1));
+  EXPECT_EQ(made.load(), kNames);
+  EXPECT_EQ(refused.load(), kNames * (kWriters - 1));
 }
 
 TEST_F(S3ObjectsTest, SaysWhatIsWrong) {
