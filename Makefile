@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help setup build demo demo-orders test test-kafka test-flink test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders bench-batch lint clang-tidy clean
+.PHONY: help setup build demo demo-orders test test-kafka test-flink test-spark test-asan test-tsan fuzz bench bench-nexmark bench-kafka bench-orders bench-batch lint clang-tidy clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,6 +32,11 @@ test-kafka: ## Apache Kafka's own system-test programs, all of them, while the s
 	@scripts/setup.sh
 	@scripts/build.sh release millrace
 	@.deps/kafka-clients/bin/python tests/e2e/kafka_system.py build/release/millrace --all
+
+test-spark: ## dbt projects on a real Spark, beside dbt-spark (some minutes)
+	@scripts/setup.sh
+	@scripts/build.sh release millrace
+	@tests/e2e/dbt_spark.sh build/release/millrace
 
 test-flink: ## Flink's Kafka connector, exactly once, while Flink and the server are killed (fetches 300 MB)
 	@scripts/setup.sh

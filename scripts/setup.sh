@@ -213,7 +213,7 @@ clickhouse_engine() { # ClickHouse's engine, and dbt with its adapter: tests/e2e
   printf '%s\n' "$packages" > "$out/.ready"
 }
 
-dbt_spark() { # dbt with its adapter for Spark: tests/e2e/dbt_spark_test.sh; the server is spark()'s
+dbt_spark() { # dbt with its adapter for Spark: tests/e2e/dbt_spark.sh; the server is spark()'s
   local out=$deps/dbt-spark
   local packages="dbt-core==1.11.16 dbt-spark==1.11.0 PyHive==0.7.0 thrift==0.22.0 pure-sasl==0.6.2 thrift-sasl==0.4.3"
   [ "$(cat "$out/.ready" 2> /dev/null)" = "$packages" ] && return 0
@@ -224,7 +224,7 @@ dbt_spark() { # dbt with its adapter for Spark: tests/e2e/dbt_spark_test.sh; the
   printf '%s\n' "$packages" > "$out/.ready"
 }
 
-spark() { # Spark with what it needs to read Delta and Iceberg, for tests/e2e/spark_lake_test.sh and dbt_spark_test.sh
+spark() { # Spark with what it needs to read Delta and Iceberg, for tests/e2e/spark_lake_test.sh and dbt_spark.sh
   local from=tests/support/spark out=$deps/spark stamp packages="pyspark==4.1.4 duckdb==$duckdb_version"
   stamp=$(cat $from/pom.xml - <<< "$packages" | sha256sum)
   [ "$(cat "$out/stamp" 2> /dev/null)" = "$stamp" ] && return 0

@@ -216,11 +216,11 @@ constexpr const char* kSpark = R"jinja(
   {%- if datepart == "day" -%} datediff(date({{ b }}), date({{ a }}))
   {%- elif datepart == "week" -%}
     cast(datediff(date_sub(date({{ b }}), dayofweek({{ b }}) - 1),
-                  date_sub(date({{ a }}), dayofweek({{ a }}) - 1)) / 7 as int)
+                  date_sub(date({{ a }}), dayofweek({{ a }}) - 1)) / 7 as bigint)
   {%- elif datepart == "month" -%}
-    (12 * (year({{ b }}) - year({{ a }})) + month({{ b }}) - month({{ a }}))
+    cast(12 * (year({{ b }}) - year({{ a }})) + month({{ b }}) - month({{ a }}) as bigint)
   {%- elif datepart == "quarter" -%}
-    (4 * (year({{ b }}) - year({{ a }})) + quarter({{ b }}) - quarter({{ a }}))
+    cast(4 * (year({{ b }}) - year({{ a }})) + quarter({{ b }}) - quarter({{ a }}) as bigint)
   {%- elif datepart == "year" -%} (year({{ b }}) - year({{ a }}))
   {%- else -%}
     {%- set divisor = {"hour": 3600, "minute": 60, "second": 1}[datepart] -%}

@@ -28,6 +28,7 @@ class DeltaS3Test : public DeltaTest {
                             std::vector<std::string> key = {}) {
     more["path"] = kTable;
     more["s3.endpoint"] = server_->Endpoint();
+    more["s3.region"] = "us-east-1";
     more["s3.tls"] = "false";
     more["s3.url-style"] = "path";
     more["s3.key-id"] = S3Server::kKeyId;

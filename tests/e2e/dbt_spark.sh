@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # dbt projects on Spark: see dbt_spark_run.py.
 #
-#   tests/e2e/dbt_spark_test.sh [BINARY]     default: build/release/millrace
+#   tests/e2e/dbt_spark.sh [BINARY]     default: build/release/millrace
 #   MILLRACE_SHARED                          has data/jaffle_shop; without it that case is skipped
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
