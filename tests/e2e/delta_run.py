@@ -57,7 +57,7 @@ WITH ('connector' = 'delta', 'path' = '%(root)s/buckets'%(store)s, 'commit.inter
 INSERT INTO lake_buckets SELECT MOD(id, 100), COUNT(*), MAX(id) FROM numbers GROUP BY MOD(id, 100);
 """
 
-STORE = """, 's3.endpoint' = '127.0.0.1:%d', 's3.tls' = 'false', 's3.url-style' = 'path',
+STORE = """, 's3.endpoint' = '127.0.0.1:%d', 's3.tls' = 'false', 's3.url-style' = 'path', 's3.region' = 'us-east-1',
   's3.key-id' = '%s', 's3.secret' = '%s'"""
 
 # The same rows, by DuckDB.

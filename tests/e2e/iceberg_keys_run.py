@@ -104,6 +104,10 @@ def rows_of(table):
     return sorted((tuple(row.values()) for row in table.scan().to_arrow().to_pylist()), key=lambda row: row[0])
 
 
+PEOPLE = pyarrow.schema([pyarrow.field("k", pyarrow.int64(), nullable=False), ("name", pyarrow.string()),
+                         ("n", pyarrow.int64())])
+
+
 class Reader(threading.Thread):
     """Reads all the time; appends now and then rows with keys below 0, and deletes some of them."""
 
@@ -137,7 +141,7 @@ class Reader(threading.Thread):
                 self.there.discard(gone)
                 self.deleted += 1
             else:
-                table.append(pyarrow.table({"k": [key], "name": ["foreign"], "n": [0]}))
+                table.append(pyarrow.table({"k": [key], "name": ["foreign"], "n": [0]}, schema=PEOPLE))
                 self.there.add(key)
         except CommitFailedException:  # the job was faster
             pass

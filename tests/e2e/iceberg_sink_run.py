@@ -86,7 +86,7 @@ BATCH = {
     "tidy": "SELECT id, [(id % 3)::VARCHAR, 'x'] AS tags",
 }
 # How many rows are in one of the two only, and how many there are.
-COMPARE = """ATTACH '' AS lake (TYPE iceberg, ENDPOINT '{uri}', AUTHORIZATION_TYPE none);
+COMPARE = """ATTACH '' AS lake (TYPE iceberg, ENDPOINT '{uri}', AUTHORIZATION_TYPE none, ACCESS_DELEGATION_MODE 'none');
 CREATE TEMP TABLE wanted AS {batch} FROM range({rows}) AS numbers(id);
 CREATE TEMP TABLE there AS SELECT {columns} FROM lake.sales.{table} WHERE id >= 0;
 SELECT (SELECT count(*) FROM (FROM there EXCEPT ALL FROM wanted)),
@@ -147,6 +147,8 @@ class ProxyRequest(http.server.BaseHTTPRequestHandler):
             response = upstream.getresponse()
             status, answer = response.status, response.read()
             upstream.close()
+            if status == 400:  # never asked for: say what it was
+                print("%s %s: %s\n%s" % (self.command, self.path, answer.decode(), (body or b"").decode()), file=sys.stderr)
         if luck < 0.2:
             self.server.lost += luck > 0.1
             self.server.kept += luck <= 0.1
