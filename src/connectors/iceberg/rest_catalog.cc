@@ -110,8 +110,11 @@ Result<TableMetadata> RestCatalog::Commit(const std::vector<std::string>& requir
         .WithDetail(http::ShownAnswer(answer.body))
         .WithRetry(Retry::kBackoff);
   }
-  if (answer.status != 200) return Refused("does not take the commit", answer);
-  return MetadataOf(answer);
+  if (answer.status == 200) return MetadataOf(answer);
+  Status refused = Refused("does not take the commit", answer);
+  // Iceberg's own library answers so when snapshots are removed that are gone already, after an
+  // answer that was lost, say. Upon the table as it is then another try passes.
+  return answer.status == 400 ? std::move(refused).WithRetry(Retry::kBackoff) : refused;
 }
 
 std::string RestCatalog::table_name() const {
