@@ -82,7 +82,7 @@ Status LakeTable::Attach() {
   MR_RETURN_IF_ERROR(
       Execute("SET GLOBAL temp_directory = " + QuoteLiteral(settings_.spill_directory)));
   if (!settings_.store.empty()) {
-    MR_RETURN_IF_ERROR(ForLake(s3::UseAccess(*connection_, settings_.store)));
+    MR_RETURN_IF_ERROR(ForLake(s3::MakeSecret(*connection_, settings_.store)));
   }
   std::string options = "DATA_PATH " + QuoteLiteral(settings_.data_path);
   if (settings_.catalog.starts_with("sqlite:")) {

@@ -41,6 +41,10 @@ bool IsS3(const std::string& location) {
 
 Status UseAccess(duckdb::Connection& connection, const Access& access) {
   MR_RETURN_IF_ERROR(duck::LoadRemoteFiles(connection));
+  return MakeSecret(connection, access);
+}
+
+Status MakeSecret(duckdb::Connection& connection, const Access& access) {
   std::vector<std::string> options = {"TYPE s3"};
   for (const auto& [name, value] : access) options.push_back(name + " " + QuoteLiteral(value));
   return duck::ExplainMissingExtension(duck::Warehouse::Execute(

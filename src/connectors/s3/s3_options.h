@@ -25,5 +25,8 @@ bool IsS3(const std::string& location);
 // Gives the database of `connection` access to the store; what it was told before is forgotten.
 // Error kFailedPrecondition: DuckDB's extension is not there.
 Status UseAccess(duckdb::Connection& connection, const Access& access);
+// The same, and leaves it to DuckDB to load what it needs. Where databases are attached, too:
+// UseAccess turns persistent secrets off, which PostgreSQL's extension asks for.
+Status MakeSecret(duckdb::Connection& connection, const Access& access);
 
 }  // namespace millrace::connectors::s3
