@@ -49,6 +49,8 @@ programs() {
   for program in build/release/*_test; do
     suite "unit $(basename "$program" _test)" timeout 2000 "$program" --gtest_brief=1
   done
+  suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
+  suite "page" timeout 900 ui/test/run.sh --out "$out/page"
 }
 fuzzing() {
   [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 2700 nice scripts/fuzz.sh
@@ -57,8 +59,6 @@ pipelines() {
   for test in tests/e2e/*_test.sh; do
     suite "e2e $(basename "$test" .sh)" timeout 900 bash "$test" "$binary"
   done
-  suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
-  suite "page" timeout 900 ui/test/run.sh --out "$out/page"
 }
 programs &
 pipelines &
