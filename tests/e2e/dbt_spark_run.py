@@ -57,6 +57,9 @@ def relations(server, side):
             said = re.findall(r"^(Type|Provider|Partition Columns|Num Buckets|Bucket Columns): (.*)$| \|-- (.*)$", text, re.M)
             described[name] = [part for line in said for part in line if part]
             columns = re.findall(r"\|-- (\w+):", text)
+            if not columns:  # of a Delta table: they are in its own log
+                columns = [row[0] for row in server.ask("DESCRIBE TABLE %s.%s" % (schema, name)) if row[0]]
+                described[name] += columns
             times = [column for column in columns if column in TIMES]
             chosen = "*" if not times else "* EXCEPT (%s), dbt_valid_to IS NULL AS is_open" % ", ".join(times)
             reads.append("SELECT '%s' AS name, to_json(struct(*)) AS text FROM (SELECT %s FROM %s.%s)" % (
