@@ -47,7 +47,7 @@ binary=$PWD/build/release/millrace
 programs() {
   suite "tidy" python3 tools/tidy
   for program in build/release/*_test; do
-    suite "unit $(basename "$program" _test)" timeout 2000 "$program" --gtest_brief=1
+    suite "unit $(basename "$program" _test)" timeout 3000 "$program" --gtest_brief=1
   done
   suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
   suite "page" timeout 900 ui/test/run.sh --out "$out/page"
