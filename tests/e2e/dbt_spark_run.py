@@ -64,6 +64,8 @@ def relations(server, side):
             chosen = "*" if not times else "* EXCEPT (%s), dbt_valid_to IS NULL AS is_open" % ", ".join(times)
             reads.append("SELECT '%s' AS name, to_json(struct(*)) AS text FROM (SELECT %s FROM %s.%s)" % (
                 name, chosen, schema, name))
+        for name in described:  # the server remembers the files of tables that were replaced
+            server.ask("REFRESH TABLE %s.%s" % (schema, name))
         rows = server.ask(" UNION ALL ".join(reads)) if reads else []
         for name, text in described.items():
             bag = collections.Counter(row for of, row in rows if of == name)
