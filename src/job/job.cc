@@ -272,7 +272,7 @@ Status Job::RunToEnd() {
     }
     if (!*decided && !ledger_->IsDue(decision.clock_us)) {
       // What a sink has gathered is due by time, too: it waits for no further input.
-      status = CommitSink(epoch_, false);
+      if (RowsWritten() > 0) status = CommitEpoch(epoch_, false);
       if (!status.ok()) break;
       // A pause between two events is not yet idleness.
       Publish(now - last_epoch_start_us_ < kIdleAfter ? JobState::kRunning : JobState::kIdle);
