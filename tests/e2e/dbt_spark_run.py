@@ -46,6 +46,11 @@ def check(condition, text):
         raise SystemExit("FAILED: " + text)
 
 
+def refresh(server, schema, name):
+    """Our session remembers the files of a table that it has read and that was replaced since."""
+    server.ask("REFRESH TABLE %s.%s" % (schema, name))
+
+
 def relations(server, side):
     """{name without the side: kind, format, partitions and columns; rows as a bag}"""
     found = {}
@@ -64,8 +69,8 @@ def relations(server, side):
             chosen = "*" if not times else "* EXCEPT (%s), dbt_valid_to IS NULL AS is_open" % ", ".join(times)
             reads.append("SELECT '%s' AS name, to_json(struct(*)) AS text FROM (SELECT %s FROM %s.%s)" % (
                 name, chosen, schema, name))
-        for name in described:  # the server remembers the files of tables that were replaced
-            server.ask("REFRESH TABLE %s.%s" % (schema, name))
+        for name in described:
+            refresh(server, schema, name)
         rows = server.ask(" UNION ALL ".join(reads)) if reads else []
         for name, text in described.items():
             bag = collections.Counter(row for of, row in rows if of == name)
@@ -216,6 +221,7 @@ def kills(pair):
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        refresh(server, pair.schema, "slow")
         found = server.ask(model_of)[0]
         check(found[:2] == (rows, rows) and found[2] == found[3], "killed in a %s: %s" % (kind, found))
         states["new" if found[2] == 7 else "old"] += 1
@@ -223,6 +229,7 @@ def kills(pair):
         check(os.path.exists(journal), "the killed run has no journal")
         code, said = pair.ours("retry")
         check(code == 0, "retry: " + said)
+        refresh(server, pair.schema, "slow")
         check(server.ask(model_of) == [(rows, rows, 7, 7)], "the rows after a retry")
         code, said = pair.ours("run", "-s", "slow", "--full-refresh")
         check(code == 0, said)
