@@ -309,7 +309,7 @@ class Project:
         """Until every job's watermark has passed what the closing events close."""
         late = "SELECT name, state, epoch, lag_rows, watermark, error FROM millrace.jobs WHERE " \
                "watermark IS NULL OR watermark < %s" % sql_time(closing_ms - DELAY_S * 1000)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while True:
             status, answer = self.request("POST", "/api/sql", json.dumps({"sql": late}))
             if status != 200:

@@ -51,7 +51,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(ROOT, "tests", "support", "clickhouse_server.py"),
              os.path.join(work, "data"), port_file, "--user", USER, "--password", PASSWORD])
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 180
         while not os.path.exists(port_file):
             check(self.process.poll() is None and time.monotonic() < deadline, "the server does not start")
             time.sleep(0.05)

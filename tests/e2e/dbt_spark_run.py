@@ -214,7 +214,7 @@ def kills(pair):
         check(code == 0, "slow.sql, made as a %s: %s" % (kind, said))
         before = len(server.said())
         process = pair.start("run", "-s", "slow", "--vars", "{value: 7}")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 180
         working = r"CREATE TABLE \S*slow__millrace_new_[^']*7 as value" if kind == "table" else r"MERGE INTO \S*slow"
         while not re.search(working, server.said()[before:]):
             check(process.poll() is None and time.monotonic() < deadline, "slow.sql does not begin")
@@ -295,7 +295,7 @@ def server_goes_away(pair):
                    "cast(60000 as bigint)) as nap, id as away from range(3)\n")
     before = len(pair.server.said())
     process = pair.start("run", "-s", "slow", "days")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while "id as away" not in pair.server.said()[before:]:
         check(process.poll() is None and time.monotonic() < deadline, "slow.sql does not begin")
         time.sleep(0.02)

@@ -54,7 +54,7 @@ WITH ('connector' = 'kafka', 'topic' = 'changes', 'properties.bootstrap.servers'
   'scan.startup.mode' = 'earliest-offset', 'format' = 'debezium-json');
 CREATE TABLE people (k BIGINT, name STRING, n BIGINT, PRIMARY KEY (k) NOT ENFORCED)
 WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.people', 'commit.interval' = '1 ms',
-  'request.timeout' = '5 s', 'maintenance.interval' = '300 ms', 'snapshot.retention' = '1 min'%(store)s%(login)s);
+  'request.timeout' = '5 s', 'maintenance.interval' = '300 ms', 'snapshot.retention' = '10 min'%(store)s%(login)s);
 INSERT INTO people SELECT * FROM changes;
 CREATE TABLE parted (k BIGINT, name STRING, n BIGINT, PRIMARY KEY (k) NOT ENFORCED)
 WITH ('connector' = 'iceberg', 'uri' = '%(uri)s', 'catalog-table' = 'sales.parted', 'commit.interval' = '100 ms',

@@ -273,7 +273,7 @@ def start(binary, project):
 
 
 def until(condition, process, project, text):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             with open(os.path.join(project, "run.log")) as log:
@@ -403,7 +403,7 @@ def state_of_tidy(catalog, place):
 def bounded(binary, project, catalog, process, place, produced):
     """Writes a little until files were merged, and only what is needed is there. Returns how many rows
     there are then."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     merged, files = False, 0
     while True:
         produce(binary, project, produced, 10)

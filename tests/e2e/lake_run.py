@@ -39,7 +39,7 @@ WITH ('connector' = 'kafka', 'topic' = 'numbers', 'properties.bootstrap.servers'
   'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
 CREATE TABLE lake_numbers (id BIGINT, word STRING)
 WITH ('connector' = 'ducklake', 'catalog' = '%s', 'table-name' = 'numbers', 'commit.interval' = '1 ms',
-  'maintenance.interval' = '500 ms', 'target-file-size' = '1mb', 'snapshot.retention' = '20 s',
+  'maintenance.interval' = '500 ms', 'target-file-size' = '1mb', 'snapshot.retention' = '10 min',
   'cleanup.delay' = '5 s', 'orphan.delay' = '1 s'%s);
 INSERT INTO lake_numbers SELECT id, word FROM numbers;
 """
