@@ -25,7 +25,7 @@ demo-orders: ## run the orders example with PostgreSQL, Redis, a search node and
 	@scripts/demo_orders.sh
 
 test: ## set up, build, and run every test
-	@scripts/setup.sh
+	@scripts/setup.sh --compile
 	@scripts/test.sh
 
 test-kafka: ## Apache Kafka's own system-test programs, all of them, while the server is killed

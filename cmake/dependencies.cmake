@@ -59,11 +59,14 @@ target_link_libraries(protobuf INTERFACE ${PROTOBUF_LIBRARY})
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
-    CCACHE_INODECACHE=1 ${CCACHE})  # the precompiled headers' half a gigabyte is not read for each file
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    CCACHE_INODECACHE=1 ${CCACHE})  # the precompiled headers are not read for each file
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")  # the same bytes each time
+  endif()
 endif()
 find_program(MOLD mold)
-if(MOLD AND NOT MILLRACE_FUZZ)
+if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()

@@ -8,8 +8,8 @@ if [ ${#files[@]} -eq 0 ]; then
   mapfile -t files < <(git diff --name-only --diff-filter=d main -- 'src/*.cc' 'bench/*.cc')
 fi
 [ ${#files[@]} -gt 0 ] || { echo "no changed source files"; exit 0; }
-# clang cannot read the precompiled headers that GCC made: a build description without them.
+# Without precompiled headers: what a file uses it has to include.
 database=build/clang-tidy
-cmake -S . -B "$database" -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14 \
+cmake -S . -B "$database" -G Ninja -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_C_COMPILER=clang-19 \
   -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON > "$database.log" 2>&1 || { cat "$database.log"; exit 1; }
-printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy-14 -p "$database" --quiet
+printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy-19 -p "$database" --quiet

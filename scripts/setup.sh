@@ -2,6 +2,7 @@
 # Installs everything Millrace needs to build and to be tested, from the package registries only.
 #
 #   scripts/setup.sh            what `make build`, `make demo` and `make test` need
+#   scripts/setup.sh --compile  what compiling the program and its tests needs
 #   scripts/setup.sh --build    only what building the program needs (no test servers, no browser)
 #
 # Idempotent: whatever is already there is skipped, so a second run takes about a second.
@@ -13,12 +14,12 @@ duckdb_crate=1.10505.0          # libduckdb-sys: carries DuckDB's full C++ heade
 duckdb_go_module=v0.10505.0     # duckdb-go-bindings: carries the static libraries
 duckdb_npm=1.5.5-r.5            # node-bindings: carries the shared library
 
-build_packages=(build-essential cmake ninja-build ccache mold pkg-config git ca-certificates
+build_packages=(build-essential clang-19 cmake ninja-build ccache mold pkg-config git ca-certificates
   libboost1.81-dev librocksdb-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev
   libpq-dev libhiredis-dev librdkafka-dev libre2-dev libsqlite3-dev libcurl4-openssl-dev libxxhash-dev prometheus-cpp-dev
   zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libssl-dev libprotobuf-dev libprotoc-dev)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
-  lld-14 postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl openssl python3 python3-venv jq procps)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-tidy-19 clang-format-14 libclang-rt-19-dev
+  postgresql-15 postgresql-client-15 redis-server chromium chromium-driver kcat curl openssl python3 python3-venv jq procps)
 
 say() { printf '\033[2m[setup]\033[0m %s\n' "$*" >&2; }
 
@@ -309,8 +310,8 @@ duckdb_shared
 duckdb_extensions
 google_types
 jinja_engine
-if [ "${1:-}" != --build ]; then
-  apt_install "${test_packages[@]}"
+[ "${1:-}" = --build ] || apt_install "${test_packages[@]}"
+if [ -z "${1:-}" ]; then  # the servers and clients of the tests
   kafka_clients
   schema_clients
   dbt_reference

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Every test: unit tests, rules of the source tree, SQL files, end-to-end runs, the crash test, the
-# page in a real browser, the fuzz targets. Prints one line a suite (under a failed one: where its log
-# says so), then what failed at more length, and last "N passed, N failed". Logs: build/test-output/.
+# Every test, after `scripts/setup.sh --compile`: unit tests, rules of the source tree, SQL files,
+# end-to-end runs, the crash test, the page in a real browser, the fuzz targets. Prints one line a suite
+# (under a failed one: where its log says so), then what failed at more length, and last "N passed,
+# N failed". Logs: build/test-output/.
 #
 # MILLRACE_SHARED   folder with the seeds' texts and real data; cases that need it skip by name
 #                   without it (default: ../shared when it exists)
@@ -38,8 +39,12 @@ show_failure() { # log lines
   tail -$(($2 / 4)) "$1" | cut -c1-300
 }
 
+# What the compiler does not need, the servers and clients of the tests, comes meanwhile.
 echo "building"
+scripts/setup.sh > "$out/setup.log" 2>&1 &
+setup=$!
 scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
+wait $setup || { show_failure "$out/setup.log" 60; echo "setting up failed"; echo "0 passed, 1 failed"; exit 1; }
 binary=$PWD/build/release/millrace
 
 # Three lanes side by side: most suites wait for servers, disks or clocks half of their time. The fuzz

@@ -136,8 +136,7 @@ Result<std::string> ExplainStatement(const project::Project& project,
   std::string out;
   for (const sql::Insert& insert : inserts) {
     MR_ASSIGN_OR_RETURN(auto compiled,
-                        job::CompileInsert(project.catalog(), insert, statement.text.text,
-                                           project.settings(), binder));
+                        project.Compile({insert, statement.text.text, project.settings()}));
     out += (out.empty() ? "" : "\n") + compiled->Explain();
   }
   return out;

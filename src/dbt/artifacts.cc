@@ -24,9 +24,10 @@ std::string Timestamp(int64_t micros) {
                      fmt::gmtime(static_cast<std::time_t>(micros / 1'000'000)), micros % 1'000'000);
 }
 
+// Without a database where the target has none.
 Value FullPath(const Node& node) {
-  return QuoteIdentifier(node.database) + "." + QuoteIdentifier(node.schema) + "." +
-         QuoteIdentifier(node.alias);
+  const std::string database = node.database.empty() ? "" : QuoteIdentifier(node.database) + ".";
+  return database + QuoteIdentifier(node.schema) + "." + QuoteIdentifier(node.alias);
 }
 
 Value NodeEntry(const Node& node) {

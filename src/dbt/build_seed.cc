@@ -37,7 +37,7 @@ Result<std::vector<Column>> GuessColumns(duck::Warehouse& warehouse, const std::
                       warehouse.Query(fmt::format("SELECT * FROM {} LIMIT 0", reader)));
   std::vector<std::string> tests;
   for (const auto& column : none.columns) {
-    const std::string name = QuoteIdentifier(column.name);
+    const std::string name = "seed_file." + QuoteIdentifier(column.name);
     std::string choose = "CASE";
     for (const Guess& guess : kGuesses) {
       choose += fmt::format(
@@ -49,7 +49,8 @@ Result<std::vector<Column>> GuessColumns(duck::Warehouse& warehouse, const std::
     tests.push_back(choose + " ELSE 'VARCHAR' END");
   }
   MR_ASSIGN_OR_RETURN(duck::QueryResult types,
-                      warehouse.Query(fmt::format("SELECT {} FROM {}", Join(tests, ", "), reader)));
+                      warehouse.Query(
+                          fmt::format("SELECT {} FROM {} AS seed_file", Join(tests, ", "), reader)));
   std::vector<Column> out;
   for (size_t i = 0; i < none.columns.size(); i++) {
     const duckdb::Value type = types.Get(0, i);

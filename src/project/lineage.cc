@@ -37,16 +37,32 @@ std::string PlainChartQuery(std::string sql) {
   return sql;
 }
 
+// What a query is bound with.
+struct Planners {
+  std::unique_ptr<duck::Planner> whole;    // views are views
+  std::unique_ptr<duck::Planner> layered;  // views are tables, so that they are seen
+
+  static Result<Planners> Create(const sql::Catalog& catalog) {
+    Planners out;
+    MR_ASSIGN_OR_RETURN(out.whole, sql::NewFlinkPlanner(catalog));
+    MR_ASSIGN_OR_RETURN(out.layered, sql::NewFlinkPlanner(catalog));
+    return out;
+  }
+};
+
 class Builder {
  public:
-  explicit Builder(const Project& project) : project_(project), catalog_(project.catalog()) {}
+  explicit Builder(const Project& project)
+      : project_(project), catalog_(project.catalog()), grown_catalog_(project.grown_catalog()) {}
 
   Result<Lineage> Build() {
-    MR_ASSIGN_OR_RETURN(whole_, sql::NewFlinkPlanner(catalog_));
-    MR_ASSIGN_OR_RETURN(layered_, sql::NewFlinkPlanner(catalog_));
+    MR_ASSIGN_OR_RETURN(declared_, Planners::Create(catalog_));
+    if (&grown_catalog_ != &catalog_) {
+      MR_ASSIGN_OR_RETURN(grown_, Planners::Create(grown_catalog_));
+    }
     MR_ASSIGN_OR_RETURN(warehouse_, duck::Planner::Create());
     for (const sql::Table* table : catalog_.Tables()) AddTable(*table);
-    for (const sql::View* view : catalog_.Views()) AddView(*view);
+    for (const sql::View* view : grown_catalog_.Views()) AddView(*view);
     for (const JobStatement& job : project_.jobs()) AddJob(job);
     AddCollector();
     MR_ASSIGN_OR_RETURN(std::vector<Dashboard> dashboards, LoadDashboards(project_.directory()));
@@ -79,6 +95,8 @@ class Builder {
     return known == ids_.end() ? Id(LineageKind::kTable, table) : known->second;
   }
   void AddTable(const sql::Table& table);
+  // The table with the columns that it got from its records.
+  void AddGrown(const std::string& table, LineageNode& node);
   void AddTopic(const sql::Table& table, const std::string& topic);
   void AddView(const sql::View& view);
   void AddJob(const JobStatement& job);
@@ -93,10 +111,18 @@ class Builder {
                 const std::vector<std::string>& names, const std::string& by, bool to_all_rows);
   Dependencies WithoutComputed(const Dependencies& from) const;
 
+  // Those that a query is bound with, as Project::Compile does it: with the columns that tables got
+  // from their records only where it cannot be bound without them.
+  const Planners& PlannersOf(const std::string& query) const {
+    if (!grown_.whole || declared_.whole->DescribeQuery(query).ok()) return declared_;
+    return grown_.whole->DescribeQuery(query).ok() ? grown_ : declared_;
+  }
+
   const Project& project_;
   const sql::Catalog& catalog_;
-  std::unique_ptr<duck::Planner> whole_;      // views are views
-  std::unique_ptr<duck::Planner> layered_;    // views are tables, so that they are seen
+  const sql::Catalog& grown_catalog_;  // the same one where no table has grown
+  Planners declared_;
+  Planners grown_;                            // null where no table has grown
   std::unique_ptr<duck::Planner> warehouse_;  // what dashboards ask
   // What computed columns are made of, by table and column.
   std::map<duck::SourceColumn, Dependencies> computed_;
@@ -128,7 +154,7 @@ void Builder::AddTable(const sql::Table& table) {
   } else {
     out_.nodes[index].note = binding.status().message();
   }
-  auto bound = job::BindTable(table, *whole_);
+  auto bound = job::BindTable(table, *declared_.whole);
   if (!bound.ok()) {
     out_.nodes[index].note = bound.status().message();
     return;
@@ -157,17 +183,34 @@ void Builder::AddTable(const sql::Table& table) {
     }
   }
   // A planner that cannot take a table says so again, and better, at each query over it.
-  for (duck::Planner* planner : {whole_.get(), layered_.get()}) {
+  for (duck::Planner* planner : {declared_.whole.get(), declared_.layered.get()}) {
     if (Status s = planner->DefineTable(table.name, schema); !s.ok()) {
       out_.nodes[index].note = s.message();
     }
   }
+  if (grown_.whole) AddGrown(table.name, out_.nodes[index]);
   if (stored_.emplace(ToLower(stored), id).second) {
     if (Status s = warehouse_->DefineTable(stored, schema); !s.ok()) {
       out_.nodes[index].note = s.message();
     }
   }
   if (!topic.empty()) AddTopic(table, topic);
+}
+
+void Builder::AddGrown(const std::string& table, LineageNode& node) {
+  auto bound = job::BindTable(*grown_catalog_.FindTable(table), *grown_.whole);
+  Status defined = bound.status();
+  for (duck::Planner* planner : {grown_.whole.get(), grown_.layered.get()}) {
+    if (defined.ok()) defined = planner->DefineTable(table, bound->scan.schema);
+  }
+  if (!defined.ok()) {
+    node.note = defined.message();
+    return;
+  }
+  node.columns.clear();
+  for (const model::Column& column : bound->scan.schema.columns) {
+    node.columns.push_back({column.name, sql::ToFlinkType(column.type)});
+  }
 }
 
 void Builder::AddTopic(const sql::Table& table, const std::string& topic) {
@@ -190,18 +233,24 @@ void Builder::AddView(const sql::View& view) {
   const std::string id = Id(LineageKind::kView, view.name);
   LineageNode& node = Node(LineageKind::kView, view.name);
   auto fail = [&](const Status& status) { node.note = status.message(); };
-  if (Status s = whole_->DefineView(view.name, view.columns, view.query.text); !s.ok()) {
+  const Planners& planners = PlannersOf(view.query.text);
+  if (Status s = planners.whole->DefineView(view.name, view.columns, view.query.text); !s.ok()) {
     return fail(s);
   }
-  auto schema = whole_->DescribeQuery("SELECT * FROM " + QuoteIdentifier(view.name));
+  auto schema = planners.whole->DescribeQuery("SELECT * FROM " + QuoteIdentifier(view.name));
   if (!schema.ok()) return fail(schema.status());
   for (const model::Column& column : schema->columns) {
     node.columns.push_back({column.name, sql::ToFlinkType(column.type)});
   }
-  auto lineage = duck::TraceColumns(*layered_, view.query.text);
+  auto lineage = duck::TraceColumns(*planners.layered, view.query.text);
   if (!lineage.ok()) return fail(lineage.status());
   ids_[ToLower(view.name)] = id;
-  if (Status s = layered_->DefineTable(view.name, *schema); !s.ok()) return fail(s);
+  if (Status s = planners.layered->DefineTable(view.name, *schema); !s.ok()) return fail(s);
+  if (grown_.whole && &planners == &declared_) {  // so that the others' queries find it, too
+    Status s = grown_.whole->DefineView(view.name, view.columns, view.query.text);
+    if (s.ok()) s = grown_.layered->DefineTable(view.name, *schema);
+    if (!s.ok()) return fail(s);
+  }
   AddQuery(*lineage, id, schema->Names(), id, true);
 }
 
@@ -253,12 +302,13 @@ void Builder::AddJob(const JobStatement& job) {
   Link(id, to);
   auto rewritten = sql::RewriteQuery(job.insert.query);
   if (!rewritten.ok()) return fail(rewritten.status());
-  auto layered = duck::TraceColumns(*layered_, rewritten->text);
+  const Planners& planners = PlannersOf(rewritten->text);
+  auto layered = duck::TraceColumns(*planners.layered, rewritten->text);
   if (!layered.ok()) return fail(layered.status());
   std::vector<std::string> names =
       job.insert.columns.empty() ? (*sink)->schema.Names() : job.insert.columns;
   AddQuery(*layered, to, names, id, true);
-  auto whole = duck::TraceColumns(*whole_, rewritten->text);
+  auto whole = duck::TraceColumns(*planners.whole, rewritten->text);
   if (!whole.ok()) return fail(whole.status());
   JobLineage& lineage = out_.jobs.emplace_back();
   lineage.job = job.settings.name;

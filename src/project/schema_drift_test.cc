@@ -2,6 +2,7 @@
 // several partitions and over restarts.
 #include <gtest/gtest.h>
 
+#include "project/lineage.h"
 #include "project/project_fixture.h"
 
 namespace millrace::project {
@@ -97,6 +98,27 @@ TEST(SchemaDrift, StopsAtAnotherType) {
             std::vector<std::string>({"type|0|0|price|\"much\" is not a BIGINT|"}));
 }
 
+void LineageKnowsAddedColumns(const std::string& directory) {
+  std::vector<Status> faults;
+  auto project = Project::Load(directory, "", faults);
+  ASSERT_TRUE(faults.empty()) << faults[0].ToString();
+  auto lineage = LineageOf(*project);
+  ASSERT_TRUE(lineage.ok()) << lineage.status().ToString();
+  for (const LineageNode& node : lineage->nodes) {
+    EXPECT_EQ(node.note, "") << node.id;
+    if (node.id == "table:orders") EXPECT_EQ(node.columns.size(), 5u);  // note and more
+  }
+  std::map<std::string, std::string> made_of;  // the last column of each job's rows
+  for (const JobLineage& job : lineage->jobs) {
+    for (const duck::Dependency& from : job.from.columns.back().from) {
+      made_of[job.job] += from.from.column + " ";
+    }
+  }
+  EXPECT_EQ(made_of["notes"], "note ");
+  EXPECT_EQ(made_of["noted"], "note ");
+  EXPECT_EQ(made_of["copies"], "address ");  // SELECT *, written before there were more
+}
+
 // A column comes with the next start, for the queries that name it; the others, and what they
 // remember, stay as they were.
 TEST(SchemaDrift, AddsColumns) {
@@ -156,6 +178,7 @@ AS SELECT note FROM orders WHERE note IS NOT NULL;
     EXPECT_FALSE(told);
     EXPECT_EQ(runtime->notes(), std::vector<std::string>());
   }
+  LineageKnowsAddedColumns(directory.path());
   // Declared at last, the column is the declaration's.
   Write(directory.path() + "/sql/a.sql", Script("add-column", ", note STRING"));
   std::vector<Status> faults;

@@ -20,7 +20,7 @@ struct IcebergType {
   Kind kind = Kind::kPrimitive;
   std::string primitive = {};  // as written: "long", "decimal(12, 2)"
   // struct: its fields; list: "element"; map: "key" and "value".
-  std::vector<IcebergField> fields = {};
+  std::vector<IcebergField> fields;
 };
 
 struct IcebergField {

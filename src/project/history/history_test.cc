@@ -36,8 +36,8 @@ constexpr const char* kQueries[] = {
     "SELECT count(*) FROM readings",
     "SELECT id FROM readings",  // a record that is bad elsewhere is a row here
     "SELECT name FROM readings WHERE n > 40 OR n IS NULL",
-    "SELECT part, count(*), min(place_in_log), max(place_in_log), sum(price) FROM readings GROUP "
-    "BY 1",
+    ("SELECT part, count(*), min(place_in_log), max(place_in_log), sum(price) FROM readings "
+     "GROUP BY 1"),
     "SELECT place_in_log, sent, head FROM readings WHERE part = 1",
     "SELECT place.city, count(*), max(twice) FROM readings GROUP BY 1",
     "SELECT a.id, b.name FROM readings a JOIN readings b ON a.n = b.n AND a.id < b.id",
