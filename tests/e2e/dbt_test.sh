@@ -57,7 +57,7 @@ fi
 
 copies "$root/tests/dbt/shop"
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=25" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=26" "$work/ours.log"
 compare "shop, first run" shop.duckdb "$changed_times"
 anew shop.duckdb
 compare "shop, first run, four threads" shop.duckdb "$changed_times"
@@ -72,7 +72,7 @@ for side in ours theirs; do
   cp "$root/tests/dbt/shop_unit_tests.yml" "$work/$side/models/marts/unit_tests.yml"
 done
 both build
-expect "WARN=2 ERROR=0 SKIP=0 TOTAL=29" "$work/ours.log"
+expect "WARN=2 ERROR=0 SKIP=0 TOTAL=30" "$work/ours.log"
 compare "shop, delete+insert and a snapshot's new version" shop.duckdb "$changed_times"
 [ "$("$venv/python" -c "import duckdb; print(duckdb.connect('$work/ours/shop.duckdb').sql(
   'SELECT count(*), count(dbt_valid_to) FROM history.products_history').fetchone())")" = "(4, 1)" ] ||
