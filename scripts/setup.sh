@@ -82,21 +82,28 @@ duckdb_shared() { # the shared library the tests link, so that each links in a m
   rm -rf "$tmp"
 }
 
+wheels() { # directory package…: unpacks what PyPI has of each into the directory, nothing installed
+  local out=$1 package
+  shift
+  python3 -c 'import ensurepip' 2> /dev/null || apt_install python3 python3-venv
+  python3 -m venv "$out/venv"
+  for package in "$@"; do
+    "$out/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$out/fetched" "$package"
+  done
+  for package in "$out"/fetched/*.whl; do python3 -m zipfile -e "$package" "$out"; done
+}
+
 duckdb_extensions() { # S3, DuckLake, Iceberg, Delta, PostgreSQL, SQLite; signed, loaded when a statement needs them
-  local out=$deps/duckdb-$duckdb_version/extensions/v$duckdb_version/linux_amd64 name
+  local out=$deps/duckdb-$duckdb_version/extensions/v$duckdb_version/linux_amd64 tmp
   local names=(httpfs ducklake sqlite_scanner postgres_scanner iceberg avro delta)
   [ -f "$out/.ready" ] && return 0
-  python3 -c 'import ensurepip' 2> /dev/null || apt_install python3 python3-venv
   say "fetching DuckDB's extensions (PyPI duckdb-extension-…)"
-  local tmp; tmp=$(mktemp -d)
-  python3 -m venv "$tmp/venv"
+  tmp=$(mktemp -d)
+  names=("${names[@]/#/duckdb-extension-}")
+  names=("${names[@]//_/-}")
+  wheels "$tmp" "${names[@]/%/==$duckdb_version}"
   mkdir -p "$out"
-  for name in "${names[@]}"; do
-    "$tmp/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$tmp" \
-      "duckdb-extension-${name//_/-}==$duckdb_version"
-    python3 -m zipfile -e "$tmp/duckdb_extension_$name"-*.whl "$tmp/$name"
-    cp "$tmp/$name/duckdb_extension_$name/extensions/v$duckdb_version/$name.duckdb_extension" "$out/"
-  done
+  cp "$tmp"/duckdb_extension_*/extensions/v"$duckdb_version"/*.duckdb_extension "$out/"
   touch "$out/.ready"
   rm -rf "$tmp"
 }
@@ -166,14 +173,11 @@ kafka_go() { # a Kafka client in Go, for tests/e2e/kafka_go_test.sh
 google_types() { # google/type/*.proto, which a registry's schemas may import
   local out=$deps/google-types tmp
   [ -f "$out/.ready" ] && return 0
-  python3 -c 'import ensurepip' 2> /dev/null || apt_install python3 python3-venv
   say "fetching google/type/*.proto (PyPI googleapis-common-protos)"
   tmp=$(mktemp -d)
-  python3 -m venv "$tmp/venv"
-  "$tmp/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$tmp" googleapis-common-protos==1.70.0
-  python3 -m zipfile -e "$tmp"/googleapis_common_protos-*.whl "$tmp/wheel"
+  wheels "$tmp" googleapis-common-protos==1.70.0
   rm -rf "$out" && mkdir -p "$out/google/type"
-  cp "$tmp"/wheel/google/type/*.proto "$out/google/type/"
+  cp "$tmp"/google/type/*.proto "$out/google/type/"
   touch "$out/.ready"
   rm -rf "$tmp"
 }

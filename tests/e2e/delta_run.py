@@ -19,8 +19,6 @@ import collections
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -33,6 +31,7 @@ import pyarrow
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from dev_project import DevProject, check  # noqa: E402
 from s3_server import DEPS, ObjectStore  # noqa: E402
 
 S3 = "--s3" in sys.argv
@@ -69,11 +68,6 @@ SELECT id, 'a/b ' || (id %% 3) AS word, (id * 0.07)::DECIMAL(12, 2) AS amount,
 
 
 BUCKETS = "SELECT id %% 100 AS bucket, count(*) AS n, max(id) AS newest FROM range(%d) AS r(id) GROUP BY ALL"
-
-
-def check(condition, text):
-    if not condition:
-        raise SystemExit("FAILED: " + text)
 
 
 class Place:
@@ -185,34 +179,8 @@ class Writer(threading.Thread):
             self.fault = fault
 
 
-def produce(binary, project, first):
-    lines = "".join('{"id": %d, "word": "a/b %d"}\n' % (i, i % 3) for i in range(first, first + CHUNK))
-    subprocess.run([binary, "topics", "-C", project, "produce", "numbers"], input=lines, text=True,
-                   check=True, stdout=subprocess.DEVNULL)
-
-
-def start(binary, project):
-    log = open(os.path.join(project, "run.log"), "a")
-    return subprocess.Popen([binary, "dev", project, "--port", "0"], stdout=log, stderr=log)
-
-
-def answers(binary, project):
-    return subprocess.run([binary, "status", project], check=False, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0
-
-
-def until(condition, process, text):
-    deadline = time.monotonic() + 180
-    while not condition():
-        check(process.poll() is None, text + ": it ended")
-        if time.monotonic() > deadline:
-            subprocess.run([*process.args[:1], "status", process.args[2]], check=False)
-            check(False, text)
-        time.sleep(0.05)
-
-
-def status_of(binary, project):
-    return subprocess.run([binary, "status", project], check=False, capture_output=True, text=True).stdout
+def numbers(first):
+    return ('{"id": %d, "word": "a/b %d"}' % (i, i % 3) for i in range(first, first + CHUNK))
 
 
 def there(place, path):
@@ -227,12 +195,12 @@ def operations_of(table):
     return collections.Counter(entry["operation"] for entry in table.history())
 
 
-def produce_until_merged(binary, project, place, path, produced):
+def produce_until_merged(project, place, path, produced):
     """However few files a slow machine has made of the rows so far. Returns how many rows there are then."""
     deadline = time.monotonic() + 180
     while "OPTIMIZE" not in operations_of(place.open(path)):
         check(time.monotonic() < deadline, "nothing was merged: %s" % operations_of(place.open(path)))
-        produce(binary, project, produced)
+        project.produce("numbers", numbers(produced))
         produced += CHUNK
         time.sleep(0.3)
     return produced
@@ -245,62 +213,55 @@ def end(others):
         other.join()
 
 
-def away(binary, project, process, place, produced):
+def away(project, place, produced):
     """The store ends, rows come, and it starts again."""
     place.store.stop()
-    produce(binary, project, produced)
-    until(lambda: "failing" in status_of(binary, project), process, "it does not say that it fails")
-    check("127.0.0.1:%d" % place.store.port in status_of(binary, project), status_of(binary, project))
+    project.produce("numbers", numbers(produced))
+    project.until(lambda: "failing" in project.status(), "it does not say that it fails")
+    check("127.0.0.1:%d" % place.store.port in project.status(), project.status())
     place.store.start()
     print("away: it waits for the store")
 
 
 def crash_rounds(binary, work):
-    project = os.path.join(work, "lake")
-    os.makedirs(os.path.join(project, "sql"))
-    place = Place(work, project)
+    project = DevProject(binary, os.path.join(work, "lake"))
+    place = Place(work, project.directory)
     try:
-        run(binary, project, place)
+        run(project, place)
     finally:
         place.stop()
 
 
-def run(binary, project, place):
-    with open(os.path.join(project, "millrace.yml"), "w") as file:
-        file.write("name: lake\n")
-    with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(place.job())
+def run(project, place):
+    project.write(place.job())
     table, buckets, produced, others = Table(place, "numbers"), Table(place, "buckets"), 0, []
     path = table.path
     try:
-        for turn in range(ROUNDS):
-            produce(binary, project, produced)
+        for _ in range(ROUNDS):
+            project.produce("numbers", numbers(produced))
             produced += CHUNK
-            process = start(binary, project)
+            project.start()
             if not others:
-                until(lambda: there(place, path), process, "the table is not made")
+                project.until(lambda: there(place, path), "the table is not made")
                 others = [Reader(place), Writer(place)]
                 for other in others:
                     other.start()
             time.sleep(random.uniform(0.2, 1.0))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            project.kill()
             place.open(path).create_checkpoint()  # that the next process reads
-        process = start(binary, project)
-        until(lambda: table.count() == produced, process, "rows are missing")
+        project.start()
+        project.until(lambda: table.count() == produced, "rows are missing")
         early, early_rows = place.open(path).version(), produced
-        until(lambda: answers(binary, project), process, "it does not answer")
+        project.until(project.status, "it does not answer")
         if place.store:
             end(others)
-            away(binary, project, process, place, produced)
+            away(project, place, produced)
         else:
-            produce(binary, project, produced)
-        produced += CHUNK
-        produced = produce_until_merged(binary, project, place, path, produced)
-        until(lambda: table.count() == produced, process, "rows are missing")
-        until(lambda: buckets.ask("SELECT sum(n) FROM %s")[0][0] == produced, process, "counts are missing")
-        process.send_signal(signal.SIGTERM)
-        check(process.wait() == 0, "it did not end well")
+            project.produce("numbers", numbers(produced))
+        produced = produce_until_merged(project, place, path, produced + CHUNK)
+        project.until(lambda: table.count() == produced, "rows are missing")
+        project.until(lambda: buckets.ask("SELECT sum(n) FROM %s")[0][0] == produced, "counts are missing")
+        project.stop()
     finally:
         end(others)
     for other in others:

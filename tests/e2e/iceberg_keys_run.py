@@ -19,7 +19,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -29,8 +28,7 @@ import traceback
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from iceberg_sink_run import (ASK_DUCKDB, DEPS, S3, IcebergCatalog, Place, Proxy,  # noqa: E402
-                              check, start, until)
+from iceberg_sink_run import ASK_DUCKDB, DEPS, S3, DevProject, IcebergCatalog, Place, Proxy, check  # noqa: E402
 import pyarrow  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from pyiceberg.catalog import load_catalog  # noqa: E402
@@ -84,10 +82,8 @@ class History:
             del self.rows[key]
         return {"before": before, "after": after, "op": "d" if not after else "u" if before else "c"}
 
-    def produce(self, binary, project, count=CHANGES):
-        lines = "".join(json.dumps(self.change()) + "\n" for _ in range(count))
-        subprocess.run([binary, "topics", "-C", project, "produce", "changes"], input=lines, text=True,
-                       check=True, stdout=subprocess.DEVNULL)
+    def produce(self, project, count=CHANGES):
+        project.produce("changes", [json.dumps(self.change()) for _ in range(count)])
 
     def wanted(self):
         return sorted(tuple(row.values()) for row in self.rows.values())
@@ -186,12 +182,11 @@ def asked_of_duckdb(server, place, table, columns):
     return [tuple(row) for row in json.loads(asked.stdout)]
 
 
-def crash_rounds(binary, project, server, place):
+def crash_rounds(project, server, place):
     catalog = load_catalog("lake", uri=server.url(), **place.properties())
     make_parted(catalog)
     proxy = Proxy(server)
-    with open(os.path.join(project, "sql", "people.sql"), "w") as file:
-        file.write(JOB % {"uri": proxy.url(), **place.options()})
+    project.write(JOB % {"uri": proxy.url(), **place.options()})
     history, reader = History(), None
 
     def arrived():
@@ -201,23 +196,21 @@ def crash_rounds(binary, project, server, place):
 
     try:
         for _ in range(ROUNDS):
-            history.produce(binary, project)
-            process = start(binary, project)
-            until(lambda: all(catalog.table_exists("sales." + name) for name in ("people", "totals")), process,
-                  project, "no table is made")
+            history.produce(project)
+            project.start()
+            project.until(lambda: all(catalog.table_exists("sales." + name) for name in ("people", "totals")),
+                          "no table is made")
             if reader is None:
                 reader = Reader(catalog)
                 reader.start()
             time.sleep(random.uniform(0.2, 1.5))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        process = start(binary, project)
-        until(arrived, process, project, "the tables are not what the changes come to")
-        history.produce(binary, project, 50)
-        until(arrived, process, project, "the tables are not what the changes come to at last")
+            project.kill()
+        project.start()
+        project.until(arrived, "the tables are not what the changes come to")
+        history.produce(project, 50)
+        project.until(arrived, "the tables are not what the changes come to at last")
         reader.stop()
-        process.send_signal(signal.SIGTERM)
-        check(process.wait() == 0, "it did not end well")
+        project.stop()
     finally:
         if reader is not None:
             reader.stop()
@@ -246,11 +239,7 @@ def main():
     server = IcebergCatalog(work, place.store, vends_credentials=True)
     try:
         server.start()
-        project = os.path.join(work, "project")
-        os.makedirs(os.path.join(project, "sql"))
-        with open(os.path.join(project, "millrace.yml"), "w") as file:
-            file.write("name: lake\n")
-        crash_rounds(sys.argv[1], project, server, place)
+        crash_rounds(DevProject(sys.argv[1], os.path.join(work, "project")), server, place)
         print("passed")
     finally:
         server.stop()

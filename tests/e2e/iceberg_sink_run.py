@@ -26,7 +26,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +36,7 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from dev_project import DevProject, check  # noqa: E402
 from iceberg_catalog import DEPS, IcebergCatalog  # noqa: E402
 from s3_server import ObjectStore  # noqa: E402
 import pyarrow  # noqa: E402
@@ -103,11 +103,6 @@ STORE = """,
   's3.endpoint' = '127.0.0.1:%d', 's3.tls' = 'false', 's3.url-style' = 'path', 's3.region' = 'us-east-1'"""
 LOGIN = """,
   's3.key-id' = '%s', 's3.secret' = '%s'"""
-
-
-def check(condition, text):
-    if not condition:
-        raise SystemExit("FAILED: " + text)
 
 
 class Proxy(http.server.ThreadingHTTPServer):
@@ -219,12 +214,6 @@ class Reader(threading.Thread):
             pass
 
 
-def produce(binary, project, first, rows=CHUNK):
-    lines = "".join('{"id": %d}\n' % i for i in range(first, first + rows))
-    subprocess.run([binary, "topics", "-C", project, "produce", "numbers"], input=lines, text=True,
-                   check=True, stdout=subprocess.DEVNULL)
-
-
 class Place:
     """Where the tables are: on this machine, or in the bucket of a store, which is a directory, too."""
 
@@ -260,31 +249,14 @@ class Place:
             self.store.stop()
 
 
+def numbers_from(first, rows=CHUNK):
+    return ('{"id": %d}' % i for i in range(first, first + rows))
+
+
 def write_job(project, uri, columns, place):
     declared = ", ".join("%s %s" % (name, COLUMNS[name][0]) for name in columns)
     selected = ", ".join("%s AS %s" % (COLUMNS[name][1], name) for name in columns)
-    with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(JOB % {"declared": declared, "uri": uri, "selected": selected, **place.options()})
-
-
-def start(binary, project):
-    log = open(os.path.join(project, "run.log"), "a")
-    return subprocess.Popen([binary, "dev", project, "--port", "0"], stdout=log, stderr=log)
-
-
-def until(condition, process, project, text):
-    deadline = time.monotonic() + 180
-    while not condition():
-        if process.poll() is not None or time.monotonic() > deadline:
-            with open(os.path.join(project, "run.log")) as log:
-                sys.stderr.write(log.read()[-5000:])
-            check(False, text)
-        time.sleep(0.05)
-
-
-def answers(binary, project):
-    return subprocess.run([binary, "status", project], check=False, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0
+    project.write(JOB % {"declared": declared, "uri": uri, "selected": selected, **place.options()})
 
 
 def by_somebody_else(change):
@@ -306,42 +278,36 @@ def make_table(catalog):
     catalog.create_table("sales.numbers", schema, partition_spec=spec)
 
 
-def status_of(binary, project):
-    return subprocess.run([binary, "status", project], check=False, capture_output=True, text=True).stdout
-
-
-def away(binary, project, catalog, process, place, produced):
+def away(project, catalog, place, produced):
     """The store ends, rows come, and it starts again."""
     place.store.stop()
-    produce(binary, project, produced)
-    until(lambda: "failing" in status_of(binary, project), process, project, "it does not say that it fails")
-    check("127.0.0.1:%d" % place.store.port in status_of(binary, project), status_of(binary, project))
+    project.produce("numbers", numbers_from(produced))
+    project.until(lambda: "failing" in project.status(), "it does not say that it fails")
+    check("127.0.0.1:%d" % place.store.port in project.status(), project.status())
     place.store.start()
-    until(lambda: count(catalog.load_table("sales.numbers")) == produced + CHUNK, process, project,
-          "rows are missing after the store was away")
+    project.until(lambda: count(catalog.load_table("sales.numbers")) == produced + CHUNK,
+                  "rows are missing after the store was away")
     print("away: it waits for the store, and goes on")
     return produced + CHUNK
 
 
-def crash_rounds(binary, project, catalog, uri, place):
+def crash_rounds(project, catalog, uri, place):
     reader, produced = None, 0
     make_table(catalog)
     write_job(project, uri, COLUMNS, place)
     try:
         for _ in range(ROUNDS):
-            produce(binary, project, produced)
+            project.produce("numbers", numbers_from(produced))
             produced += CHUNK
-            process = start(binary, project)
-            until(lambda: catalog.table_exists("sales.tidy"), process, project, "no table is made")
+            project.start()
+            project.until(lambda: catalog.table_exists("sales.tidy"), "no table is made")
             if reader is None:
                 reader = Reader(catalog)
                 reader.start()
             time.sleep(random.uniform(0.3, 1.2))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        process = start(binary, project)
-        until(lambda: count(catalog.load_table("sales.numbers")) == produced, process, project,
-              "rows are missing")
+            project.kill()
+        project.start()
+        project.until(lambda: count(catalog.load_table("sales.numbers")) == produced, "rows are missing")
         table = catalog.load_table("sales.numbers")
         early, early_rows = table.current_snapshot().snapshot_id, produced
         with reader.appending:  # pyiceberg alone cannot write partitions by month
@@ -350,16 +316,14 @@ def crash_rounds(binary, project, catalog, uri, place):
             "day", MonthTransform(), "month").commit())
         by_somebody_else(lambda: catalog.load_table("sales.numbers").manage_snapshots().create_tag(
             early, "early").commit())
-        until(lambda: answers(binary, project), process, project, "it does not answer")
-        produce(binary, project, produced)
-        produced = bounded(binary, project, catalog, process, place, produced + CHUNK)
-        until(lambda: count(catalog.load_table("sales.numbers")) == produced, process, project,
-              "rows are missing")
+        project.until(project.status, "it does not answer")
+        project.produce("numbers", numbers_from(produced))
+        produced = bounded(project, catalog, place, produced + CHUNK)
+        project.until(lambda: count(catalog.load_table("sales.numbers")) == produced, "rows are missing")
         if place.store:
             reader.stop()
-            produced = away(binary, project, catalog, process, place, produced)
-        process.send_signal(signal.SIGTERM)
-        check(process.wait() == 0, "it did not end well")
+            produced = away(project, catalog, place, produced)
+        project.stop()
     finally:
         if reader is not None:
             reader.stop()
@@ -400,16 +364,16 @@ def state_of_tidy(catalog, place):
     return rows, len(table.snapshots()), manifests, files, there ^ named, table.current_snapshot().summary.operation
 
 
-def bounded(binary, project, catalog, process, place, produced):
+def bounded(project, catalog, place, produced):
     """Writes a little until files were merged, and only what is needed is there. Returns how many rows
     there are then."""
     deadline = time.monotonic() + 180
     merged, files = False, 0
     while True:
-        produce(binary, project, produced, 10)
+        project.produce("numbers", numbers_from(produced, 10))
         produced += 10
-        until(lambda: (state_of_tidy(catalog, place) or [0])[0] == produced, process, project,
-              "rows are missing in the tidy table")
+        project.until(lambda: (state_of_tidy(catalog, place) or [0])[0] == produced,
+                      "rows are missing in the tidy table")
         state = state_of_tidy(catalog, place)
         if state:
             # Each round adds files: fewer were merged.
@@ -485,12 +449,9 @@ def main():
     try:
         server.start()
         proxy = Proxy(server)
-        project = os.path.join(work, "project")
-        os.makedirs(os.path.join(project, "sql"))
-        with open(os.path.join(project, "millrace.yml"), "w") as file:
-            file.write("name: lake\n")
+        project = DevProject(sys.argv[1], os.path.join(work, "project"))
         catalog = load_catalog("lake", uri=server.url(), **place.properties())
-        rows = crash_rounds(sys.argv[1], project, catalog, proxy.url(), place)
+        rows = crash_rounds(project, catalog, proxy.url(), place)
         print("proxy: %d answers lost, %d commits kept back" % (proxy.lost, proxy.kept))
         equal(server.url(), rows, place)
         metrics(catalog.load_table("sales.numbers"), place)

@@ -13,8 +13,6 @@ For a catalog in SQLite with files on this machine, and one in PostgreSQL with f
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 sys.path.insert(0, os.path.join(ROOT, "examples", "orders"))
+from dev_project import DevProject, check  # noqa: E402
 from s3_server import DEPS, ObjectStore  # noqa: E402
 from servers import Postgres  # noqa: E402
 import duckdb  # noqa: E402
@@ -46,11 +45,6 @@ INSERT INTO lake_numbers SELECT id, word FROM numbers;
 ON_S3 = """, 'data-path' = 's3://data-lake/lake.files', 's3.endpoint' = '${env:S3_ENDPOINT}',
   's3.region' = 'us-east-1', 's3.url-style' = 'path', 's3.tls' = 'false', 's3.key-id' = '${env:S3_KEY_ID}',
   's3.secret' = '${env:S3_SECRET}'"""
-
-
-def check(condition, text):
-    if not condition:
-        raise SystemExit("FAILED: " + text)
 
 
 def files_of(project, store):
@@ -106,73 +100,35 @@ class Reader(threading.Thread):
             self.fault = fault
 
 
-def produce(binary, project, first):
-    lines = "".join('{"id": %d, "word": "word %d"}\n' % (i, i % 1000) for i in range(first, first + CHUNK))
-    subprocess.run([binary, "topics", "-C", project, "produce", "numbers"], input=lines, text=True,
-                   check=True, stdout=subprocess.DEVNULL)
-
-
-def start(binary, project):
-    log = open(os.path.join(project, "run.log"), "a")
-    return subprocess.Popen([binary, "dev", project, "--port", "0"], stdout=log, stderr=log)
-
-
-def answers(binary, project):
-    return subprocess.run([binary, "status", project], check=False, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0
-
-
-def until(condition, process, text):
-    deadline = time.monotonic() + 180
-    while not condition():
-        check(process.poll() is None, text + ": it ended")
-        if time.monotonic() > deadline:
-            subprocess.run([*process.args[:1], "status", process.args[2]], check=False)
-            check(False, text)
-        time.sleep(0.05)
-
-
-def everything_arrives(lake, produced, process):
-    """Waits; what the lake had at last, and what the process says, are in the failure."""
-    try:
-        until(lambda: lake.count() == produced, process, "rows are missing")
-    except SystemExit:
-        print("%d of %d rows; the process said:" % (lake.count(), produced), flush=True)
-        subprocess.run(["tail", "-30", os.path.join(process.args[2], "run.log")], check=False)
-        raise
+def numbers(first):
+    return ('{"id": %d, "word": "word %d"}' % (i, i % 1000) for i in range(first, first + CHUNK))
 
 
 def crash_rounds(binary, work, catalog, store=None):
-    project = os.path.join(work, "lake-in-" + catalog.split(":")[0])
-    os.makedirs(os.path.join(project, "sql"))
-    with open(os.path.join(project, "millrace.yml"), "w") as file:
-        file.write("name: lake\n")
-    with open(os.path.join(project, "sql", "numbers.sql"), "w") as file:
-        file.write(JOB % (catalog.replace("'", "''"), ON_S3 if store else ""))
+    project = DevProject(binary, os.path.join(work, "lake-in-" + catalog.split(":")[0]))
+    project.write(JOB % (catalog.replace("'", "''"), ON_S3 if store else ""))
     reader, produced, early = None, 0, None
     try:
-        for turn in range(ROUNDS):
-            produce(binary, project, produced)
+        for _ in range(ROUNDS):
+            project.produce("numbers", numbers(produced))
             produced += CHUNK
-            process = start(binary, project)
+            project.start()
             if reader is None:
-                until(lambda: os.path.isdir(os.path.join(files_of(project, store), "main", "numbers")),
-                      process, "the lake is not made")
-                reader = Reader(Lake(catalog, project, store))
+                project.until(lambda: os.path.isdir(os.path.join(files_of(project.directory, store), "main", "numbers")),
+                              "the lake is not made")
+                reader = Reader(Lake(catalog, project.directory, store))
                 reader.start()
             time.sleep(random.uniform(0.2, 1.0))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        process = start(binary, project)
-        lake = Lake(catalog, project, store)
-        everything_arrives(lake, produced, process)
+            project.kill()
+        project.start()
+        lake = Lake(catalog, project.directory, store)
+        project.until(lambda: lake.count() == produced, "rows are missing")
         early = lake.ask("SELECT max(snapshot_id) FROM lake.snapshots() WHERE author = 'millrace'")[0][0]
-        until(lambda: answers(binary, project), process, "it does not answer")
-        produce(binary, project, produced)
+        project.until(project.status, "it does not answer")
+        project.produce("numbers", numbers(produced))
         produced += CHUNK
-        everything_arrives(lake, produced, process)
-        process.send_signal(signal.SIGTERM)
-        check(process.wait() == 0, "it did not end well")
+        project.until(lambda: lake.count() == produced, "rows are missing")
+        project.stop()
     finally:
         if reader is not None:
             reader.done.set()

@@ -15,8 +15,6 @@ import itertools
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +28,7 @@ from pyspark.sql.functions import lit
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from dev_project import DevProject, check  # noqa: E402
 from iceberg_catalog import DEPS, IcebergCatalog  # noqa: E402
 
 STEP = 300
@@ -73,11 +72,6 @@ INSERT INTO groups_%(name)s SELECT MOD(id, 10), COUNT(*), MAX(id) FROM numbers G
 """
 
 
-def check(condition, text):
-    if not condition:
-        raise SystemExit("FAILED: " + text)
-
-
 def start_spark(uri):
     jars = os.path.join(DEPS, "spark", "jars")
     settings = {
@@ -107,40 +101,11 @@ def start_spark(uri):
     return builder.getOrCreate()
 
 
-class Project:
-    def __init__(self, binary, work, uri):
-        self.binary, self.uri, self.process = binary, uri, None
-        self.place = os.path.join(work, "lake")
-        os.makedirs(os.path.join(self.place, "sql"))
-        with open(os.path.join(self.place, "millrace.yml"), "w", encoding="utf-8") as file:
-            file.write("name: lake\n")
-
-    def start(self, name, columns):
-        with open(os.path.join(self.place, "sql", "numbers.sql"), "w", encoding="utf-8") as file:
-            file.write(JOB % {"name": name, "declared": ", ".join("`%s` %s" % column[:2] for column in columns), "uri": self.uri,
-                              "selected": ", ".join("%s AS `%s`" % (c[2], c[0]) for c in columns)})
-        with open(os.path.join(self.place, "run.log"), "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen([self.binary, "dev", self.place, "--port", "0"], stdout=log, stderr=log)
-        self.until(lambda: subprocess.run([self.binary, "status", self.place], stdout=subprocess.DEVNULL, check=False,
-                                          stderr=subprocess.DEVNULL).returncode == 0, "it does not answer")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        check(self.process.wait() == 0, "it did not end well")
-
-    def produce(self, first, count):
-        lines = "".join('{"id": %d}\n' % i for i in range(first, first + count))
-        subprocess.run([self.binary, "topics", "-C", self.place, "produce", "numbers"], input=lines, text=True,
-                       check=True, stdout=subprocess.DEVNULL)
-
-    def until(self, condition, text):
-        deadline = time.monotonic() + 120
-        while not condition():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                with open(os.path.join(self.place, "run.log"), encoding="utf-8") as log:
-                    sys.stderr.write(log.read()[-5000:])
-                check(False, text)
-            time.sleep(0.1)
+def start(project, uri, name, columns):
+    project.write(JOB % {"name": name, "declared": ", ".join("`%s` %s" % column[:2] for column in columns), "uri": uri,
+                         "selected": ", ".join("%s AS `%s`" % (c[2], c[0]) for c in columns)})
+    project.start()
+    project.until(project.status, "it does not answer")
 
 
 class Progress:
@@ -239,24 +204,24 @@ def until_rows(project, progress, rows):
 def produce_until(project, progress, rows, before, condition):
     """A few rows at a time, which are several commits; `before` are in the tables. Returns how many rows the
     topic has then."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while not condition():
         check(time.monotonic() < deadline, "nothing was merged, or expired")
-        project.produce(rows, STEP)
+        project.produce("numbers", ('{"id": %d}' % i for i in range(rows, rows + STEP)))
         rows += STEP
         until_rows(project, progress, before + rows)
     return rows
 
 
-def write(project, progress):
+def write(project, uri, progress):
     """The topic's rows by jobs without the new column, then again and more by jobs with it. Returns how many
     rows there were before and at the end, and what Delta's version and Iceberg's snapshot were before."""
-    project.start("early", COLUMNS)
+    start(project, uri, "early", COLUMNS)
     early = produce_until(project, progress, 0, 0, progress.are_merged)
     project.stop()
     snapshots = [snapshot["snapshot-id"] for snapshot in progress.snapshots()]
     version = len(progress.versions()) - 1
-    project.start("late", COLUMNS + [ADDED])
+    start(project, uri, "late", COLUMNS + [ADDED])
     until_rows(project, progress, 2 * early)
     rows = produce_until(project, progress, early, early, lambda: progress.rows()[1] > 2 * early and
                          snapshots[0] not in (snapshot["snapshot-id"] for snapshot in progress.snapshots()))
@@ -296,9 +261,9 @@ def main():
     spark = project = None
     try:
         catalog.start()
-        project = Project(sys.argv[1], work, catalog.url())
-        path = os.path.join(project.place, "lake", "numbers")
-        early, rows, versions = write(project, Progress(path, catalog.url()))
+        project = DevProject(sys.argv[1], os.path.join(work, "lake"))
+        path = os.path.join(project.directory, "lake", "numbers")
+        early, rows, versions = write(project, catalog.url(), Progress(path, catalog.url()))
         spark = start_spark(catalog.url())
         read(Tables(spark, path), expect(work, early, rows), early + rows, versions)
         read_groups(spark, rows)
