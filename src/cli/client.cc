@@ -1,7 +1,6 @@
 #include "cli/client.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <poll.h>
 #include <simdjson.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 #include <cstdlib>
 
 #include "env/clock.h"
+#include "env/tcp_connect.h"
 
 namespace millrace::cli {
 
@@ -34,24 +34,8 @@ class TimedSocket {
   TimedSocket& operator=(const TimedSocket&) = delete;
 
   Status Connect(const std::string& host, const std::string& port) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
-      return Status(Code::kUnavailable,
-                    fmt::format("cannot find host \"{}\": {}", host, gai_strerror(error)));
-    }
-    error_code error;
-    for (addrinfo* at = found; at; at = at->ai_next) {
-      error = ConnectTo(*at);
-      if (!error) break;
-      Close();
-    }
-    freeaddrinfo(found);
-    if (error) {
-      return Status(Code::kUnavailable,
-                    fmt::format("cannot connect to {}:{}: {}", host, port, error.message()));
-    }
+    const int64_t left_us = deadline_us_ - env::Clock::System()->MonotonicMicros();
+    MR_ASSIGN_OR_RETURN(descriptor_, env::ConnectTcp(host, port, left_us / 1000));
     return Status::Ok();
   }
 
@@ -98,18 +82,6 @@ class TimedSocket {
     if (count >= 0) return static_cast<size_t>(count);
     error = LastError();
     return 0;
-  }
-
-  error_code ConnectTo(const addrinfo& address) {
-    descriptor_ = socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor_ < 0) return LastError();
-    if (connect(descriptor_, address.ai_addr, address.ai_addrlen) == 0) return {};
-    if (errno != EINPROGRESS) return LastError();
-    if (error_code error = WaitFor(POLLOUT)) return error;
-    int result = 0;
-    socklen_t size = sizeof(result);
-    getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &result, &size);
-    return {result, boost::system::system_category()};
   }
 
   error_code WaitFor(short events) {

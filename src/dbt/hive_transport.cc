@@ -1,7 +1,6 @@
 #include "dbt/hive_transport.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "env/tcp_connect.h"
 
 namespace millrace::dbt {
 
@@ -46,23 +47,6 @@ void KeepAlive(int socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
 }
 
-// 0, or what went wrong.
-int ConnectTo(int socket, const addrinfo& address, int64_t timeout_ms) {
-  if (connect(socket, address.ai_addr, address.ai_addrlen) == 0) return 0;
-  if (errno != EINPROGRESS) return errno;
-  pollfd waited{socket, POLLOUT, 0};
-  int ready = 0;
-  do {
-    ready = poll(&waited, 1, static_cast<int>(timeout_ms));
-  } while (ready < 0 && errno == EINTR);
-  if (ready < 0) return errno;
-  if (ready == 0) return ETIMEDOUT;
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-  return error;
-}
-
 }  // namespace
 
 Status HiveTransport::Connect(const std::string& host, const std::string& port,
@@ -70,30 +54,15 @@ Status HiveTransport::Connect(const std::string& host, const std::string& port,
   Close();
   shown_ = host + ":" + port;
   framed_ = false;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
-    return Status(Code::kUnavailable,
-                  fmt::format("cannot find host \"{}\": {}", host, gai_strerror(error)));
+  auto connected = env::ConnectTcp(host, port, timeout_ms);
+  if (!connected.ok()) {
+    return std::move(connected).status().WithHint(
+        "host and port of the target in profiles.yml are those of a Spark Thrift server");
   }
-  int error = 0;
-  for (addrinfo* at = found; at != nullptr && socket_ < 0; at = at->ai_next) {
-    const int tried = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    error = tried < 0 ? errno : ConnectTo(tried, *at, timeout_ms);
-    if (error == 0) {
-      KeepAlive(tried);
-      const std::lock_guard lock(mutex_);
-      socket_ = tried;
-    } else if (tried >= 0) {
-      close(tried);
-    }
-  }
-  freeaddrinfo(found);
-  if (socket_ >= 0) return Status::Ok();
-  return Status(Code::kUnavailable,
-                fmt::format("cannot connect to {}: {}", shown_, std::strerror(error)))
-      .WithHint("host and port of the target in profiles.yml are those of a Spark Thrift server");
+  KeepAlive(*connected);
+  const std::lock_guard lock(mutex_);
+  socket_ = *connected;
+  return Status::Ok();
 }
 
 Status HiveTransport::Login(const std::string& user, const std::string& password) {
