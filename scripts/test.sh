@@ -47,15 +47,21 @@ scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"
 wait $setup || { show_failure "$out/setup.log" 60; echo "setting up failed"; echo "0 passed, 1 failed"; exit 1; }
 binary=$PWD/build/release/millrace
 
-# Three lanes side by side: most suites wait for servers, disks or clocks half of their time. The fuzz
+# Four lanes side by side: most suites wait for servers, disks or clocks half of their time. The fuzz
 # targets, which only compute, take what the others leave.
+unit() { # folder
+  suite "unit $1" timeout 3000 "build/release/$1_test" --gtest_brief=1
+}
 programs() {
   suite "tidy" python3 tools/tidy
   for program in build/release/*_test; do
-    suite "unit $(basename "$program" _test)" timeout 3000 "$program" --gtest_brief=1
+    [ "$program" = build/release/project_test ] || unit "$(basename "$program" _test)"
   done
   suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
   suite "page" timeout 900 ui/test/run.sh --out "$out/page"
+}
+streams() { # as long as all other units
+  unit project
 }
 fuzzing() {
   [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 2700 nice scripts/fuzz.sh
@@ -66,6 +72,7 @@ pipelines() {
   done
 }
 programs &
+streams &
 pipelines &
 fuzzing &
 wait
