@@ -64,7 +64,7 @@ streams() { # as long as all other units
   unit project
 }
 fuzzing() {
-  [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 2700 nice scripts/fuzz.sh
+  [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 3600 nice scripts/fuzz.sh
 }
 pipelines() {
   for test in tests/e2e/*_test.sh; do
