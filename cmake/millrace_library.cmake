@@ -16,7 +16,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
     -Wno-stringop-overread -Wno-dangling-pointer -fpch-preprocess)
 else()
-  # As GCC's -Wshadow: a parameter may be called as a member function is.
   target_compile_options(millrace_options INTERFACE -Wno-unused-private-field
     -Wno-deprecated-declarations)  # libstdc++ 12: std::stable_sort
 endif()

@@ -48,6 +48,10 @@ struct Planners {
     MR_ASSIGN_OR_RETURN(out.layered, sql::NewFlinkPlanner(catalog));
     return out;
   }
+  Status DefineTable(const std::string& name, const model::Schema& schema) const {
+    MR_RETURN_IF_ERROR(whole->DefineTable(name, schema));
+    return layered->DefineTable(name, schema);
+  }
 };
 
 class Builder {
@@ -183,10 +187,8 @@ void Builder::AddTable(const sql::Table& table) {
     }
   }
   // A planner that cannot take a table says so again, and better, at each query over it.
-  for (duck::Planner* planner : {declared_.whole.get(), declared_.layered.get()}) {
-    if (Status s = planner->DefineTable(table.name, schema); !s.ok()) {
-      out_.nodes[index].note = s.message();
-    }
+  if (Status s = declared_.DefineTable(table.name, schema); !s.ok()) {
+    out_.nodes[index].note = s.message();
   }
   if (grown_.whole) AddGrown(table.name, out_.nodes[index]);
   if (stored_.emplace(ToLower(stored), id).second) {
@@ -200,9 +202,7 @@ void Builder::AddTable(const sql::Table& table) {
 void Builder::AddGrown(const std::string& table, LineageNode& node) {
   auto bound = job::BindTable(*grown_catalog_.FindTable(table), *grown_.whole);
   Status defined = bound.status();
-  for (duck::Planner* planner : {grown_.whole.get(), grown_.layered.get()}) {
-    if (defined.ok()) defined = planner->DefineTable(table, bound->scan.schema);
-  }
+  if (defined.ok()) defined = grown_.DefineTable(table, bound->scan.schema);
   if (!defined.ok()) {
     node.note = defined.message();
     return;

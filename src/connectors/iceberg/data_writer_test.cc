@@ -30,7 +30,8 @@ const std::pair<const char*, const char*> kColumns[] = {{"flag", "boolean"},
 IcebergSchema SchemaOf() {
   IcebergSchema schema;
   for (const auto& [name, type] : kColumns) {
-    schema.push_back({static_cast<int>(schema.size()) + 1, name, false, {.primitive = type, .fields = {}}});
+    schema.push_back({static_cast<int>(schema.size()) + 1, name, false,
+                      {.primitive = type, .fields = {}}});
   }
   return schema;
 }
