@@ -475,7 +475,7 @@ bool ProjectReader::HasMacro(const Node& node, const std::string& name) const {
 
 Status ProjectReader::Resolve() {
   for (auto& [id, node] : project_.nodes) {
-    auto add = [&node = node](const std::string& other) {
+    auto add = [&node](const std::string& other) {
       auto& all = node.depends_on;
       if (std::find(all.begin(), all.end(), other) == all.end()) all.push_back(other);
     };
