@@ -9,10 +9,10 @@
 # TEST_FIXTURE: what nearly all of the folder's tests include; precompiled for them.
 add_library(millrace_options INTERFACE)
 target_compile_options(millrace_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Werror -fno-omit-frame-pointer)
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own and DuckDB's headers once they are inlined into our code.
-  target_compile_options(millrace_options INTERFACE -Wshadow
+  target_compile_options(millrace_options INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
     -Wno-stringop-overread -Wno-dangling-pointer -fpch-preprocess)
 else()
