@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -43,6 +44,21 @@ dbt::NodeResult ResultOf(const dbt::Value& event, std::deque<dbt::Node>& nodes) 
                        .At({error["file"].text(), number("line"), number("column"), 0});
   }
   return result;
+}
+
+// Waits while another run is at work.
+Result<dbt::Value> StartRun(const HttpClient& client, const std::string& request) {
+  for (bool waits = false;; waits = true) {
+    MR_ASSIGN_OR_RETURN(HttpReply reply, client.Send("POST", "/api/models/runs", request));
+    if (reply.status < 300) return dbt::Value::FromJson(reply.body);
+    const Status refused = ErrorOfReply(reply);
+    if (reply.status != 503) return refused;
+    if (!waits) {
+      fmt::print("waiting: {}\n", refused.message());
+      std::fflush(stdout);
+    }
+    std::this_thread::sleep_for(kAskEvery);
+  }
 }
 
 }  // namespace
@@ -109,8 +125,7 @@ Result<std::vector<dbt::NodeResult>> RunModelsAt(const std::string& url,
   if (const auto& only = options.selection.only) {
     request.Set("only", std::vector<std::string>(only->begin(), only->end()));
   }
-  MR_ASSIGN_OR_RETURN(std::string started, client.Post("/api/models/runs", request.ToJson()));
-  MR_ASSIGN_OR_RETURN(dbt::Value run, dbt::Value::FromJson(started));
+  MR_ASSIGN_OR_RETURN(dbt::Value run, StartRun(client, request.ToJson()));
   std::vector<dbt::NodeResult> results;
   for (size_t seen = 0;;) {
     MR_ASSIGN_OR_RETURN(std::string answer, client.Get(fmt::format("/api/models/runs/{}?from={}",

@@ -59,7 +59,7 @@ ModelDesk::~ModelDesk() {
   // Again and again, for it may be between two statements.
   for (;; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (ended_) break;
+    if (!busy_) break;
     if (work_) work_->runner->Cancel();
   }
   if (thread_.joinable()) thread_.join();
@@ -115,31 +115,33 @@ Result<std::shared_ptr<ModelDesk::Work>> ModelDesk::Prepare(std::string_view req
 Result<std::string> ModelDesk::Start(std::string_view request) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!ended_) {
-      return Status(Code::kUnavailable, fmt::format("run {} of the models is at work", run_))
-          .WithHint("wait until it has ended")
+    if (busy_) {
+      return Status(Code::kUnavailable, "another run of the models is at work")
+          .WithHint("wait until it has ended; GET /api/models/runs names it")
           .WithRetry(Retry::kBackoff);
     }
-    ended_ = false;
+    busy_ = true;
   }
   auto work = Prepare(request);
   std::lock_guard<std::mutex> lock(mutex_);
   if (!work.ok()) {
-    ended_ = true;
+    busy_ = false;
     return work.status();
   }
   if (thread_.joinable()) thread_.join();  // the last run's, which has ended
-  run_++;
-  error_.clear();
-  events_.clear();
   work_ = *work;
+  Run& run = runs_.emplace_front();
+  run.number = ++started_;
+  run.command = work_->runner->options().command;
+  run.nodes = work_->plan.size();
+  if (runs_.size() > kRunsKept) runs_.pop_back();
   thread_ = std::thread([this, work = *work] { Carry(*work); });
-  return fmt::format(R"({{"run":{}}})", run_);
+  return fmt::format(R"({{"run":{}}})", started_);
 }
 
 void ModelDesk::Note(std::string event) {
   std::lock_guard<std::mutex> lock(mutex_);
-  events_.push_back(std::move(event));
+  runs_.front().events.push_back(std::move(event));
 }
 
 void ModelDesk::Carry(Work& work) {
@@ -152,20 +154,35 @@ void ModelDesk::Carry(Work& work) {
         Note(dbt::Value::Object({{"log", text}}).ToJson());
       });
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!status.ok()) error_ = status.ToString();
-  ended_ = true;
+  Run& run = runs_.front();
+  if (!status.ok()) run.error = status.ToString();
+  run.ended = true;
+  busy_ = false;
 }
 
 Result<std::string> ModelDesk::EventsJson(int64_t run, size_t from) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (run != run_ || run == 0) {
+  auto found = std::find_if(runs_.begin(), runs_.end(),
+                            [&](const Run& kept) { return kept.number == run; });
+  if (found == runs_.end()) {
     return Status(Code::kNotFound, fmt::format("run {} of the models is not known", run))
-        .WithHint("only the last run is: " + std::to_string(run_));
+        .WithHint(fmt::format("{} were started; the last {} are kept", started_, kRunsKept));
   }
-  std::vector<std::string> events(
-      events_.begin() + static_cast<std::ptrdiff_t>(std::min(from, events_.size())), events_.end());
-  return fmt::format(R"({{"run":{},"ended":{},"error":{},"events":[{}]}})", run_, ended_,
-                     JsonQuote(error_), Join(events, ","));
+  const std::vector<std::string>& all = found->events;
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(std::min(from, all.size()));
+  return fmt::format(R"({{"run":{},"ended":{},"error":{},"events":[{}]}})", run, found->ended,
+                     JsonQuote(found->error), Join(std::vector<std::string>(begin, all.end()), ","));
+}
+
+std::string ModelDesk::RunsJson() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> runs;
+  for (const Run& run : runs_) {
+    runs.push_back(fmt::format(R"({{"run":{},"command":{},"nodes":{},"ended":{},"error":{}}})",
+                               run.number, JsonQuote(run.command), run.nodes, run.ended,
+                               JsonQuote(run.error)));
+  }
+  return fmt::format(R"({{"runs":[{}]}})", Join(runs, ","));
 }
 
 }  // namespace millrace::project

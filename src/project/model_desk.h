@@ -1,7 +1,8 @@
 // ModelDesk: runs dbt's commands on the models of a pipeline that is at work, one run at a time,
-// and says how far the last one is.
+// and says how far the last ones are.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,12 +33,27 @@ class ModelDesk {
   // {"run": 1, "ended": false, "error": "", "events": [event, …]} with the events from number
   // `from` on: {"log": "text"} or {"index", "count", "kind", "name", "path", "materialized",
   // "schema", "alias", "status", "message", "error": null or {"code", "message", "detail", "hint",
-  // "file", "line", "column"}, "rows", "failures", "seconds"}. kNotFound for a run that is not the
-  // last one.
+  // "file", "line", "column"}, "rows", "failures", "seconds"}. kNotFound for a run that is none of
+  // the last kRunsKept.
   Result<std::string> EventsJson(int64_t run, size_t from) const;
+
+  // {"runs": [{"run": 1, "command": "build", "nodes": 7, "ended": true, "error": ""}, …]}, the
+  // last kRunsKept, the newest first.
+  std::string RunsJson() const;
+
+  // Whoever follows a run must still find its end when the next ones have begun.
+  static constexpr size_t kRunsKept = 16;
 
  private:
   struct Work;
+  struct Run {
+    int64_t number = 0;
+    std::string command;
+    size_t nodes = 0;
+    bool ended = false;
+    std::string error;
+    std::vector<std::string> events;  // JSON
+  };
   Result<std::shared_ptr<Work>> Prepare(std::string_view request);
   void Carry(Work& work);
   void Note(std::string event);
@@ -45,11 +61,10 @@ class ModelDesk {
   Runtime& runtime_;
   std::thread thread_;
   mutable std::mutex mutex_;    // of all below
-  std::shared_ptr<Work> work_;  // of the last run
-  int64_t run_ = 0;
-  bool ended_ = true;
-  std::string error_;
-  std::vector<std::string> events_;  // JSON
+  bool busy_ = false;           // a run is being prepared or carried out
+  std::shared_ptr<Work> work_;  // of the newest run
+  int64_t started_ = 0;
+  std::deque<Run> runs_;  // the newest first
 };
 
 }  // namespace millrace::project

@@ -102,6 +102,7 @@ class Backend {
   virtual Result<std::string> StartModels(std::string_view /*json*/) {
     return Status(Code::kUnsupported, "there are no models to run");
   }
+  virtual std::string ModelRunsJson() { return R"({"runs":[]})"; }
   virtual Result<std::string> ModelEventsJson(int64_t /*run*/, size_t /*from*/) {
     return Status(Code::kNotFound, "there are no models");
   }

@@ -127,6 +127,7 @@ class ProjectBackend : public Backend {
     return progress.ToJson();
   }
   Result<std::string> StartModels(std::string_view json) override { return models_.Start(json); }
+  std::string ModelRunsJson() override { return models_.RunsJson(); }
   Result<std::string> ModelEventsJson(int64_t run, size_t from) override {
     return models_.EventsJson(run, from);
   }

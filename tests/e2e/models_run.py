@@ -223,19 +223,34 @@ def test_failures_beside_dev(pipeline):
     os.remove(broken)
 
 
+def newest_run(pipeline):
+    status, answer = pipeline.request("GET", "/api/models/runs")
+    check(status == 200, "/api/models/runs answers %d: %s" % (status, answer))
+    return json.loads(answer)["runs"][0]
+
+
 def test_stop_within_a_run(pipeline):
     slow = os.path.join(pipeline.directory, "models", "slow.sql")
     with open(slow, "w") as file:
         file.write("{{ config(materialized='table') }}\n"
                    "select count(*) as n from range(10000000) a, range(10000000) b\n")
-    build = subprocess.Popen([pipeline.binary, "run", pipeline.directory, "-s", "slow"],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    until("the slow model", lambda: pipeline.request(
-        "POST", "/api/models/runs", '{"command": "compile"}')[0] == 503)
+
+    def start_slow():
+        return subprocess.Popen([pipeline.binary, "run", pipeline.directory, "-s", "slow"],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    before = newest_run(pipeline)["run"]
+    build = start_slow()
+    until("the slow model", lambda: newest_run(pipeline)["run"] > before)
+    second = start_slow()
+    waiting = second.stdout.readline()
+    check("waiting: another run of the models is at work" in waiting, waiting)
     time.sleep(0.3)  # into the statement, which would take days
+    check(not newest_run(pipeline)["ended"], "the slow model ended")
     pipeline.end()
-    said = build.communicate()[0]
-    check(build.returncode != 0, "a run that was broken off must not end well:\n" + said)
+    for run_of_it in (build, second):
+        said = run_of_it.communicate()[0]
+        check(run_of_it.returncode != 0, "a run that was broken off must not end well:\n" + said)
     os.remove(slow)
 
 

@@ -17,6 +17,9 @@ void AddModelRoutes(Router& router, Backend& backend, BlockingPool& pool) {
   router.Add(Method::kPost, "/api/models/runs", InPool(pool, [&backend](const Request& request) {
                return JsonResponse(backend.StartModels(request.body()));
              }));
+  router.Add(Method::kGet, "/api/models/runs", InPool(pool, [&backend](const Request&) {
+               return JsonResponse(backend.ModelRunsJson());
+             }));
   router.Add(Method::kGet, "/api/models/runs/{run}",
              InPool(pool, [&backend](const Request& request) {
                const int64_t from = NumberOf(request.Query("from"));
