@@ -1,9 +1,9 @@
 #include <filesystem>
 
 #include "base/strings.h"
-#include "connectors/commit_pace.h"
 #include "connectors/delta/delta.h"
 #include "connectors/delta/delta_table.h"
+#include "connectors/lake_sink.h"
 #include "connectors/s3/s3_options.h"
 #include "connectors/sink_checks.h"
 
@@ -86,21 +86,17 @@ DeltaSettings SettingsOf(const TableContext& table) {
           .checkpoint_versions = options.GetInt("checkpoint.versions")};
 }
 
-class DeltaSink : public Sink {
+class DeltaSink : public LakeSink {
  public:
-  explicit DeltaSink(const TableContext& table)
-      : table_(table), clock_(ClockOf(table)), pace_(table.options, clock_) {}
+  using LakeSink::LakeSink;
 
   Status Open() override {
-    delta_ = std::make_unique<DeltaTable>(*env::FileSystem::Real(), clock_, SettingsOf(table_),
+    delta_ = std::make_unique<DeltaTable>(*env::FileSystem::Real(), clock(), SettingsOf(table_),
                                           table_.schema);
     MR_RETURN_IF_ERROR(delta_->Open());
-    committed_ = delta_->LastEpoch();
-    pace_.Opened();
+    Opened(delta_->LastEpoch());
     return Status::Ok();
   }
-
-  Result<model::Epoch> LastCommitted() override { return committed_; }
 
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
@@ -113,41 +109,19 @@ class DeltaSink : public Sink {
     }
     MR_RETURN_IF_ERROR(delta_->MakeRoom());
     delta_->Gather(batch);
-    pace_.RowsCame();
+    RowsCame();
     return Status::Ok();
   }
 
-  Status Commit(model::Epoch epoch) override {
-    if (asks_again_) {
-      // The last commit failed, perhaps after its version was made.
-      MR_ASSIGN_OR_RETURN(committed_, delta_->FindLastEpoch());
-    }
-    if (epoch > committed_) {
-      asks_again_ = true;
-      MR_RETURN_IF_ERROR(delta_->Commit(epoch));
-      committed_ = epoch;
-    } else if (asks_again_) {
-      MR_RETURN_IF_ERROR(delta_->Forget());
-    }
-    asks_again_ = false;
-    pace_.Committed();
-    if (!pace_.WantsMaintenance()) return Status::Ok();
-    MR_RETURN_IF_ERROR(delta_->Maintain().status());
-    pace_.Maintained();
-    return Status::Ok();
-  }
-
-  bool GathersEpochs() const override { return true; }
-
-  bool WantsCommit() override { return pace_.WantsCommit(delta_->gathered_rows()); }
+ protected:
+  int64_t GatheredRows() const override { return delta_->gathered_rows(); }
+  Result<model::Epoch> FindLastEpoch() override { return delta_->FindLastEpoch(); }
+  Status CommitGathered(model::Epoch epoch) override { return delta_->Commit(epoch); }
+  Status ForgetGathered() override { return delta_->Forget(); }
+  Status Maintain() override { return delta_->Maintain().status(); }
 
  private:
-  const TableContext table_;
-  env::Clock& clock_;
-  CommitPace pace_;
   std::unique_ptr<DeltaTable> delta_;
-  model::Epoch committed_ = 0;
-  bool asks_again_ = false;  // the last commit failed, and may have been done
 };
 
 Status CheckPartitions(const TableContext& table) {

@@ -1,9 +1,9 @@
 #include <filesystem>
 
 #include "base/strings.h"
-#include "connectors/commit_pace.h"
 #include "connectors/ducklake/ducklake.h"
 #include "connectors/ducklake/lake_table.h"
+#include "connectors/lake_sink.h"
 #include "connectors/s3/s3_options.h"
 #include "connectors/sink_checks.h"
 
@@ -104,23 +104,18 @@ LakeSettings SettingsOf(const TableContext& table) {
   return settings;
 }
 
-class DuckLakeSink : public Sink {
+class DuckLakeSink : public LakeSink {
  public:
   explicit DuckLakeSink(const TableContext& table)
-      : table_(table),
-        clock_(ClockOf(table)),
-        pace_(table.options, clock_),
-        lake_(std::make_unique<LakeTable>(SettingsOf(table), table.schema)) {}
+      : LakeSink(table), lake_(std::make_unique<LakeTable>(SettingsOf(table), table.schema)) {}
 
   Status Open() override {
     lake_ = std::make_unique<LakeTable>(SettingsOf(table_), table_.schema);
     MR_RETURN_IF_ERROR(lake_->Open());
-    MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch(table_.job));
-    pace_.Opened();
+    MR_ASSIGN_OR_RETURN(model::Epoch committed, FindLastEpoch());
+    Opened(committed);
     return Status::Ok();
   }
-
-  Result<model::Epoch> LastCommitted() override { return committed_; }
 
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
@@ -137,41 +132,19 @@ class DuckLakeSink : public Sink {
     } else {
       lake_->rows().Gather(rows);
     }
-    pace_.RowsCame();
+    RowsCame();
     return Status::Ok();
   }
 
-  Status Commit(model::Epoch epoch) override {
-    if (asks_again_) {
-      // The last commit failed, perhaps after the catalog had taken it.
-      MR_ASSIGN_OR_RETURN(committed_, lake_->LastEpoch(table_.job));
-    }
-    if (epoch > committed_) {
-      asks_again_ = true;
-      MR_RETURN_IF_ERROR(lake_->Commit(table_.job, epoch));
-      committed_ = epoch;
-    } else if (asks_again_) {
-      MR_RETURN_IF_ERROR(lake_->rows().Forget());
-    }
-    asks_again_ = false;
-    pace_.Committed();
-    if (!pace_.WantsMaintenance()) return Status::Ok();
-    MR_RETURN_IF_ERROR(lake_->Maintain().status());
-    pace_.Maintained();
-    return Status::Ok();
-  }
-
-  bool GathersEpochs() const override { return true; }
-
-  bool WantsCommit() override { return pace_.WantsCommit(lake_->rows().count()); }
+ protected:
+  int64_t GatheredRows() const override { return lake_->rows().count(); }
+  Result<model::Epoch> FindLastEpoch() override { return lake_->LastEpoch(table_.job); }
+  Status CommitGathered(model::Epoch epoch) override { return lake_->Commit(table_.job, epoch); }
+  Status ForgetGathered() override { return lake_->rows().Forget(); }
+  Status Maintain() override { return lake_->Maintain().status(); }
 
  private:
-  const TableContext table_;
-  env::Clock& clock_;
-  CommitPace pace_;
   std::unique_ptr<LakeTable> lake_;
-  model::Epoch committed_ = 0;
-  bool asks_again_ = false;  // the last commit failed, and may have been done
 };
 
 }  // namespace
