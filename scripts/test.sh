@@ -57,25 +57,25 @@ if [ "${free_memory:-0}" -gt 4000000 ]; then
   chmod 755 "$unit_files"  # PostgreSQL runs as a user of its own
 fi
 unit() { # folder
-  suite "unit $1" env TMPDIR="$unit_files" timeout 3000 "build/release/$1_test" --gtest_brief=1
+  suite "unit $1" env TMPDIR="$unit_files" timeout 10800 "build/release/$1_test" --gtest_brief=1
 }
 programs() {
   suite "tidy" python3 tools/tidy
   for program in build/release/*_test; do
     [ "$program" = build/release/project_test ] || unit "$(basename "$program" _test)"
   done
-  suite "crash" timeout 2400 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
-  suite "page" timeout 900 ui/test/run.sh --out "$out/page"
+  suite "crash" timeout 7200 python3 tests/e2e/crash_test.py --binary "$binary" --rounds "${CRASH_ROUNDS:-50}" --postgres
+  suite "page" timeout 3600 ui/test/run.sh --out "$out/page"
 }
 streams() { # as long as all other units
   unit project
 }
 fuzzing() {
-  [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 3600 nice scripts/fuzz.sh
+  [ "${FUZZ_SECONDS:-60}" = 0 ] || suite "fuzz" timeout 7200 nice scripts/fuzz.sh
 }
 pipelines() {
   for test in tests/e2e/*_test.sh; do
-    suite "e2e $(basename "$test" .sh)" timeout 900 bash "$test" "$binary"
+    suite "e2e $(basename "$test" .sh)" timeout 3600 bash "$test" "$binary"
   done
 }
 programs &

@@ -13,7 +13,7 @@
 namespace millrace::cli {
 
 namespace {
-constexpr int64_t kHealthTimeoutMs = 2'000;
+constexpr int64_t kHealthTimeoutMs = 10'000;
 
 // A server on all addresses is asked on the loopback one.
 std::string AskableUrl(std::string url) {

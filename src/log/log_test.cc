@@ -321,7 +321,7 @@ TEST_F(LogTest, WaitersWakeOnCommitsTimeoutsAndRequest) {
   const uint64_t seen = log_->CommitCount();
   EXPECT_EQ(log_->WaitForCommit(seen, 1000), seen);
   std::thread writer([&] { Append("t", {"x"}); });
-  EXPECT_GT(log_->WaitForCommit(seen, 10'000'000), seen);
+  EXPECT_GT(log_->WaitForCommit(seen, 60'000'000), seen);
   writer.join();
   std::atomic<bool> woken = false;
   std::thread waiter([&] {

@@ -31,9 +31,9 @@ std::string Order(const std::string& id, const std::string& second, int quantity
                      second);
 }
 
-// The windows that a running job has emitted, as soon as there are any; none after ten seconds.
+// The windows that a running job has emitted, as soon as there are any; none after two minutes.
 std::vector<std::string> FirstWindows(Runtime& runtime) {
-  for (int i = 0; i < 200; i++) {
+  for (int i = 0; i < 2400; i++) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     auto table = runtime.warehouse().Query("SELECT ws FROM per_window");
     if (table.ok() && table->row_count() > 0)

@@ -227,6 +227,10 @@ TEST_F(CollectorTest, TooMuchInFlight) {
   log_.Hold(true);
   RawClient first(server_->port());  // alone, it may be larger than the limit
   first.Write(RawClient::PostText("/v1/events/free", "[{},{},{},{},{},{},{},{}]"));
+  for (int i = 0; i < 6000 && log_.waiting() == 0; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_NE(log_.waiting(), 0u) << "the first request did not arrive";
   EXPECT_FALSE(first.ReadSome(200));
   RawAnswer answer = Post("free", "{}");
   EXPECT_EQ(answer.status, 429);
@@ -273,7 +277,7 @@ TEST_F(CollectorTest, ShutdownUnderLoadLosesNothingAcknowledged) {
     });
   }
   while (acknowledged < 2000) std::this_thread::yield();
-  EXPECT_EQ(server_->Shutdown(10'000), 0);
+  EXPECT_EQ(server_->Shutdown(60'000), 0);
   for (std::thread& client : clients) client.join();
   Strings values = log_.Values("orders");
   std::set<std::string> stored(values.begin(), values.end());

@@ -246,7 +246,7 @@ has "no \`millrace dev\` runs"
 DEV_PID=$!
 LAST="millrace dev shop --port 0"
 OUT=""
-until_true 20 test -f shop/.millrace/dev.json || { OUT=$(cat dev.out); fail "did not start"; }
+until_true 180 test -f shop/.millrace/dev.json || { OUT=$(cat dev.out); fail "did not start"; }
 URL=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' shop/.millrace/dev.json)
 curl -sf "$URL/healthz" > /dev/null || fail "does not answer /healthz"
 has_page() { curl -s "$URL/" | grep -qi "<html"; }
@@ -283,12 +283,12 @@ results() {
 }
 LAST="windows arrive in the warehouse"
 OUT=""
-until_true 60 results || { OUT=$(tail -5 shop/.millrace/dev.log); fail "no results"; }
+until_true 180 results || { OUT=$(tail -5 shop/.millrace/dev.log); fail "no results"; }
 accounted() {
   OUT=$("$MILLRACE" ledger shop page_view_counts 2>&1)
 }
 LAST="millrace ledger shop page_view_counts"
-until_true 20 accounted || fail "no entry of the ledger"
+until_true 180 accounted || fail "no entry of the ledger"
 has "every row is accounted for"
 has "page_views"
 run 0 ledger shop page_view_counts --entries 3

@@ -133,8 +133,8 @@ class Postgres:
         self.run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync")
         options = "-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s" % (
             self.port, directory)
-        self.run("pg_ctl", "-D", data, "-w", "-l", os.path.join(directory, "log"), "-o", options,
-                 "start")
+        self.run("pg_ctl", "-D", data, "-w", "-t", "300", "-l", os.path.join(directory, "log"),
+                 "-o", options, "start")
 
     def run(self, program, *arguments):
         done = subprocess.run([os.path.join(POSTGRES_BIN, program), *arguments], user=self.user,
@@ -223,9 +223,9 @@ class Project:
     def stop(self):
         self.process.terminate()
         try:
-            code = self.process.wait(timeout=60)
+            code = self.process.wait(timeout=180)
         except subprocess.TimeoutExpired:
-            raise Failure("SIGTERM did not end the process within 60 s") from None
+            raise Failure("SIGTERM did not end the process within 180 s") from None
         if code != 0:
             raise Failure("exit code %d after SIGTERM" % code)
 
@@ -275,7 +275,7 @@ class Project:
         return acknowledged
 
     def send_until_killed(self, rng, problems):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         try:
             while not self.killed.is_set():
                 if not self.send(connection, *self.make_batch(rng)):
@@ -299,7 +299,7 @@ class Project:
                                      "event_time": self.time_text()}))
             ids.append(self.next_id)
             self.next_id += 1
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         if not self.send(connection, lines, ids, []):
             raise Failure("the closing events were not accepted")
         connection.close()
@@ -311,12 +311,15 @@ class Project:
                "watermark IS NULL OR watermark < %s" % sql_time(closing_ms - DELAY_S * 1000)
         deadline = time.monotonic() + 180
         while True:
-            status, answer = self.request("POST", "/api/sql", json.dumps({"sql": late}))
-            if status != 200:
-                raise Failure("/api/sql answers %d: %s" % (status, answer.decode()[:500]))
-            rows = json.loads(answer)["rows"]
-            if not rows:
-                return
+            try:
+                status, answer = self.request("POST", "/api/sql", json.dumps({"sql": late}))
+                if status != 200:
+                    raise Failure("/api/sql answers %d: %s" % (status, answer.decode()[:500]))
+                rows = json.loads(answer)["rows"]
+                if not rows:
+                    return
+            except (OSError, http.client.HTTPException) as error:
+                rows = error
             if self.process.poll() is not None:
                 raise Failure("the process ended by itself, code %d" % self.process.returncode)
             if time.monotonic() > deadline:
@@ -431,7 +434,7 @@ def run_round(project, rng):
             time.sleep(rng.uniform(0.01, 1))
             project.kill()
             continue
-        project.wait_ready(time.monotonic() + 60)
+        project.wait_ready(time.monotonic() + 180)
         sender = threading.Thread(target=project.send_until_killed, args=(rng, problems))
         moment = rng.uniform(0.01, 2)  # before the thread shares the generator
         sender.start()
@@ -441,7 +444,7 @@ def run_round(project, rng):
         if problems:
             raise Failure(problems[0])
     project.start()
-    project.wait_ready(time.monotonic() + 60)
+    project.wait_ready(time.monotonic() + 180)
     closing_ms = project.send_closing()
     project.wait_closed(closing_ms)
     project.stop()

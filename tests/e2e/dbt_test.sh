@@ -198,7 +198,7 @@ ok "docs generate"
 
 "$binary" docs serve "$work/ours" --port 0 > "$work/docs.log" 2>&1 &
 docs=$!
-for _ in $(seq 100); do grep -q "^http://" "$work/docs.log" && break; sleep 0.1; done
+for _ in $(seq 1800); do grep -q "^http://" "$work/docs.log" && break; sleep 0.1; done
 url=$(head -1 "$work/docs.log")
 curl -fsS "$url/" | cmp - "$work/ours/target/index.html" || fail "docs serve: the page is another"
 curl -fsS "$url/catalog.json" | cmp - "$work/ours/target/catalog.json" || fail "docs serve: catalog.json"

@@ -92,7 +92,7 @@ expect() {
 }
 # Retries until the query gives it: jobs are asynchronous.
 until_gives() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 180))
   until [ "$(sql "$2" 2> /dev/null)" = "$1" ]; do
     [ "$SECONDS" -lt "$deadline" ] || fail "$2 gives \"$(sql "$2")\", not \"$1\""
     sleep 0.2
@@ -173,5 +173,5 @@ expect 800 "SELECT count(*) FROM valid_orders"
 # Expectations of millrace.yml: 1200 orders cost up to 1200; those of 1000 and more were warned of.
 start
 warned=$(sql "SELECT count(*) FROM orders WHERE quantity > 0 AND total_price >= 1000")
-[ "$(sql "SELECT violations_warned FROM millrace.sources")" -ge "$warned" ] || fail "WARN is not counted"
+until_gives true "SELECT max(violations_warned) >= $warned FROM millrace.sources"
 echo "ok: 1,000 dead letters: 600 mended and replayed once each over five kill -9, 400 discarded"

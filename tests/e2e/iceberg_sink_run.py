@@ -358,7 +358,7 @@ def state_of_tidy(catalog, place):
         table = catalog.load_table("sales.tidy")
         rows = count(table)
         named, (manifests, files) = files_of(table)
-    except FileNotFoundError:
+    except OSError:  # of a store not always FileNotFoundError
         return None
     there = {name for _, _, names in os.walk(place.path(table.location())) for name in names if name.startswith("millrace-")}
     return rows, len(table.snapshots()), manifests, files, there ^ named, table.current_snapshot().summary.operation

@@ -16,7 +16,8 @@ import kafka
 import kafka.admin
 
 BROKERS, PHASE = sys.argv[1], sys.argv[2]
-DEADLINE_S = 60
+DEADLINE_S = 180
+KAFKA_PYTHON = {"bootstrap_servers": BROKERS, "api_version_auto_timeout_ms": 1000 * DEADLINE_S}
 
 
 def check(condition, what):
@@ -67,17 +68,17 @@ def orders_through_a_job(first, count):
 
 
 def kafka_python():
-    producer = kafka.KafkaProducer(bootstrap_servers=BROKERS, acks="all", compression_type="gzip")
+    producer = kafka.KafkaProducer(**KAFKA_PYTHON, acks="all", compression_type="gzip")
     futures = [producer.send("py", key=b"k%d" % i, value=b"v%d" % i, headers=[("h", b"x")])
                for i in range(500)]
     offsets = [future.get(DEADLINE_S).offset for future in futures]
     check(offsets == list(range(500)), "offsets of kafka-python's producer")
     for codec in ("snappy", "lz4", "zstd", None):
-        p = kafka.KafkaProducer(bootstrap_servers=BROKERS, compression_type=codec, acks=1)
+        p = kafka.KafkaProducer(**KAFKA_PYTHON, compression_type=codec, acks=1)
         p.send("py", value=b"last").get(DEADLINE_S)
         p.close()
     producer.close()
-    consumer = kafka.KafkaConsumer("py", bootstrap_servers=BROKERS, group_id="py-group",
+    consumer = kafka.KafkaConsumer("py", **KAFKA_PYTHON, group_id="py-group",
                                    auto_offset_reset="earliest", consumer_timeout_ms=1000 * DEADLINE_S)
     records = []
     for record in consumer:
@@ -171,11 +172,18 @@ def compaction():
         return count < 10_000
 
     until(compacted, "half of the records are gone")
-    consumer = kafka.KafkaConsumer(bootstrap_servers=BROKERS, consumer_timeout_ms=5000)
+    consumer = kafka.KafkaConsumer(**KAFKA_PYTHON)
     partition = kafka.TopicPartition("compacted", 0)
     consumer.assign([partition])
     consumer.seek(partition, 0)
-    newest = {record.key: int(record.value.split()[0]) for record in consumer}
+    newest, end = {}, consumer.end_offsets([partition])[partition]
+
+    def at_the_end():
+        for record in consumer.poll(500).get(partition, []):
+            newest[record.key] = int(record.value.split()[0])
+        return consumer.position(partition) >= end
+
+    until(at_the_end, f"kafka-python reads up to {end}")
     check(newest == expected, f"newest records, by kafka-python: {newest}")
     consumer.close()
 
@@ -188,7 +196,7 @@ def many_partitions():
     topic = confluent_kafka.admin.NewTopic("many", len(partitions), 1)
     admin.create_topics([topic])["many"].result(DEADLINE_S)
     producer = confluent_kafka.Producer({"bootstrap.servers": BROKERS})
-    one = kafka.KafkaConsumer(bootstrap_servers=BROKERS, auto_offset_reset="earliest")
+    one = kafka.KafkaConsumer(**KAFKA_PYTHON, auto_offset_reset="earliest")
     one.assign([kafka.TopicPartition("many", p) for p in partitions])
     other = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "many",
                                       "auto.offset.reset": "earliest"})
@@ -330,7 +338,7 @@ def produce_through_a_crash():
     """Keeps writing with sequences while the server is killed and started again."""
     producer = confluent_kafka.Producer({
         "bootstrap.servers": BROKERS, "enable.idempotence": True, "linger.ms": 2,
-        "batch.num.messages": 50, "reconnect.backoff.max.ms": 500, "message.timeout.ms": 120_000})
+        "batch.num.messages": 50, "reconnect.backoff.max.ms": 500, "message.timeout.ms": 300_000})
     failed = []
     for i in range(20_000):
         producer.produce("once", f"{i}", partition=0,
@@ -339,7 +347,7 @@ def produce_through_a_crash():
             producer.poll(0.01)
             if i == 2000:
                 print("under way", flush=True)
-    check(producer.flush(120) == 0 and not failed, f"not delivered: {failed[:1]}")
+    check(producer.flush(300) == 0 and not failed, f"not delivered: {failed[:1]}")
 
 
 def each_record_once():
@@ -371,7 +379,7 @@ elif PHASE == "before":
     a_slow_consumer_holds_nobody()
 else:
     orders_through_a_job(1000, 500)  # the group goes on where it had committed
-    consumer = kafka.KafkaConsumer(bootstrap_servers=BROKERS, group_id="py-group")
+    consumer = kafka.KafkaConsumer(**KAFKA_PYTHON, group_id="py-group")
     check(consumer.committed(kafka.TopicPartition("py", 0)) == 504, "the offset of py-group")
     consumer.close()
     each_record_once()

@@ -78,23 +78,27 @@ class Producer(threading.Thread):
         self.stopping = threading.Event()
         self.partitions = PARTITIONS_FIRST
         self.committed = []
-        self.servers = servers
+        self.client = confluent_kafka.Producer({
+            "bootstrap.servers": servers, "transactional.id": "events-writer",
+            "transaction.timeout.ms": 600_000, "socket.timeout.ms": 60_000,
+            "topic.metadata.refresh.interval.ms": 300})
         self.failure = None
         self.next_id = 0
 
     def run(self):
         try:
-            producer = confluent_kafka.Producer({
-                "bootstrap.servers": self.servers, "transactional.id": "events-writer",
-                "topic.metadata.refresh.interval.ms": 300})
-            producer.init_transactions(60)
+            self.client.init_transactions(600)
             number = 0
             while not self.stopping.is_set():
                 number += 1
-                self.transaction(producer, abort=number % 3 == 0)
+                self.transaction(self.client, abort=number % 3 == 0)
                 time.sleep(0.02)
         except Exception as fault:  # told to the main thread
             self.failure = fault
+
+    def knows_partitions(self, count):
+        """Else it would refuse to write to the last of them."""
+        return len(self.client.list_topics("events", 180).topics["events"].partitions) == count
 
     def transaction(self, producer, abort):
         events = []
@@ -112,15 +116,15 @@ class Producer(threading.Thread):
                     producer.produce("events", json.dumps(event), partition=self.random.randrange(self.partitions),
                                      headers={"origin": "e%d" % event["id"], "empty": None})
                 if abort:
-                    producer.abort_transaction(60)
+                    producer.abort_transaction(600)
                 else:
-                    producer.commit_transaction(60)
+                    producer.commit_transaction(600)
                     self.committed += events
                 return
             except confluent_kafka.KafkaException as fault:
                 if not fault.args[0].txn_requires_abort():
                     raise
-                producer.abort_transaction(60)
+                producer.abort_transaction(600)
 
 
 def read_all(servers, topic):
@@ -128,11 +132,11 @@ def read_all(servers, topic):
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": servers, "group.id": "reader", "isolation.level": "read_committed",
         "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
-    partitions = consumer.list_topics(topic, 30).topics[topic].partitions
+    partitions = consumer.list_topics(topic, 180).topics[topic].partitions
     consumer.assign([confluent_kafka.TopicPartition(topic, p, 0) for p in partitions])
     records, ended = [], set()
     while len(ended) < len(partitions):
-        message = consumer.poll(30)
+        message = consumer.poll(180)
         if message is None:
             sys.exit("topic %s does not end" % topic)
         if message.error() is None:
@@ -185,7 +189,7 @@ class Run:
             self.dev.kill()
         sys.exit(1)
 
-    def wait(self, what, done, seconds=120):
+    def wait(self, what, done, seconds=300):
         deadline = time.monotonic() + seconds
         while not done():
             if self.dev.poll() is not None:
@@ -210,6 +214,7 @@ class Run:
             self.start()
             if life == 1:
                 time.sleep(1)
+                self.wait("all partitions", lambda: producer.knows_partitions(PARTITIONS_LATER))
                 producer.partitions = PARTITIONS_LATER
             if life == 2:
                 # In its place the jobs wait, and go on by themselves.

@@ -101,7 +101,7 @@ stranger=(-X "ssl.certificate.location=$work/shop/stranger.pem" -X "ssl.key.loca
 sees() { # port, topics that are seen, options of kcat
   local at=$1 topics=$2
   shift 2
-  [ "$(kcat -b "127.0.0.1:$at" "$@" -L -m 5 2> "$work/kcat.err" |
+  [ "$(kcat -b "127.0.0.1:$at" "$@" -L -m 60 2> "$work/kcat.err" |
     sed -n 's/^  topic "\(.*\)" with.*/\1/p' | sort | paste -sd' ' -)" = "$topics" ] ||
     fail "topics seen at port $at ($*): $(cat "$work/kcat.err")"
 }
@@ -116,7 +116,7 @@ for wrong in "-X security.protocol=SSL ${stranger[*]} ${ca[*]}" \
   # shellcheck disable=SC2086
   ! kcat -b "127.0.0.1:$ssl" $wrong -L -m 2 > /dev/null 2>&1 || fail "kcat with $wrong"
 done
-kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -L -m 5 |
+kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -L -m 60 |
   grep -q "broker 1 at localhost:$sasl_ssl" || fail "a listener's own address is not advertised"
 
 # Another certificate, while a client reads: new connections get it, the one that is there stays.
@@ -126,17 +126,17 @@ shown | grep -q 'CN = server' || fail "the server's certificate: $(shown)"
 kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -C -t orders -o beginning -u -q \
   > "$work/read" 2> "$work/reader.err" &
 reader=$!
-wait_for 60 "a client reads" test -s "$work/read"
+wait_for 180 "a client reads" test -s "$work/read"
 (
   cd "$work/shop"
   certificate renewed /CN=renewed ca "subjectAltName=DNS:localhost,IP:127.0.0.1"
   mv renewed.key server.key # not encrypted: then the password is not needed
   mv renewed.pem server.pem
 ) || fail "no second certificate"
-wait_for 60 "new connections get the new certificate" is_renewed
+wait_for 180 "new connections get the new certificate" is_renewed
 echo renewed | kcat -b "127.0.0.1:$sasl_ssl" -X security.protocol=SASL_SSL "${ca[@]}" "${bob[@]}" -P -t orders ||
   fail "writing with the new certificate"
-wait_for 60 "the client reads on" grep -qx renewed "$work/read"
+wait_for 180 "the client reads on" grep -qx renewed "$work/read"
 kill "$reader" && wait "$reader" || true
 ! grep -E 'FAIL|Disconnected' "$work/reader.err" || fail "the connection that was there was dropped"
 mv "$work/reader.err" "$work/reader.log"

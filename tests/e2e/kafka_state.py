@@ -10,7 +10,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 BROKERS, URL = sys.argv[1], sys.argv[2]
-DEADLINE_S = 60
+DEADLINE_S = 180
 TOPIC = "watched"
 admin = AdminClient({"bootstrap.servers": BROKERS})
 

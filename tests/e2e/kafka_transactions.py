@@ -11,7 +11,7 @@ import confluent_kafka
 import confluent_kafka.admin
 
 BROKERS, PHASE = sys.argv[1], sys.argv[2]
-DEADLINE_S = 60
+DEADLINE_S = 180
 MOVED = 2000  # records that `through` moves
 RECONNECT = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200}
 
@@ -114,12 +114,17 @@ def fencing():
 
 def timeout():
     create("late", 1)
-    p = producer("late", **{"transaction.timeout.ms": 1000})
+    timeout_s = 3
+    p = producer("late", **{"transaction.timeout.ms": 1000 * timeout_s})
+    began = time.monotonic()
     p.begin_transaction()
     send(p, "late", ["late"], 1)
     plain = confluent_kafka.Producer({"bootstrap.servers": BROKERS})
     send(plain, "late", ["plain"], 1)
-    check(everything("late", 1) == [], "the open transaction holds back what follows")
+    seen = everything("late", 1)
+    # On a slow machine it may have timed out by now.
+    check(seen == [] or seen == ["plain"] and time.monotonic() - began > timeout_s,
+          f"the open transaction holds back what follows: {seen}")
     deadline = time.monotonic() + DEADLINE_S
     while everything("late", 1) != ["plain"]:
         check(time.monotonic() < deadline, "the transaction does not time out")
@@ -135,9 +140,9 @@ def move(source, target, group, transactional_id, count):
     """Consume, transform, produce, with offsets in the same transaction; every seventh is aborted."""
     reader = consumer(group, **{"session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **RECONNECT})
     reader.subscribe([source])
-    p = producer(transactional_id, **{"transaction.timeout.ms": 60_000, **RECONNECT})
+    p = producer(transactional_id, **{"transaction.timeout.ms": 600_000, **RECONNECT})
     done = number = 0
-    deadline = time.monotonic() + 2 * DEADLINE_S
+    deadline = time.monotonic() + 5 * DEADLINE_S
     while done < count:
         check(time.monotonic() < deadline, f"moved {done} of {count} records in time")
         messages = [m for m in reader.consume(20, 0.5) if m.error() is None]

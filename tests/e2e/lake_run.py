@@ -66,8 +66,15 @@ class Lake:
             store.attach(self.client)
         self.client.execute("ATTACH 'ducklake:%s' AS lake (READ_ONLY)" % place)
 
-    def ask(self, sql):
-        return self.client.execute(sql).fetchall()
+    def ask(self, sql, tries=10):
+        began = time.monotonic()
+        try:
+            return self.client.execute(sql).fetchall()
+        except duckdb.Error:
+            # Merged files go 5 s after the merge began: a read that is held up may miss them.
+            if tries == 1 or time.monotonic() - began < 1:
+                raise
+        return self.ask(sql, tries - 1)
 
     def count(self, at=""):
         """Rows; fails when they are not 0 … n-1, each once."""

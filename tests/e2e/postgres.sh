@@ -3,6 +3,7 @@
 #   start_postgres DIRECTORY    makes it there; sets $postgres_port; user postgres needs no password
 #   stop_postgres
 postgres_bin=/usr/lib/postgresql/15/bin
+postgres_servers=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/orders" && pwd)
 postgres_data=
 postgres_port=
 
@@ -14,9 +15,9 @@ start_postgres() { # directory
   postgres_data=$1
   mkdir -p "$postgres_data"
   [ "$(id -u)" != 0 ] || { chown postgres "$postgres_data"; chmod o+x "$(dirname "$postgres_data")"; }
-  postgres_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   as_postgres "$postgres_bin/initdb" -D "$postgres_data" -A trust -U postgres --no-sync > /dev/null
-  as_postgres "$postgres_bin/pg_ctl" -D "$postgres_data" -w -l "$postgres_data/log" -o \
+  postgres_port=$(PYTHONPATH=$postgres_servers python3 -B -c 'import servers; print(servers.free_port())')
+  as_postgres "$postgres_bin/pg_ctl" -D "$postgres_data" -w -t 300 -l "$postgres_data/log" -o \
     "-c listen_addresses=127.0.0.1 -c port=$postgres_port -c unix_socket_directories=$postgres_data" start > /dev/null
 }
 

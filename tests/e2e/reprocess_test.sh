@@ -41,7 +41,7 @@ SQL
 start_dev() {
   "$binary" dev "$project" --port 0 >> "$work/dev.log" 2>&1 &
   dev=$!
-  for _ in $(seq 600); do
+  for _ in $(seq 3600); do
     if "$binary" status "$project" > /dev/null 2>&1; then return; fi
     kill -0 "$dev" 2> /dev/null || fail "dev ended"
     sleep 0.05

@@ -17,7 +17,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 BROKERS, REGISTRY, PHASE = sys.argv[1:4]
-DEADLINE_S = 60
+DEADLINE_S = 180
 UTC = datetime.timezone.utc
 registry = SchemaRegistryClient({"url": REGISTRY})
 
@@ -71,9 +71,9 @@ def consume(topic, count):
     consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "e2e", "auto.offset.reset": "earliest",
                                          "enable.auto.commit": False})
     deadline = time.monotonic() + DEADLINE_S
-    while topic not in consumer.list_topics(timeout=10).topics:
+    while topic not in consumer.list_topics(timeout=DEADLINE_S).topics:
         check(time.monotonic() < deadline, f"there is no topic {topic}")
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    partitions = consumer.list_topics(topic, timeout=DEADLINE_S).topics[topic].partitions
     consumer.assign([confluent_kafka.TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in partitions])
     records = []
     while len(records) < count:
@@ -88,7 +88,7 @@ def consume(topic, count):
 def records_of(topic):
     """How many records the topic has, which has one partition."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": BROKERS, "group.id": "e2e"})
-    low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=10)
+    low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=DEADLINE_S)
     consumer.close()
     return high - low
 

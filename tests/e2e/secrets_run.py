@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 import run_checks  # noqa: E402
 from run_checks import check, free_port  # noqa: E402
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 REFERENCED = ["PG", "SEARCH", "REDIS", "HOOK", "HEADER", "SCORE", "LINEAGE", "PAGER", "SLACK"]
 PREFIX = "s3cr3t-mark-"  # every secret begins with it
 

@@ -42,25 +42,21 @@ for number, statement in enumerate(statements, 1):
         file.write(statement)
 PYTHON
 
-port=$(python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+port=$(PYTHONPATH=$root/examples/orders python3 -B -c 'import servers; print(servers.free_port())')
 "$binary" dev "$work/project" --port "$port" > "$work/dev.log" 2>&1 &
 dev=$!
 ready() {
   local status
   exec 3<> "/dev/tcp/127.0.0.1/$port" || return 1
   printf 'GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' >&3
-  read -r -t 2 _ status _ <&3 || status=
+  read -r -t 30 _ status _ <&3 || status=
   exec 3>&-
   [ "$status" = 200 ]
 }
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 180))
 until (ready) 2> /dev/null; do
   kill -0 "$dev" 2> /dev/null || fail "millrace dev ended"
-  [ "$SECONDS" -lt "$deadline" ] || fail "millrace dev is not ready after 30 s"
+  [ "$SECONDS" -lt "$deadline" ] || fail "millrace dev is not ready after 180 s"
   sleep 0.1
 done
 
@@ -97,10 +93,10 @@ batch="SELECT strftime(time_bucket(INTERVAL 1 MINUTE, event_time), '%Y-%m-%d %H:
   page_url, count(*), count(DISTINCT user_id) FROM page_views
   WHERE event_time < TIMESTAMP '2025-07-24 10:03:00' GROUP BY ALL ORDER BY ALL"
 
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 180))
 until ask "$result" > "$work/result.csv" && [ "$(wc -l < "$work/result.csv")" -ge 5 ]; do
   kill -0 "$dev" 2> /dev/null || fail "millrace dev ended"
-  [ "$SECONDS" -lt "$deadline" ] || fail "no result within 30 s; so far: $(cat "$work/result.csv")"
+  [ "$SECONDS" -lt "$deadline" ] || fail "no result within 180 s; so far: $(cat "$work/result.csv")"
   sleep 0.1
 done
 ask "$batch" > "$work/batch.csv"

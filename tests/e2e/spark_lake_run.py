@@ -117,15 +117,17 @@ class Progress:
         self.client.execute("SET extension_directory = '%s/duckdb-1.5.5/extensions'" % DEPS)
         self.client.execute("SET autoload_known_extensions = true")
         self.replaced = False
+        self.known = set()
 
     def snapshots(self):
-        """Of the Iceberg table, the oldest first; also notes whether one has merged files."""
+        """Of the Iceberg table, the oldest first; also notes their ids, and whether one has merged files."""
         try:
             with urllib.request.urlopen(self.uri + "/v1/namespaces/sales/tables/numbers") as answer:
                 snapshots = json.load(answer)["metadata"]["snapshots"]
         except urllib.error.HTTPError:  # not made yet
             return []
         self.replaced |= any(snapshot["summary"]["operation"] == "replace" for snapshot in snapshots)
+        self.known |= {snapshot["snapshot-id"] for snapshot in snapshots}
         return sorted(snapshots, key=lambda snapshot: snapshot["sequence-number"])
 
     def rows(self):
@@ -151,6 +153,11 @@ class Progress:
             except FileNotFoundError:
                 return found
             found += [action["commitInfo"]["operation"] for action in actions if "commitInfo" in action]
+
+    def have_expired(self):
+        """Whether a known snapshot is gone."""
+        present = {snapshot["snapshot-id"] for snapshot in self.snapshots()}
+        return bool(self.known - present)
 
     def are_merged(self):
         self.snapshots()
@@ -219,15 +226,17 @@ def write(project, uri, progress):
     start(project, uri, "early", COLUMNS)
     early = produce_until(project, progress, 0, 0, progress.are_merged)
     project.stop()
-    snapshots = [snapshot["snapshot-id"] for snapshot in progress.snapshots()]
+    # The job's newest stays; one of merged files, which names no job, may expire.
+    snapshot = [s["snapshot-id"] for s in progress.snapshots() if "millrace.job" in s["summary"]][-1]
     version = len(progress.versions()) - 1
+    progress.known.clear()
     start(project, uri, "late", COLUMNS + [ADDED])
     until_rows(project, progress, 2 * early)
-    rows = produce_until(project, progress, early, early, lambda: progress.rows()[1] > 2 * early and
-                         snapshots[0] not in (snapshot["snapshot-id"] for snapshot in progress.snapshots()))
+    rows = produce_until(project, progress, early, early,
+                         lambda: progress.rows()[1] > 2 * early and progress.have_expired())
     project.until(lambda: progress.grouped("groups_late") == rows, "the groups lack rows")
     project.stop()
-    return early, rows, {"Delta": version, "Iceberg": snapshots[-1]}
+    return early, rows, {"Delta": version, "Iceberg": snapshot}
 
 
 def read(tables, expected, rows, versions):

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "tests/support/free_port.h"
 
@@ -48,13 +49,14 @@ bool KafkaBroker::Tool(const std::string& class_and_arguments) const {
 std::string KafkaBroker::Kcat(const std::string& arguments, const std::string& input) const {
   const std::string file = directory_ + "/input";
   std::ofstream(file) << input;
-  const std::string command = "kcat -b " + Servers() + " " + arguments + " < " + file;
+  // It waits 5 seconds for the first answer if it is not told.
+  const std::string command = "kcat -m 60 -b " + Servers() + " " + arguments + " < " + file;
   std::string said;
   FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) return said;
+  if (!pipe) throw std::runtime_error("cannot run: " + command);
   char buffer[4096];
   for (size_t got; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) said.append(buffer, got);
-  pclose(pipe);
+  if (pclose(pipe) != 0) throw std::runtime_error("failed: " + command);
   return said;
 }
 

@@ -28,7 +28,8 @@ class KafkaBroker {
   bool Restart();
   // Runs a program of Kafka's; whether it succeeded.
   bool Tool(const std::string& class_and_arguments) const;
-  // Runs `kcat -b <this broker> <arguments>` with `input`; what it prints.
+  // Runs `kcat -b <this broker> <arguments>` with `input`; what it prints. Throws when kcat fails,
+  // which ends the test: what it did not write would be waited for without end.
   std::string Kcat(const std::string& arguments, const std::string& input = "") const;
 
  private:

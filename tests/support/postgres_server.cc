@@ -51,7 +51,7 @@ std::unique_ptr<PostgresServer> PostgresServer::Start() {
 bool PostgresServer::Restart() {
   // fsync stays on: the tests are about what survives.
   running_ = Run("pg_ctl -D " + directory_ + "/data -l " + directory_ +
-                 "/log.txt -w -t 60 -o '-p " + std::to_string(port_) +
+                 "/log.txt -w -t 300 -o '-p " + std::to_string(port_) +
                  " -c listen_addresses=127.0.0.1 -c unix_socket_directories=" + directory_ +
                  " -c shared_buffers=16MB -c max_connections=20' start");
   return running_;

@@ -73,6 +73,8 @@ class ElasticsearchSinkTest : public ::testing::Test {
     auto sink = NewElasticsearchSink(table);
     EXPECT_TRUE(sink.ok()) << sink.status().ToString();
     Status status = (*sink)->Open();
+    // Creating an index takes a busy node longer than the request timeout of some tests.
+    for (int i = 0; i < 60 && status.retry() == Retry::kBackoff; i++) status = (*sink)->Open();
     EXPECT_TRUE(status.ok()) << status.ToString();
     return std::move(*sink);
   }

@@ -70,15 +70,19 @@ class Cluster : public testing::Test {
                   return Status::Ok();
                 }).ok());
     for (const Split& split : splits) {
-      auto from = source.Start(split);
-      EXPECT_TRUE(from.ok()) << from.status().ToString();
+      model::Offset from = 0;
+      Status started = Insist([&]() -> Status {
+        MR_ASSIGN_OR_RETURN(from, source.Start(split));
+        return Status::Ok();
+      });
+      EXPECT_TRUE(started.ok()) << started.ToString();
       for (bool end = false; !end;) {
-        auto ready = source.Poll(split, *from, budget);
+        auto ready = source.Poll(split, from, budget);
         EXPECT_TRUE(ready.ok()) << ready.status().ToString();
         if (!ready.ok()) return out.rows;
-        EXPECT_TRUE(source.Read(split, *from, ready->to, out).ok());
-        if (ready->to == *from && !ready->end) source.Wait(INT64_MAX);
-        if (ranges && ready->to > *from) ranges->push_back({split.id, *from, ready->to});
+        EXPECT_TRUE(source.Read(split, from, ready->to, out).ok());
+        if (ready->to == from && !ready->end) source.Wait(INT64_MAX);
+        if (ranges && ready->to > from) ranges->push_back({split.id, from, ready->to});
         from = ready->to;
         end = ready->end;
       }
@@ -168,12 +172,7 @@ TEST_F(Cluster, TransactionsLeaveHolesAndReplaysAreTheSame) {
 
 TEST_F(Cluster, BeginsAndEndsWhereTheTableSays) {
   CreateTopic("modes", 1);
-  // Of the group "readers": up to offset 4.
   broker_->Kcat("-P -t modes -p 0", "0\n1\n2\n3\n4\n5\n");
-  auto writer = OpenSource(Table("modes", {{"properties.group.id", "readers"}}));
-  ASSERT_TRUE(Insist([&] { return writer->Splits().status(); }).ok());
-  writer->OnCheckpoint({{{"0"}, 4}});
-  writer.reset();  // waits for the answer
   const auto read = [&](std::map<std::string, std::string> with) {
     with.insert({"scan.bounded.mode", "latest-offset"});
     return Join(ReadToEnd(*OpenSource(Table("modes", with)), 1 << 20), " ");
@@ -190,7 +189,17 @@ TEST_F(Cluster, BeginsAndEndsWhereTheTableSays) {
             "3:3 4:4 5:5");
   const std::map<std::string, std::string> group = {{"scan.startup.mode", "group-offsets"},
                                                     {"properties.group.id", "readers"}};
-  EXPECT_EQ(read(group), "4:4 5:5");
+  // Of the group: up to offset 4. The writer's end waits for the answer, but not as long as a busy
+  // broker takes that has yet to make the topic of its groups.
+  std::string rest;
+  for (int i = 0; i < 30 && rest != "4:4 5:5"; i++) {
+    auto writer = OpenSource(Table("modes", {{"properties.group.id", "readers"}}));
+    ASSERT_TRUE(Insist([&] { return writer->Splits().status(); }).ok());
+    writer->OnCheckpoint({{{"0"}, 4}});
+    writer.reset();
+    rest = read(group);
+  }
+  EXPECT_EQ(rest, "4:4 5:5");
   EXPECT_EQ(read({{"scan.startup.mode", "group-offsets"}}), "");
   EXPECT_EQ(read({{"scan.bounded.mode", "group-offsets"}, {"properties.group.id", "readers"}}),
             "0:0 1:1 2:2 3:3");
@@ -200,9 +209,11 @@ TEST_F(Cluster, BeginsAndEndsWhereTheTableSays) {
 }
 
 TEST_F(Cluster, WhatIsGoneOrWasNeverThereIsAnError) {
-  auto missing = OpenSource(Table("nowhere"))->Splits();
-  EXPECT_EQ(missing.status().code(), Code::kNotFound) << missing.status().ToString();
-  EXPECT_NE(missing.status().retry(), Retry::kNever);  // someone may yet make it
+  auto nowhere = OpenSource(Table("nowhere"));
+  Status missing = nowhere->Splits().status();
+  while (missing.code() == Code::kUnavailable) missing = nowhere->Splits().status();
+  EXPECT_EQ(missing.code(), Code::kNotFound) << missing.ToString();
+  EXPECT_NE(missing.retry(), Retry::kNever);  // someone may yet make it
   CreateTopic("short", 1);
   broker_->Kcat("-P -t short", "a\n");
   auto source = OpenSource(Table("short"));
@@ -217,12 +228,17 @@ TEST_F(Cluster, WhatIsGoneOrWasNeverThereIsAnError) {
 TEST_F(Cluster, PartitionsThatAreAddedAreFound) {
   CreateTopic("growing", 1);
   auto source = OpenSource(Table("growing", {{"scan.topic-partition-discovery.interval", "1 ms"}}));
-  ASSERT_TRUE(Insist([&] { return source->Splits().status(); }).ok());
-  EXPECT_EQ(source->Splits()->size(), 1u);
+  size_t found = 0;
+  const auto look = [&]() -> Status {
+    MR_ASSIGN_OR_RETURN(const std::vector<Split> splits, source->Splits());
+    found = splits.size();
+    return Status::Ok();
+  };
+  ASSERT_TRUE(Insist(look).ok());
+  EXPECT_EQ(found, 1u);
   ASSERT_TRUE(broker_->Tool("org.apache.kafka.tools.TopicCommand --bootstrap-server " +
                             broker_->Servers() + " --alter --topic growing --partitions 3"));
-  size_t found = 1;
-  while (found < 3) found = source->Splits()->size();
+  while (found < 3) ASSERT_TRUE(Insist(look).ok());
   broker_->Kcat("-P -t growing -p 2", "x\n");
   Collected out;
   EXPECT_TRUE(source->Read({"2"}, 0, 1, out).ok());
@@ -338,8 +354,14 @@ TEST_F(Cluster, LogsInOverTlsAsJavasClientWould) {
                             {"scan.bounded.mode", "latest-offset"}});
   };
   EXPECT_EQ(Join(ReadToEnd(*OpenSource(table("secret")), 1 << 20), " "), "0:a");
-  const Status refused = OpenSource(table("other"))->Splits().status();
-  EXPECT_EQ(refused.code(), Code::kUnavailable) << refused.ToString();
+  // It has no reason yet while the connection is still being made.
+  auto stranger = OpenSource(table("other"));
+  Status refused;
+  for (int i = 0; i < 20 && refused.detail().find("Authentication failed") == std::string::npos;
+       i++) {
+    refused = stranger->Splits().status();
+    EXPECT_EQ(refused.code(), Code::kUnavailable) << refused.ToString();
+  }
   EXPECT_NE(refused.detail().find("Authentication failed"), std::string::npos)
       << refused.ToString();
 }

@@ -189,12 +189,12 @@ TEST_F(LogTopic, WaitWakesForACommitAndForInterrupt) {
   source->Wait(clock->MonotonicMicros() + 1000);
   const int64_t begin = clock->MonotonicMicros();
   std::thread writer([&] { Put("x"); });
-  source->Wait(begin + 10'000'000);
+  source->Wait(begin + 120'000'000);
   writer.join();
   std::thread interrupter([&] { source->Interrupt(); });
-  source->Wait(begin + 10'000'000);
+  source->Wait(begin + 120'000'000);
   interrupter.join();
-  EXPECT_LT(clock->MonotonicMicros() - begin, 5'000'000);
+  EXPECT_LT(clock->MonotonicMicros() - begin, 60'000'000);
 }
 
 TEST_F(LogTopic, SinkWritesKeysAndIsIdempotent) {

@@ -46,6 +46,11 @@ class MemoryLog final : public log::Log {
     std::lock_guard lock(mutex_);
     failure_ = std::move(status);
   }
+  // Appends that are held back.
+  size_t waiting() {
+    std::lock_guard lock(mutex_);
+    return queue_.size();
+  }
   size_t appends() {
     std::lock_guard lock(mutex_);
     return appends_;

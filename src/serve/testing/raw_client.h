@@ -54,7 +54,7 @@ class RawClient {
   }
 
   // More bytes within the timeout; false at the end of the connection or when time is up.
-  bool ReadSome(int timeout_ms = 10'000) {
+  bool ReadSome(int timeout_ms = 60'000) {
     pollfd p = {fd_, POLLIN, 0};
     if (poll(&p, 1, timeout_ms) <= 0) return false;
     char buffer[16384];
@@ -66,7 +66,7 @@ class RawClient {
     buffer_.append(buffer, static_cast<size_t>(n));
     return true;
   }
-  bool ReadUntil(std::string_view text, int timeout_ms = 10'000) {
+  bool ReadUntil(std::string_view text, int timeout_ms = 60'000) {
     while (buffer_.find(text) == std::string::npos) {
       if (!ReadSome(timeout_ms)) return false;
     }
@@ -95,7 +95,7 @@ class RawClient {
     return answer;
   }
   // True when the server closes the connection without saying more.
-  bool ReadEnd(int timeout_ms = 10'000) {
+  bool ReadEnd(int timeout_ms = 60'000) {
     while (ReadSome(timeout_ms)) {
     }
     return ended_ && buffer_.empty();
