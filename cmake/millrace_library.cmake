@@ -1,11 +1,12 @@
 # millrace_library(NAME <folder> [DEPS <our folders>] [LINK <third-party targets>] [DUCKDB]
-#                  [TEST_FIXTURE <header>])
+#                  [JOBS] [TEST_FIXTURE <header>])
 #
 # One call per folder of src/. Every .cc in the folder (and below) belongs to the library, except
 #   foo_test.cc  -> all of a folder's make one GoogleTest program, <folder>_test
 #   foo_fuzz.cc  -> one libFuzzer program each (with -DMILLRACE_FUZZ=ON)
 # DEPS is the layer rule: a folder can include only what it names here (and what those name).
 # DUCKDB: the folder's public headers use DuckDB's types.
+# JOBS: most of its files include job/job.h; it is precompiled for them.
 # TEST_FIXTURE: what nearly all of the folder's tests include; precompiled for them.
 add_library(millrace_options INTERFACE)
 target_compile_options(millrace_options INTERFACE
@@ -20,7 +21,7 @@ else()
     -Wno-deprecated-declarations)  # libstdc++ 12: std::stable_sort
 endif()
 target_include_directories(millrace_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
-# Boost 1.81 finds its asio code in headers; fmt and spdlog are linked, not header-only.
+# Boost 1.81 finds its asio code in headers; fmt is linked, not header-only.
 target_compile_definitions(millrace_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
 if(MILLRACE_SANITIZE)
   add_compile_options(-fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all)
@@ -30,9 +31,10 @@ if(MILLRACE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
 endif()
 
-# Precompiled headers: those that take seconds. One for the folders, one for the tests. clang reads of
-# one only what a file uses, and finds its templates instantiated; GCC instantiates them in every file,
-# which takes it twice as long. (What a file uses it still includes: scripts/clang_tidy.sh has none.)
+# Precompiled headers: those that take seconds. One for the folders, one for those with jobs, one for the
+# tests. clang reads of one only what a file uses, and finds its templates instantiated; GCC instantiates
+# them in every file, which takes it twice as long. (What a file uses it still includes:
+# scripts/clang_tidy.sh has none.)
 set(millrace_pch_headers <algorithm> <atomic> <charconv> <chrono> <condition_variable> <deque> <filesystem> <fstream>
   <functional> <map> <memory> <mutex> <numeric> <optional> <random> <set> <span> <string> <string_view> <thread>
   <unordered_map> <variant> <vector>
@@ -40,11 +42,15 @@ set(millrace_pch_headers <algorithm> <atomic> <charconv> <chrono> <condition_var
   <boost/asio/write.hpp>
   <duckdb.hpp> <duckdb/execution/expression_executor.hpp> <duckdb/planner/expression_iterator.hpp>
   <duckdb/planner/operator/list.hpp> <duckdb/planner/planner.hpp>
-  <fmt/chrono.h> <fmt/format.h> <simdjson.h> <spdlog/spdlog.h>
-  "base/check.h" "base/strings.h" "base/units.h" "env/clock.h" "env/files.h" "model/position.h" "model/record.h"
-  "model/row_error.h" "model/schema.h")
+  <fmt/chrono.h> <fmt/format.h> <simdjson.h>
+  "base/check.h" "base/strings.h" "base/units.h" "env/clock.h" "env/diag.h"
+  "env/files.h" "log/log.h" "model/option_spec.h" "model/position.h" "model/record.h" "model/row_error.h" "model/schema.h")
+set(millrace_jobs_pch_headers ${millrace_pch_headers} "job/job.h")
 list(TRANSFORM millrace_pch_headers PREPEND ${CMAKE_SOURCE_DIR}/src/ REGEX "^[a-z]+/")
-set(millrace_pch_libraries duckdb_headers fmt::fmt spdlog::spdlog simdjson::simdjson Boost::headers)
+list(TRANSFORM millrace_jobs_pch_headers PREPEND ${CMAKE_SOURCE_DIR}/src/ REGEX "^[a-z]+/")
+list(APPEND millrace_pch_headers ${CMAKE_CURRENT_LIST_DIR}/precompiled_types.h)
+list(APPEND millrace_jobs_pch_headers ${CMAKE_CURRENT_LIST_DIR}/precompiled_types.h)
+set(millrace_pch_libraries duckdb_headers fmt::fmt simdjson::simdjson Boost::headers)
 function(millrace_precompiled NAME)  # millrace_<NAME>, with the headers in millrace_<NAME>_headers
   file(WRITE ${CMAKE_BINARY_DIR}/${NAME}_anchor.cc "// carries the precompiled header\n")
   add_library(millrace_${NAME} OBJECT ${CMAKE_BINARY_DIR}/${NAME}_anchor.cc)
@@ -52,6 +58,9 @@ function(millrace_precompiled NAME)  # millrace_<NAME>, with the headers in mill
   target_precompile_headers(millrace_${NAME} PRIVATE ${millrace_${NAME}_headers})
 endfunction()
 millrace_precompiled(pch)
+if(NOT MILLRACE_FUZZ)
+  millrace_precompiled(jobs_pch)
+endif()
 if(MILLRACE_TESTS AND NOT MILLRACE_FUZZ)
   # What is tested is optimised, the tests are not: that would be half of the time of a build.
   add_library(millrace_test_options INTERFACE)
@@ -79,7 +88,7 @@ function(millrace_use_pch TARGET PCH)
 endfunction()
 
 function(millrace_library)
-  cmake_parse_arguments(ARG "DUCKDB" "NAME;TEST_FIXTURE" "DEPS;LINK;TEST_LINK;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "DUCKDB;JOBS" "NAME;TEST_FIXTURE" "DEPS;LINK;TEST_LINK;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(srcs ${all})
   list(FILTER srcs EXCLUDE REGEX "_(test|fuzz)\\.cc$")
@@ -92,7 +101,11 @@ function(millrace_library)
   if(srcs)
     add_library(millrace_${ARG_NAME} STATIC ${srcs})
     target_link_libraries(millrace_${ARG_NAME} PUBLIC ${ARG_DEPS} ${ARG_LINK} PRIVATE millrace_options)
-    millrace_use_pch(millrace_${ARG_NAME} pch)
+    if(ARG_JOBS AND NOT MILLRACE_FUZZ)
+      millrace_use_pch(millrace_${ARG_NAME} jobs_pch)
+    else()
+      millrace_use_pch(millrace_${ARG_NAME} pch)
+    endif()
     if(ARG_DUCKDB)
       target_link_libraries(millrace_${ARG_NAME} PUBLIC duckdb_headers)
     endif()

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <thread>
 
@@ -15,6 +14,7 @@
 #include "cli/stop_signal.h"
 #include "cli/terminal.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "env/files.h"
 #include "project/alerter.h"
 #include "project/open_lineage_reporter.h"
@@ -142,7 +142,7 @@ Status Serve(std::unique_ptr<project::Project> project, const DevOptions& option
   runtime->Start();
   reconciler.Start();
   PrintWhatRuns(*runtime, (*server)->url(), kafka.get(), started_us);
-  spdlog::info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
+  diag::Info("started url={} jobs={}", (*server)->url(), runtime->JobStatuses().size());
   WatchModels(models, *backend);
   WaitForEnd(options.seconds, stop);
   models.Stop();

@@ -1,7 +1,6 @@
 #include "job/job.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +12,7 @@
 #include "duck/door.h"
 #include "duck/functions.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "env/large_memory.h"
 #include "job/job_entries.h"
 #include "log/log.h"
@@ -167,7 +167,7 @@ Status Job::Start() {
   if (opened.ok()) return CheckStart();
   if (opened.retry() == Retry::kNever) return opened;
   PublishError(JobState::kFailing, opened);
-  spdlog::warn("job waits at its start job={} error=\"{}\"", compiled_->name, opened.message());
+  diag::Warn("job waits at its start job={} error=\"{}\"", compiled_->name, opened.message());
   return Status::Ok();
 }
 
@@ -315,15 +315,15 @@ Status Job::RunToEnd() {
     Publish(lag > 10'000 ? JobState::kCatchingUp : JobState::kRunning);
   }
   if (StoppedWaiting(status)) {
-    spdlog::info("job stopped while another system did not answer job={} epoch={} error=\"{}\"",
-                 compiled_->name, epoch_, status.message());
+    diag::Info("job stopped while another system did not answer job={} epoch={} error=\"{}\"",
+               compiled_->name, epoch_, status.message());
     Publish(JobState::kStopped);
     return Status::Ok();
   }
   if (status.ok()) status = Finish();
   if (!status.ok()) {
     PublishError(JobState::kFailed, status);
-    spdlog::error("job failed job={} error=\"{}\"", compiled_->name, status.message());
+    diag::Error("job failed job={} error=\"{}\"", compiled_->name, status.message());
     return status;
   }
   Publish(stop_ ? JobState::kStopped : JobState::kFinished);
@@ -363,8 +363,8 @@ Status Job::Recover() {
     replayed++;
   }
   if (replayed > 0) {
-    spdlog::info("job recovered job={} checkpoint_epoch={} replayed_epochs={} sink_epoch={}",
-                 compiled_->name, store_->epoch(), replayed, sink_committed_);
+    diag::Info("job recovered job={} checkpoint_epoch={} replayed_epochs={} sink_epoch={}",
+               compiled_->name, store_->epoch(), replayed, sink_committed_);
   }
   return Status::Ok();
 }
@@ -526,7 +526,7 @@ Status Job::CommitLetters(model::Epoch epoch) {
   if (letters.empty()) return Status::Ok();
   if (!letter_sink_) {
     for (const model::DeadLetter& letter : letters) {
-      spdlog::warn("dead letter {}", letter.ToJson());
+      diag::Warn("dead letter {}", letter.ToJson());
     }
     letters_committed_ = epoch;
     return Status::Ok();
@@ -570,7 +570,7 @@ Status Job::WithRetry(const std::function<Status()>& action) {
     if (status.retry() == Retry::kNever || stop_) return status;
     PublishError(JobState::kFailing, status);
     if (attempt == 0) {
-      spdlog::warn("job retries job={} error=\"{}\"", compiled_->name, status.message());
+      diag::Warn("job retries job={} error=\"{}\"", compiled_->name, status.message());
     }
     Sleep(std::min<int64_t>(5'000'000, 50'000LL << std::min(attempt, 7)));
   }

@@ -1,12 +1,12 @@
 // The job's ledger: what its stages count, and the entries in the topic; job.cc has the loop.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <map>
 
 #include "connectors/kafka/kafka.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "job/job.h"
 #include "job/job_entries.h"
 
@@ -149,8 +149,8 @@ void Job::AccountEpoch(const state::Decision& decision) {
     return int64_t{0};
   });
   for (const LedgerGap& gap : ledger_->found()) {
-    spdlog::error("ledger does not close job={} missing_rows={} what=\"{}\"", compiled_->name,
-                  gap.rows, gap.Text());
+    diag::Error("ledger does not close job={} missing_rows={} what=\"{}\"", compiled_->name,
+                gap.rows, gap.Text());
   }
 }
 

@@ -1,12 +1,12 @@
 // What a job finds of itself when it is opened, and what it writes of itself; job.cc has the loop.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/strings.h"
 #include "connectors/kafka/kafka.h"
+#include "env/diag.h"
 #include "job/job.h"
 #include "job/job_entries.h"
 
@@ -63,8 +63,8 @@ Status Job::FitState() {
           .WithHint("start and stop it once with its old text");
     }
     text_since_ = store_->epoch();
-    spdlog::warn("job keeps its state with a changed query job={} since_epoch={} changed=\"{}\"",
-                 compiled_->name, text_since_, Join(fit.reasons, "; "));
+    diag::Warn("job keeps its state with a changed query job={} since_epoch={} changed=\"{}\"",
+               compiled_->name, text_since_, Join(fit.reasons, "; "));
   }
   if (fit.kind != StateFit::Kind::kBackfill) return Status::Ok();
   return Status(Code::kFailedPrecondition,

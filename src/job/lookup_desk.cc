@@ -1,12 +1,12 @@
 #include "job/lookup_desk.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "duck/door.h"
+#include "env/diag.h"
 #include "job/circuit_breaker.h"
 #include "stream/columns.h"
 #include "stream/lookup_answer.h"
@@ -271,8 +271,8 @@ Status LookupDesk::UntilAnswered(Table& table,
       station.circuit.OnAnswer();
       if (failures > 0) {
         events_.answering();
-        spdlog::info("lookup answers again job={} table={} failures={}", table.job, table.name,
-                     failures);
+        diag::Info("lookup answers again job={} table={} failures={}", table.job, table.name,
+                   failures);
       }
       return Status::Ok();
     }
@@ -287,9 +287,8 @@ Status LookupDesk::UntilAnswered(Table& table,
     failures++;
     events_.failing(status);
     if (failures == 1 || opened) {
-      spdlog::warn("lookup {} job={} table={} failures={} error=\"{}\"",
-                   opened ? "pauses" : "retries", table.job, table.name, failures,
-                   status.message());
+      diag::Warn("lookup {} job={} table={} failures={} error=\"{}\"",
+                 opened ? "pauses" : "retries", table.job, table.name, failures, status.message());
     }
     if (!opened) Sleep(PauseAfter(failures - 1));
     if (events_.stopping()) return Fail(status);

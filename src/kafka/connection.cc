@@ -1,10 +1,10 @@
 #include "kafka/connection.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <boost/asio/buffer.hpp>
 
+#include "env/diag.h"
 #include "kafka/login.h"
 #include "kafka/worker.h"
 
@@ -105,7 +105,7 @@ void Connection::Close(const std::string& fault) {
   if (closed_) return;
   closed_ = true;
   if (!fault.empty()) {
-    spdlog::warn("kafka: connection closed: peer={} reason=\"{}\"", session_->address, fault);
+    diag::Warn("kafka: connection closed: peer={} reason=\"{}\"", session_->address, fault);
   }
   transport_.Close();
   worker_.Remove(shared_from_this());

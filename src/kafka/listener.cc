@@ -1,7 +1,7 @@
 #include "kafka/listener.h"
+#include "env/diag.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <chrono>
@@ -32,7 +32,7 @@ Status Listener::Listen() {
         .WithHint("an address is like 127.0.0.1, 0.0.0.0 or ::1, a port 0 to 65535");
   }
   if (!options_.tls && options_.sasl && !address.is_loopback()) {
-    spdlog::warn("kafka: logins and records are not encrypted: address={}", options_.address);
+    diag::Warn("kafka: logins and records are not encrypted: address={}", options_.address);
   }
   const tcp::endpoint endpoint(address, static_cast<uint16_t>(options_.port));
   acceptor_.open(endpoint.protocol(), ec);
@@ -68,7 +68,7 @@ void Listener::Accept() {
         if (ec == asio::error::operation_aborted || !acceptor_.is_open()) return;
         if (ec) {
           // Most likely no file descriptor is free: wait for connections to end.
-          spdlog::error("kafka: cannot accept connections: reason={}", ec.message());
+          diag::Error("kafka: cannot accept connections: reason={}", ec.message());
           retry_.expires_after(std::chrono::milliseconds(200));
           retry_.async_wait([this](const boost::system::error_code& cancelled) {
             if (!cancelled && acceptor_.is_open()) Accept();
@@ -80,8 +80,8 @@ void Listener::Accept() {
             next.Adopt(std::move(s), endpoint_);
           });
         } else {
-          spdlog::warn("kafka: connection refused: reason=\"{} are open\"",
-                       services_.options.connections_max);
+          diag::Warn("kafka: connection refused: reason=\"{} are open\"",
+                     services_.options.connections_max);
         }
         Accept();
       });

@@ -1,8 +1,7 @@
 #include "kafka/login.h"
 
-#include <spdlog/spdlog.h>
-
 #include "base/strings.h"
+#include "env/diag.h"
 #include "kafka/worker.h"
 
 namespace millrace::kafka {
@@ -21,9 +20,8 @@ void TakeLoginMessage(Services& services, Worker& worker, const SessionPtr& sess
       done(answer);
       return;
     }
-    spdlog::warn("kafka: login refused: peer={} mechanism={} user={} reason=\"{}\"",
-                 session->address, exchange.mechanism(), JsonQuote(exchange.user()),
-                 answer.status().message());
+    diag::Warn("kafka: login refused: peer={} mechanism={} user={} reason=\"{}\"", session->address,
+               exchange.mechanism(), JsonQuote(exchange.user()), answer.status().message());
     worker.Post([&services, &worker, done, answer] {
       worker.After(services.options.login_delay_ms, [done, answer] { done(answer); });
     });

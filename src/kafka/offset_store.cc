@@ -1,10 +1,9 @@
 #include "kafka/offset_store.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <thread>
 
+#include "env/diag.h"
 #include "kafka/wire_io.h"
 
 namespace millrace::kafka {
@@ -298,7 +297,7 @@ void OffsetStore::DropSilentGroups() {
   }
   for (const std::string& group : silent) {
     if (in_use_ && in_use_(group)) continue;
-    spdlog::info("kafka: offsets dropped: group=\"{}\" reason=\"no commit for 7 days\"", group);
+    diag::Info("kafka: offsets dropped: group=\"{}\" reason=\"no commit for 7 days\"", group);
     Delete(group, nullptr, [](const Status&) {});
   }
 }

@@ -1,7 +1,6 @@
 #include "kafka/server.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/asio/thread_pool.hpp>
@@ -9,6 +8,7 @@
 
 #include "base/strings.h"
 #include "env/descriptor_limit.h"
+#include "env/diag.h"
 #include "kafka/listener.h"
 
 namespace millrace::kafka {
@@ -92,7 +92,7 @@ class Server final : public KafkaServer {
     compacted_ms_ = now_ms;
     services_.in_background([this] {
       const Status status = services_.offsets->Compact(kCompactRecordsMin);
-      if (!status.ok()) spdlog::error("kafka: offsets not compacted: {}", status.message());
+      if (!status.ok()) diag::Error("kafka: offsets not compacted: {}", status.message());
     });
   }
 
@@ -123,7 +123,7 @@ void RaiseDescriptorLimit(int connections_max) {
   constexpr int64_t kOthers = 1024;  // the log's files, HTTP, what connectors open
   const int64_t limit = env::RaiseDescriptorLimit(connections_max + kOthers);
   if (limit >= connections_max + kOthers) return;
-  spdlog::warn(
+  diag::Warn(
       "kafka: the system lets this process open {} files and sockets: too few for {} connections",
       limit, connections_max);
 }

@@ -1,9 +1,8 @@
 #include "kafka/transaction_coordinator.h"
 
-#include <spdlog/spdlog.h>
-
 #include <deque>
 
+#include "env/diag.h"
 #include "log/record_batch.h"
 
 namespace millrace::kafka {
@@ -69,7 +68,7 @@ void TransactionCoordinator::Recover() {
   for (const auto& [id, bytes] : store_.Transactions()) {
     const auto record = DecodeTransaction(bytes);
     if (!record) {
-      spdlog::error("kafka: the record of a transactional id is damaged: id=\"{}\"", id);
+      diag::Error("kafka: the record of a transactional id is damaged: id=\"{}\"", id);
       continue;
     }
     if (!record->open() && record->updated_ms < now_ms() - kSilenceMs) {
@@ -387,7 +386,7 @@ void TransactionCoordinator::AppendMarkers(const TransactionPtr& transaction) {
             std::lock_guard lock(transaction->mutex);
             transaction->unmarked.erase(at);
           } else {
-            spdlog::warn(
+            diag::Warn(
                 "kafka: marker not written, will try again: id=\"{}\" "
                 "topic=\"{}\" partition={} reason=\"{}\"",
                 transaction->id, at.topic, at.partition, result.status.message());
@@ -505,8 +504,8 @@ void TransactionCoordinator::Expire(const TransactionPtr& transaction) {
     const bool late = record.status == TransactionStatus::kOngoing &&
                       record.started_ms + record.timeout_ms <= now_ms();
     if (!late) return Next(transaction);
-    spdlog::info("kafka: transaction aborted: id=\"{}\" reason=\"open for longer than {} ms\"",
-                 transaction->id, record.timeout_ms);
+    diag::Info("kafka: transaction aborted: id=\"{}\" reason=\"open for longer than {} ms\"",
+               transaction->id, record.timeout_ms);
     const auto fenced = static_cast<int16_t>(record.epoch + 1);
     Finish(transaction, false, fenced, [this, transaction](ErrorCode) { Next(transaction); });
   });

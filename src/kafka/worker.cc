@@ -1,11 +1,11 @@
 #include "kafka/worker.h"
 
 #include <signal.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <vector>
 
+#include "env/diag.h"
 #include "kafka/connection.h"
 
 namespace millrace::kafka {
@@ -33,7 +33,7 @@ void Worker::Loop() {
       return;
     } catch (const std::exception& e) {
       // Whatever it was, it concerned one connection, which lives or times out.
-      spdlog::error("kafka worker: exception, carrying on: what={}", e.what());
+      diag::Error("kafka worker: exception, carrying on: what={}", e.what());
     }
   }
 }

@@ -1,13 +1,13 @@
 #include "project/alerter.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "env/diag.h"
 
 namespace millrace::project {
 
@@ -130,15 +130,17 @@ void Alerter::Tell(const std::vector<Alert>& news) {
   for (const Alert& alert : news) {
     const std::string text = alert.ToText(project);
     if (settings_.log) {
-      spdlog::log(alert.resolved ? spdlog::level::info : spdlog::level::err,
-                  "alert state={} what={}", alert.resolved ? "resolved" : "firing",
-                  JsonQuote(text));
+      if (alert.resolved) {
+        diag::Info("alert state=resolved what={}", JsonQuote(text));
+      } else {
+        diag::Error("alert state=firing what={}", JsonQuote(text));
+      }
     }
     for (Target& target : targets_) {
       target.waiting.push_back(alert);
       if (target.waiting.size() <= kWaitingMax) continue;
       target.waiting.pop_front();
-      spdlog::error("alert dropped target={} reason=\"{} wait already\"", target.name, kWaitingMax);
+      diag::Error("alert dropped target={} reason=\"{} wait already\"", target.name, kWaitingMax);
     }
   }
 }
@@ -151,7 +153,7 @@ void Alerter::Deliver(Target& target, bool last_time) {
     const bool again = sent.retry() != Retry::kNever;
     if (again && !last_time) {
       if (target.failures == 0) {
-        spdlog::warn("alert waits target={} error={}", target.name, JsonQuote(sent.message()));
+        diag::Warn("alert waits target={} error={}", target.name, JsonQuote(sent.message()));
       }
       target.not_before_us =
           now_us + std::min(kPauseMaxUs, kPauseUs << std::min(target.failures, 6));
@@ -159,8 +161,8 @@ void Alerter::Deliver(Target& target, bool last_time) {
       return;
     }
     if (!sent.ok()) {
-      spdlog::error("alert not delivered target={} error={} waiting={}", target.name,
-                    JsonQuote(sent.message()), target.waiting.size());
+      diag::Error("alert not delivered target={} error={} waiting={}", target.name,
+                  JsonQuote(sent.message()), target.waiting.size());
       if (again) return;
     }
     target.failures = 0;

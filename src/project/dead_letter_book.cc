@@ -1,10 +1,9 @@
 #include "project/dead_letter_book.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "base/strings.h"
+#include "env/diag.h"
 #include "job/job.h"
 
 namespace millrace::project {
@@ -52,8 +51,8 @@ Status DeadLetterBook::Follow() {
     if (entry.ok()) {
       Take(std::move(*entry));
     } else {
-      spdlog::error("dead letters: {} {}", entry.status().message(),
-                    JsonQuote(entry.status().detail()));
+      diag::Error("dead letters: {} {}", entry.status().message(),
+                  JsonQuote(entry.status().detail()));
     }
   });
 }

@@ -1,13 +1,13 @@
 #include "project/drift_book.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "env/files.h"
 #include "format/decoder.h"
 #include "project/runtime.h"
@@ -87,8 +87,8 @@ void DriftBook::Look() {
   const Status saved = env::ReplaceFile(*env::FileSystem::Real(), path_, added_.ToJson());
   unsaved_ = !saved.ok();
   if (unsaved_ && !save_failed_) {
-    spdlog::error("drift: added columns not saved, will try again: file=\"{}\" reason={}", path_,
-                  JsonQuote(saved.message()));
+    diag::Error("drift: added columns not saved, will try again: file=\"{}\" reason={}", path_,
+                JsonQuote(saved.message()));
   }
   save_failed_ = unsaved_;
 }
@@ -136,7 +136,7 @@ void DriftBook::Tell(const job::TableDrift& found, const format::FieldDrift& fie
       "(since offset {}{}); {}",
       found.table, field.field, field.first_offset,
       found.topic.empty() ? "" : " of topic \"" + found.topic + "\"", outcome);
-  spdlog::warn("drift: {}", text);
+  diag::Warn("drift: {}", text);
   std::lock_guard lock(mutex_);
   notes_.push_back({found.table, field.field, text});
 }

@@ -2,11 +2,11 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <cstdio>
 
+#include "env/diag.h"
 #include "env/files.h"
 
 namespace millrace::project {
@@ -144,8 +144,8 @@ OpenLineageSender::~OpenLineageSender() {
   thread_.join();
   const OpenLineageCounts last = counts();
   if (last.dropped + last.failed > 0) {
-    spdlog::warn("OpenLineage: {} events sent, {} dropped, {} failed: {}", last.sent, last.dropped,
-                 last.failed, last.last_error);
+    diag::Warn("OpenLineage: {} events sent, {} dropped, {} failed: {}", last.sent, last.dropped,
+               last.failed, last.last_error);
   }
 }
 
@@ -196,7 +196,7 @@ void OpenLineageSender::Run() {
     } else {
       counts_.failed++;
       counts_.last_error = delivered.message();
-      if (counts_.failed == 1) spdlog::warn("{}", delivered.message());
+      if (counts_.failed == 1) diag::Warn("{}", delivered.message());
     }
     changed_.notify_all();
   }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "base/strings.h"
 #include "base/visible_text.h"
 #include "env/clock.h"
+#include "env/diag.h"
 
 namespace millrace::project {
 
@@ -243,7 +243,7 @@ void Reconciler::Run() {
 void Reconciler::Record(const ReconcileResult& result) {
   if (on_result_) on_result_(result);
   if (!result.ok) {
-    spdlog::error("reconciliation failed check={} what=\"{}\"", result.name, result.ToText());
+    diag::Error("reconciliation failed check={} what=\"{}\"", result.name, result.ToText());
   }
   log::NewRecord record;
   const std::string json = result.ToJson();
@@ -251,8 +251,8 @@ void Reconciler::Record(const ReconcileResult& result) {
   record.value = json;
   auto written = log_.AppendAndWait(kReconciliationTopic, 0, {&record, 1});
   if (!written.ok()) {
-    spdlog::error("result of a reconciliation not kept check={} error=\"{}\"", result.name,
-                  written.status().message());
+    diag::Error("result of a reconciliation not kept check={} error=\"{}\"", result.name,
+                written.status().message());
   }
 }
 

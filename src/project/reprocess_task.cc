@@ -1,13 +1,13 @@
 #include "project/reprocess_task.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "job/saved_progress.h"
 #include "project/change_plan.h"
 #include "project/version_tables.h"
@@ -130,9 +130,9 @@ void Reprocessor::Task::Run() {
     // Whichever version serves, by what was durable, goes on.
     if (!StopWanted() && !runtime_.FindJob(request_.job)) {
       Status started = runtime_.StartJob(request_.job);
-      if (!started.ok()) spdlog::error("job does not start again: {}", started.message());
+      if (!started.ok()) diag::Error("job does not start again: {}", started.message());
     }
-    spdlog::error("reprocess failed job={} error=\"{}\"", request_.job, status.message());
+    diag::Error("reprocess failed job={} error=\"{}\"", request_.job, status.message());
     std::lock_guard<std::mutex> lock(mutex_);
     progress_.error = status;
     progress_.phase = ReprocessProgress::Phase::kFailed;
@@ -224,8 +224,8 @@ Status Reprocessor::Task::Change() {
   if (tables) MR_RETURN_IF_ERROR(tables->Swap(versions_.serving, versions_.staged));
   versions_.Promote();
   MR_RETURN_IF_ERROR(versions_.Save());
-  spdlog::info("reprocessed job={} version={} instead_of={}", request_.job, versions_.serving,
-               versions_.previous);
+  diag::Info("reprocessed job={} version={} instead_of={}", request_.job, versions_.serving,
+             versions_.previous);
   MR_RETURN_IF_ERROR(runtime_.StartJob(request_.job));
   MR_RETURN_IF_ERROR(SettleVersions(runtime_, request_.job, versions_));
   std::lock_guard<std::mutex> lock(mutex_);

@@ -1,6 +1,5 @@
 #include "serve/blocking_pool.h"
-
-#include <spdlog/spdlog.h>
+#include "env/diag.h"
 
 #include <algorithm>
 #include <exception>
@@ -50,7 +49,7 @@ void BlockingPool::Loop() {
     try {
       task();
     } catch (const std::exception& e) {
-      spdlog::error("http: task threw: what={}", e.what());
+      diag::Error("http: task threw: what={}", e.what());
     }
   }
 }

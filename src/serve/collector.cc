@@ -1,7 +1,6 @@
 #include "serve/collector.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +9,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "env/diag.h"
 #include "log/internal_topics.h"
 #include "registry/record_check.h"
 #include "serve/event_splitter.h"
@@ -272,8 +272,8 @@ class Collector::Impl {
       return;
     }
     if (Status status = scratch.validator->Validate(events, scratch.verdict); !status.ok()) {
-      spdlog::error("collector: cannot check events: topic={} reason={}", topic,
-                    JsonQuote(status.message() + ": " + status.detail()));
+      diag::Error("collector: cannot check events: topic={} reason={}", topic,
+                  JsonQuote(status.message() + ": " + status.detail()));
       in_flight_->bytes -= bytes;
       in_flight_->events -= count;
       responder.SendError(std::move(status));

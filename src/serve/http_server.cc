@@ -1,12 +1,12 @@
 #include "serve/http_server.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 
+#include "env/diag.h"
 #include "serve/http_session.h"
 #include "serve/http_worker.h"
 
@@ -92,8 +92,8 @@ class Server final : public HttpServer {
     StopAccepting();
     int64_t cut_off = core_->handling;
     if (cut_off > 0) {
-      spdlog::warn("http: stopped with requests unanswered: requests={} grace_ms={}", cut_off,
-                   grace_ms);
+      diag::Warn("http: stopped with requests unanswered: requests={} grace_ms={}", cut_off,
+                 grace_ms);
     }
     for (const auto& worker : workers_) worker->Stop();
     return cut_off;
@@ -117,7 +117,7 @@ class Server final : public HttpServer {
           if (ec == asio::error::operation_aborted || !acceptor->is_open()) return;
           if (ec) {
             // Most likely no file descriptor is free: wait for connections to end.
-            spdlog::error("http: cannot accept connections: reason={}", ec.message());
+            diag::Error("http: cannot accept connections: reason={}", ec.message());
             retry->expires_after(std::chrono::milliseconds(200));
             retry->async_wait([this, acceptor](const boost::system::error_code& cancelled) {
               if (!cancelled && acceptor->is_open()) Accept();

@@ -1,7 +1,6 @@
 #include "serve/http_session.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -10,6 +9,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+#include "env/diag.h"
 #include "serve/browser_guard.h"
 
 namespace millrace::serve {
@@ -256,7 +256,7 @@ void HttpSession::Dispatch() {
   try {
     (*found.handler)(std::move(request), responder);
   } catch (const std::exception& e) {
-    spdlog::error("http: handler threw: route={} what={}", route_, e.what());
+    diag::Error("http: handler threw: route={} what={}", route_, e.what());
     responder.SendError(
         Status(Code::kInternal, "the request failed inside the server").WithDetail(e.what()));
   }
@@ -264,11 +264,11 @@ void HttpSession::Dispatch() {
 
 void HttpSession::Refuse(int http_status, Status status, StringPairs headers) {
   keep_alive_ = false;
-  if (http_status < 500 && spdlog::should_log(spdlog::level::info)) {
+  if (http_status < 500 && diag::IsWritten(diag::Severity::kInfo)) {
     boost::system::error_code ignored;
     auto peer = socket_.remote_endpoint(ignored);
-    spdlog::info("http: refused: peer={}:{} status={} reason={}", peer.address().to_string(),
-                 peer.port(), http_status, JsonQuote(status.message()));
+    diag::Info("http: refused: peer={}:{} status={} reason={}", peer.address().to_string(),
+               peer.port(), http_status, JsonQuote(status.message()));
   }
   Response response = ErrorResponse(http_status, status);
   response.headers = std::move(headers);
@@ -329,8 +329,8 @@ void HttpSession::OnAnswer(Response response) {
                                      static_cast<int64_t>(head_.size() + body.size()));
   }
   if (response_.status == 500) {
-    spdlog::error("http: failed: method={} route={} status=500 body={}", MethodName(method_),
-                  route_, std::string_view(response_.body).substr(0, 1000));
+    diag::Error("http: failed: method={} route={} status=500 body={}", MethodName(method_), route_,
+                std::string_view(response_.body).substr(0, 1000));
   }
   std::array<asio::const_buffer, 2> buffers = {asio::buffer(head_), asio::buffer(body)};
   asio::async_write(socket_, buffers,

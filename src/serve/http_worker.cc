@@ -1,11 +1,11 @@
 #include "serve/http_worker.h"
 
 #include <fmt/chrono.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <vector>
 
+#include "env/diag.h"
 #include "serve/http_session.h"
 
 namespace millrace::serve {
@@ -46,7 +46,7 @@ void HttpWorker::Loop() {
       return;
     } catch (const std::exception& e) {
       // A handler is guarded by its connection; what arrives here is a fault of the server itself.
-      spdlog::error("http worker: exception, carrying on: what={}", e.what());
+      diag::Error("http worker: exception, carrying on: what={}", e.what());
     }
   }
 }

@@ -1,7 +1,6 @@
 #include "serve/project_backend.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +9,7 @@
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "project/change_plan.h"
 #include "project/dashboard.h"
 #include "project/lineage_text.h"
@@ -43,7 +43,7 @@ class ProjectBackend : public Backend {
         runtime_.log(), runtime_.dead_letters(), runtime_.warehouse(),
         [this](const std::string& topic) { return schemas_->Find(topic); });
     if (Status finished = desk_->FinishBegun(); !finished.ok()) {
-      spdlog::error("dead letters: replays wait to be finished: {}", finished.message());
+      diag::Error("dead letters: replays wait to be finished: {}", finished.message());
     }
     metrics_ = std::make_shared<JobMetrics>(runtime_);
     sampler_ = std::thread([this] { SampleEverySecond(); });

@@ -1,11 +1,11 @@
 #include "serve/topic_schemas.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <mutex>
 
 #include "connectors/connector.h"
+#include "env/diag.h"
 #include "format/decoder.h"
 #include "format/format_options.h"
 #include "job/row_checks.h"
@@ -47,10 +47,9 @@ bool EncodesEvents(const sql::Table& table) {
 // their key, which is made for one column in text, unless the whole record is encoded.
 bool TakesEvents(const sql::Table& table) {
   const std::string connector = table.Option("connector");
-  return connector == "kafka" ||
-         (connector == "upsert-kafka" &&
-          (EncodesEvents(table) ||
-           (table.primary_key.size() == 1 && table.Option("key.format") == "raw")));
+  return connector == "kafka" || (connector == "upsert-kafka" &&
+                                  (EncodesEvents(table) || (table.primary_key.size() == 1 &&
+                                                            table.Option("key.format") == "raw")));
 }
 
 // The table as whoever writes to it needs it.
@@ -72,8 +71,8 @@ Result<std::shared_ptr<const connectors::TableContext>> WrittenAs(
 
 }  // namespace
 
-Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(
-    const project::Project& project, const connectors::Services& services) {
+Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(const project::Project& project,
+                                                         const connectors::Services& services) {
   auto schemas = std::make_unique<TopicSchemas>();
   MR_ASSIGN_OR_RETURN(schemas->planner_, sql::NewFlinkPlanner(project.catalog()));
   for (const sql::Table* table : project.catalog().Tables()) {
@@ -103,8 +102,8 @@ Result<std::unique_ptr<TopicSchemas>> TopicSchemas::Make(
       if (written.ok()) {
         schema->encoded_as = *std::move(written);
       } else {  // say, a variable of the environment: only who posts events needs to care
-        spdlog::warn("events for table are refused: table={} reason={}", table->name,
-                     written.status().message());
+        diag::Warn("events for table are refused: table={} reason={}", table->name,
+                   written.status().message());
       }
     }
     std::vector<duckdb::unique_ptr<duckdb::Expression>> expressions;

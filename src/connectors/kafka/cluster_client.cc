@@ -1,8 +1,8 @@
 #include "connectors/kafka/cluster_client.h"
 
-#include <spdlog/spdlog.h>
 #include <syslog.h>
 
+#include "env/diag.h"
 #include "model/masking.h"
 
 namespace millrace::connectors::kafka {
@@ -134,9 +134,9 @@ rd_kafka_resp_err_t ClusterClient::TakeDeliveryError() {
 void ClusterClient::OnLog(const rd_kafka_t*, int level, const char* facility, const char* text) {
   // What matters shows in the job's status, with librdkafka's words.
   if (level <= LOG_CRIT) {
-    spdlog::warn("librdkafka {}: {}", facility, text);
+    diag::Warn("librdkafka {}: {}", facility, text);
   } else {
-    spdlog::debug("librdkafka {}: {}", facility, text);
+    diag::Debug("librdkafka {}: {}", facility, text);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "connectors/kafka/cluster_source.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +9,7 @@
 #include "connectors/kafka/cluster_settings.h"
 #include "connectors/kafka/offset_modes.h"
 #include "env/clock.h"
+#include "env/diag.h"
 
 namespace millrace::connectors::kafka {
 
@@ -181,9 +181,8 @@ class ClusterSource : public Source {
       if (!answer) return;
       commits_under_way_--;
       if (rd_kafka_event_error(answer) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        spdlog::warn(
-            "positions of consumer group were not committed group={} topic={} error=\"{}\"", group_,
-            topic_, rd_kafka_event_error_string(answer));
+        diag::Warn("positions of consumer group were not committed group={} topic={} error=\"{}\"",
+                   group_, topic_, rd_kafka_event_error_string(answer));
       }
       rd_kafka_event_destroy(answer);
     }

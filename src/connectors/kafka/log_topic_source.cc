@@ -1,5 +1,4 @@
 // Source over a topic of the embedded log: one split per partition, positions are offsets.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +9,7 @@
 #include "connectors/kafka/log_topic.h"
 #include "connectors/kafka/offset_modes.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "log/topic_reader.h"
 
 namespace millrace::connectors::kafka {
@@ -141,8 +141,8 @@ class LogTopicSource : public Source {
   // an archive that is away: half of it cannot be taken back.
   Status WaitAfter(const Status& failed) {
     if (failed.retry() == Retry::kNever || interrupted_) return failed;
-    spdlog::warn("job waits for records of a topic job={} error=\"{}\"", table_.job,
-                 failed.message());
+    diag::Warn("job waits for records of a topic job={} error=\"{}\"", table_.job,
+               failed.message());
     for (int slice = 0; slice < kSlicesBetweenTries && !interrupted_; slice++) {
       std::this_thread::sleep_for(std::chrono::microseconds(kWaitSliceUs));
     }

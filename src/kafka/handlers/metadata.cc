@@ -1,7 +1,6 @@
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
+#include "env/diag.h"
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
 #include "kafka/topic_ids.h"
@@ -43,8 +42,8 @@ void Create(Services& services, MetadataResponse::Topic& topic) {
   config.partitions = services.options.default_partitions;
   const Status status = services.log.CreateTopic(*topic.name, config);
   if (status.ok()) {
-    spdlog::info("kafka: topic created on demand: topic=\"{}\" partitions={}", *topic.name,
-                 config.partitions);
+    diag::Info("kafka: topic created on demand: topic=\"{}\" partitions={}", *topic.name,
+               config.partitions);
   }
   if (status.ok() || status.code() == Code::kAlreadyExists) {
     DescribeOrFail(services, topic);

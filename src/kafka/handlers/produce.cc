@@ -1,8 +1,8 @@
 // Produce: batches go into the log as they are; the answer goes out when the last is durable.
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 
+#include "env/diag.h"
 #include "kafka/handlers/handlers.h"
 #include "kafka/permissions.h"
 #include "kafka/throttle.h"

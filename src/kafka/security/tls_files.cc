@@ -1,7 +1,6 @@
 #include "kafka/security/tls_files.h"
 
-#include <spdlog/spdlog.h>
-
+#include "env/diag.h"
 #include "env/files.h"
 #include "kafka/security/tls.h"
 
@@ -23,7 +22,7 @@ Result<std::unique_ptr<TlsFiles>> TlsFiles::Open(const TlsOptions& options) {
   if (watched.ok()) {
     files->thread_ = std::thread([self = files.get()] { self->Loop(); });
   } else {
-    spdlog::warn("kafka: a new certificate needs a restart: reason={}", watched.message());
+    diag::Warn("kafka: a new certificate needs a restart: reason={}", watched.message());
   }
   return files;
 }
@@ -61,8 +60,8 @@ void TlsFiles::Loop() {
   while (!stopped_) {
     auto changes = watch_->Wait(kQuietMs);
     if (!changes.ok()) {
-      spdlog::error("kafka: files of TLS are not watched any more: reason={}",
-                    changes.status().message());
+      diag::Error("kafka: files of TLS are not watched any more: reason={}",
+                  changes.status().message());
       return;
     }
     if (!stopped_ && !changes->empty()) ReadAgain();
@@ -75,8 +74,8 @@ void TlsFiles::ReadAgain() {
   auto made = bytes.ok() ? NewTlsContext(options_)
                          : Result<std::unique_ptr<boost::asio::ssl::context>>(bytes.status());
   if (!made.ok()) {
-    spdlog::warn("kafka: changed files of TLS are not taken: certificate={} reason={}",
-                 options_.certificate, made.status().message());
+    diag::Warn("kafka: changed files of TLS are not taken: certificate={} reason={}",
+               options_.certificate, made.status().message());
     return;
   }
   bytes_ = *std::move(bytes);
@@ -84,8 +83,8 @@ void TlsFiles::ReadAgain() {
     std::lock_guard lock(mutex_);
     current_ = *std::move(made);
   }
-  spdlog::info("kafka: new connections get the changed certificate: certificate={}",
-               options_.certificate);
+  diag::Info("kafka: new connections get the changed certificate: certificate={}",
+             options_.certificate);
 }
 
 }  // namespace millrace::kafka

@@ -1,11 +1,10 @@
 #include "project/history/history_keeper.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "base/strings.h"
 #include "env/clock.h"
+#include "env/diag.h"
 #include "project/history/history_storage.h"
 #include "project/topic_table.h"
 
@@ -82,7 +81,7 @@ const TableHistory* HistoryKeeper::Find(const std::string& table) const {
 
 void HistoryKeeper::Start() {
   for (const std::string& topic : without_table_) {
-    spdlog::warn("topic \"{}\" is not kept as Parquet: no table over it only appends", topic);
+    diag::Warn("topic \"{}\" is not kept as Parquet: no table over it only appends", topic);
   }
   if (!tables_.empty() && !thread_.joinable()) thread_ = std::thread([this] { Run(); });
 }
@@ -139,7 +138,7 @@ void HistoryKeeper::Run() {
     lock.unlock();
     const Status kept = Pass(env::Clock::System()->WallMicros() / 1000);
     if (!kept.ok() && kept.message() != told) {
-      spdlog::warn("segments are not kept as Parquet: {}", kept.ToString());
+      diag::Warn("segments are not kept as Parquet: {}", kept.ToString());
     }
     told = kept.message();
     lock.lock();
