@@ -247,6 +247,9 @@ def test_stop_within_a_run(pipeline):
     check("waiting: another run of the models is at work" in waiting, waiting)
     time.sleep(0.3)  # into the statement, which would take days
     check(not newest_run(pipeline)["ended"], "the slow model ended")
+    for run_number, expected in ((before, 200), (before + 10, 404)):
+        status, answer = pipeline.request("GET", "/api/models/runs/%d" % run_number)
+        check(status == expected, "run %d answers %d: %s" % (run_number, status, answer))
     pipeline.end()
     for run_of_it in (build, second):
         said = run_of_it.communicate()[0]
