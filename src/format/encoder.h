@@ -33,8 +33,8 @@ class Encoder {
   virtual void EncodeChange(duckdb::idx_t row, bool comes, std::string& out);
 
   // Why one of the rows that were encoded since the last call is not of the schema under which it
-  // was written, one line; nothing: all are. Only 'json-schema' with a schema that the table did
-  // not make can have such rows.
+  // was written, one line; nothing: all are. Only with a schema that the table did not make can
+  // there be such rows: of 'json-schema', and of Protobuf, a STRING that is no value of an enum.
   virtual std::optional<std::string> TakeFault() { return std::nullopt; }
 
   // Binds and encodes a single row.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/strings.h"
 #include "format/avro/avro_decimal.h"
@@ -127,7 +128,7 @@ bool CanWrite(const FieldDescriptor& field, const ColumnType& column) {
     case ColumnKind::kDecimal:
       return file == "confluent/type/decimal.proto";
     case ColumnKind::kString:
-      return type == FieldDescriptor::CPPTYPE_STRING;
+      return type == FieldDescriptor::CPPTYPE_STRING || type == FieldDescriptor::CPPTYPE_ENUM;
     case ColumnKind::kBytes:
       return field.type() == FieldDescriptor::TYPE_BYTES;
     case ColumnKind::kTimestamp:
@@ -142,6 +143,30 @@ bool CanWrite(const FieldDescriptor& field, const ColumnType& column) {
     default:
       return false;
   }
+}
+
+// The value of an enum by its name, or by its number as text, which is how a value without a name
+// is read.
+std::optional<int> EnumNumber(const FieldDescriptor& field, std::string_view text) {
+  const auto* named = field.enum_type()->FindValueByName(std::string(text));
+  if (named != nullptr) return named->number();
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && IsEnumValue(field, number) ? std::optional<int>(number) : std::nullopt;
+}
+
+std::string NoEnumValue(const FieldDescriptor& field, std::string_view text) {
+  constexpr int kNamesMax = 20;
+  const auto& type = *field.enum_type();
+  std::vector<std::string> names;
+  for (int i = 0; i < std::min(type.value_count(), kNamesMax); i++) {
+    names.push_back(type.value(i)->name());
+  }
+  if (type.value_count() > kNamesMax) names.push_back("…");
+  return fmt::format("not a message \"{}\": {} is no value of enum \"{}\" in field \"{}\": {}",
+                     field.containing_type()->full_name(), JsonQuote(text), type.name(),
+                     field.name(), Join(names, ", "));
 }
 
 Status NoPlace(const FieldDescriptor& field, const ColumnType& column) {
@@ -263,7 +288,7 @@ void ProtoEncoder::WriteRow(idx_t row, std::string& out) {
 }
 
 void ProtoEncoder::WriteField(const Step& step, const ColumnType& type, const ColumnView& view,
-                              idx_t row, std::string& out) const {
+                              idx_t row, std::string& out) {
   const UnifiedVectorFormat& column = view.unified;
   const idx_t index = column.sel->get_index(row);
   if (!column.validity.RowIsValid(index)) return;
@@ -281,7 +306,7 @@ void ProtoEncoder::WriteField(const Step& step, const ColumnType& type, const Co
 }
 
 void ProtoEncoder::WriteList(const Step& step, const ColumnType& type, const ColumnView& view,
-                             idx_t index, std::string& out) const {
+                             idx_t index, std::string& out) {
   const auto list = ValueAt<duckdb::list_entry_t>(view.unified, index);
   if (list.length == 0) return;
   const FieldDescriptor& field = *step.field;
@@ -302,7 +327,7 @@ void ProtoEncoder::WriteList(const Step& step, const ColumnType& type, const Col
 }
 
 void ProtoEncoder::WriteMap(const Step& step, const ColumnType& type, const ColumnView& view,
-                            idx_t index, std::string& out) const {
+                            idx_t index, std::string& out) {
   const auto list = ValueAt<duckdb::list_entry_t>(view.unified, index);
   const ColumnView& keys = view.children[0].children[0];  // of a struct of key and value
   const ColumnView& values = view.children[0].children[1];
@@ -324,7 +349,7 @@ void ProtoEncoder::WriteMap(const Step& step, const ColumnType& type, const Colu
 }
 
 void ProtoEncoder::WriteValue(const Step& step, const ColumnType& type, const ColumnView& view,
-                              idx_t index, std::string& out) const {
+                              idx_t index, std::string& out) {
   const UnifiedVectorFormat& column = view.unified;
   const size_t start = out.size();
   if (step.wrapper) {
@@ -344,6 +369,14 @@ void ProtoEncoder::WriteValue(const Step& step, const ColumnType& type, const Co
       AppendScalar(*step.field, 0, ValueAt<double>(column, index), out);
       break;
     case ColumnKind::kString:
+      if (step.field->enum_type() != nullptr) {
+        const std::string_view text = TextAt(column, index);
+        const std::optional<int> number = EnumNumber(*step.field, text);
+        if (!number && !fault_) fault_ = NoEnumValue(*step.field, text);
+        AppendScalar(*step.field, number.value_or(0), 0, out);
+        break;
+      }
+      [[fallthrough]];
     case ColumnKind::kBytes:
       AppendBytes(TextAt(column, index), out);
       break;
@@ -380,9 +413,8 @@ void ProtoEncoder::WriteValue(const Step& step, const ColumnType& type, const Co
     case ColumnKind::kTime: {
       const int64_t micros = ValueAt<int64_t>(column, index);
       const int64_t seconds = micros / kMicrosPerSecond;
-      AppendIntegers({seconds / 3600, seconds / 60 % 60, seconds % 60,
-                      micros % kMicrosPerSecond * 1000},
-                     out);
+      AppendIntegers(
+          {seconds / 3600, seconds / 60 % 60, seconds % 60, micros % kMicrosPerSecond * 1000}, out);
       InsertLength(start, out);
       break;
     }
@@ -396,7 +428,7 @@ void ProtoEncoder::WriteValue(const Step& step, const ColumnType& type, const Co
 }
 
 void ProtoEncoder::WriteFields(const Step& step, const ColumnType& type, const ColumnView& view,
-                               idx_t index, std::string& out) const {
+                               idx_t index, std::string& out) {
   for (const Step& field : step.steps) {
     WriteField(field, type.children[field.column], view.children[field.column], index, out);
   }

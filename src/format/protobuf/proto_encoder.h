@@ -9,7 +9,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format/format_options.h"
@@ -27,6 +29,8 @@ class ProtoEncoder : public RowEncoder {
                                                  const model::Schema& schema,
                                                  const FormatOptions& options,
                                                  SchemaRegistry* registry);
+
+  std::optional<std::string> TakeFault() override { return std::exchange(fault_, std::nullopt); }
 
  protected:
   void WriteRow(duckdb::idx_t row, std::string& out) override;
@@ -49,20 +53,21 @@ class ProtoEncoder : public RowEncoder {
                                               const std::vector<std::string>& names,
                                               const std::vector<ColumnType>& types);
   void WriteField(const Step& step, const ColumnType& type, const ColumnView& view,
-                  duckdb::idx_t row, std::string& out) const;
+                  duckdb::idx_t row, std::string& out);
   void WriteList(const Step& step, const ColumnType& type, const ColumnView& view,
-                 duckdb::idx_t index, std::string& out) const;
+                 duckdb::idx_t index, std::string& out);
   void WriteMap(const Step& step, const ColumnType& type, const ColumnView& view,
-                duckdb::idx_t index, std::string& out) const;
+                duckdb::idx_t index, std::string& out);
   // A value that is not NULL, without its tag.
   void WriteValue(const Step& step, const ColumnType& type, const ColumnView& view,
-                  duckdb::idx_t index, std::string& out) const;
+                  duckdb::idx_t index, std::string& out);
   void WriteFields(const Step& step, const ColumnType& type, const ColumnView& view,
-                   duckdb::idx_t index, std::string& out) const;
+                   duckdb::idx_t index, std::string& out);
 
   std::shared_ptr<const ProtoSchema> schema_;
   std::string header_;
   std::vector<Step> steps_;
+  std::optional<std::string> fault_;  // of the first STRING that is no value of its enum
 };
 
 }  // namespace millrace::format

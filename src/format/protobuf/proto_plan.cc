@@ -287,4 +287,10 @@ WireType WireTypeOf(const FieldDescriptor& field) {
   }
 }
 
+bool IsEnumValue(const FieldDescriptor& field, int number) {
+  const auto& type = *field.enum_type();
+  return type.file()->syntax() != google::protobuf::FileDescriptor::SYNTAX_PROTO2 ||
+         type.FindValueByNumber(number) != nullptr;
+}
+
 }  // namespace millrace::format

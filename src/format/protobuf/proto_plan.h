@@ -84,4 +84,7 @@ class ProtoPlan {
 // How a field's values lie on the wire, one by one.
 WireType WireTypeOf(const google::protobuf::FieldDescriptor& field);
 
+// Whether a field of an enum can have this value: of proto2 only those that are named.
+bool IsEnumValue(const google::protobuf::FieldDescriptor& field, int number);
+
 }  // namespace millrace::format

@@ -61,14 +61,9 @@ bool StoreIn(int64_t value, ColumnWriter& writer, idx_t row) {
   return true;
 }
 
-// An enum of proto2 knows its values: any other is as if it were not there.
+// A value that the enum cannot have is as if it were not there.
 bool IsKnown(const FieldDescriptor& field, uint64_t bits) {
-  const auto* type = field.enum_type();
-  if (type == nullptr ||
-      type->file()->syntax() != google::protobuf::FileDescriptor::SYNTAX_PROTO2) {
-    return true;
-  }
-  return type->FindValueByNumber(static_cast<int>(bits)) != nullptr;
+  return field.enum_type() == nullptr || IsEnumValue(field, static_cast<int>(bits));
 }
 
 }  // namespace

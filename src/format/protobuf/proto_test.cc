@@ -205,6 +205,49 @@ TEST(Protobuf, ABadRecordIsARowError) {
   EXPECT_EQ(One("int32 v = 1;", std::string(1, '\0'), number).substr(0, 9), "malformed");
 }
 
+TEST(Protobuf, AnEnumIsWrittenByItsName) {
+  const std::string body =
+      "enum E { ZERO = 0; ONE = 1; LAST = -7; } message M { E v = 1; repeated E l = 2; }";
+  const model::Schema schema{
+      {{"v", LogicalType::VARCHAR}, {"l", LogicalType::LIST(LogicalType::VARCHAR)}}};
+  struct Case {
+    const char* value;
+    std::string fault;
+  };
+  const std::string named = ": ZERO, ONE, LAST";
+  for (const bool closed : {false, true}) {
+    std::string source = closed ? "syntax = \"proto2\"; package shop; " + body : Proto3(body);
+    if (closed) source.replace(source.find("E v"), 3, "optional E v");
+    const OptionMap options = {{"protobuf.schema", source}, {"protobuf.message-class-name", "M"}};
+    const auto refused = [](const std::string& text) {
+      return "not a message \"shop.M\": \"" + text + "\" is no value of enum \"E\" in field \"v\"";
+    };
+    for (const Case& one :
+         {Case{"ONE", ""}, Case{"ZERO", ""}, Case{"LAST", ""}, Case{"-7", ""},
+          Case{"9", closed ? refused("9") : ""}, Case{"one", refused("one")}, Case{"", refused("")},
+          Case{"1 ", refused("1 ")}, Case{"99999999999", refused("99999999999")}}) {
+      auto encoder = NewEncoder("protobuf", schema, options);
+      ASSERT_TRUE(encoder.ok()) << encoder.status().ToString();
+      duckdb::DataChunk chunk;
+      chunk.Initialize(duckdb::Allocator::DefaultAllocator(), schema.Types());
+      chunk.SetValue(0, 0, duckdb::Value(one.value));
+      chunk.SetValue(1, 0, duckdb::Value::LIST({duckdb::Value("LAST"), duckdb::Value("ONE")}));
+      chunk.SetCardinality(1);
+      std::string record;
+      (*encoder)->EncodeRow(chunk, 0, record);
+      const auto fault = (*encoder)->TakeFault();
+      EXPECT_EQ(fault.value_or(""), one.fault.empty() ? "" : one.fault + named) << one.value;
+      if (fault) continue;
+      RowFixture read("protobuf", schema, options);
+      read.Decode({record});
+      ASSERT_EQ(read.size(), 1u);
+      const std::string number = one.value;
+      EXPECT_EQ(read.Value(0, 0).ToString(), number == "-7" ? "LAST" : number);
+      EXPECT_EQ(read.Value(1, 0).ToString(), "[LAST, ONE]");
+    }
+  }
+}
+
 TEST(Protobuf, FindsItsMessage) {
   const std::string schema =
       Proto3("message A { string v = 2; } message B { message C { int32 v = 1; } }");
