@@ -1,5 +1,7 @@
 #include "connectors/sink_checks.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace millrace::connectors {
@@ -14,6 +16,13 @@ Status CheckNames(const TableContext& table, const std::vector<std::string>& nam
         .WithHint(DidYouMean(name, table.schema.Names()));
   }
   return Status::Ok();
+}
+
+bool TakesRowsBack(const SinkBatch& batch) {
+  if (batch.weights == nullptr) return false;
+  const auto begin = batch.weights->begin();
+  return std::any_of(begin, begin + static_cast<std::ptrdiff_t>(batch.rows->size()),
+                     [](int32_t weight) { return weight < 0; });
 }
 
 Status TakesNewRowsOnly(const TableContext& table) {

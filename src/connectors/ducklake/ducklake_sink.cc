@@ -120,8 +120,7 @@ class DuckLakeSink : public LakeSink {
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
     if (rows.size() == 0) return Status::Ok();
-    for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
-      if ((*batch.weights)[r] >= 0) continue;
+    if (TakesRowsBack(batch)) {
       return TakesNewRowsOnly(table_).WithHint(
           "write updating results into a table with a PRIMARY KEY ('connector' = "
           "'jdbc'), or the final rows of windows here");

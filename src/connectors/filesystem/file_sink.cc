@@ -106,8 +106,7 @@ class FileSink : public Sink {
   Status Write(const SinkBatch& batch) override {
     duckdb::DataChunk& rows = *batch.rows;
     if (rows.size() == 0) return Status::Ok();
-    for (duckdb::idx_t r = 0; batch.weights && r < rows.size(); r++) {
-      if ((*batch.weights)[r] >= 0) continue;
+    if (TakesRowsBack(batch)) {
       return TakesNewRowsOnly(table_)
           .WithDetail("a file cannot be changed once it is written")
           .WithHint(

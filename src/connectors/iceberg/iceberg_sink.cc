@@ -56,8 +56,7 @@ class IcebergSink : public Sink {
 
   Status Write(const SinkBatch& batch) override {
     if (batch.rows->size() == 0) return Status::Ok();
-    for (duckdb::idx_t r = 0; batch.weights && r < batch.rows->size(); r++) {
-      if ((*batch.weights)[r] >= 0 || !table_.primary_key.empty()) continue;
+    if (table_.primary_key.empty() && TakesRowsBack(batch)) {
       return TakesNewRowsOnly(table_)
           .WithDetail("without a key there is no telling which stored row is meant")
           .WithHint("declare PRIMARY KEY (…) NOT ENFORCED on the table");
