@@ -10,6 +10,7 @@ binary=$(realpath "${1:-$root/build/release/millrace}")
 deps=${MILLRACE_DEPS:-$root/.deps}
 work=$(mktemp -d)
 dev=
+. "$root/tests/e2e/free_port.sh"
 
 fail() { # what
   local log
@@ -18,10 +19,6 @@ fail() { # what
     [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 30 "$log" >&2; }
   done
   exit 1
-}
-
-free_port() {
-  PYTHONPATH=$root/examples/orders python3 -B -c 'import servers; print(servers.free_port())'
 }
 
 port_opens() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }

@@ -3,7 +3,7 @@
 #   start_postgres DIRECTORY    makes it there; sets $postgres_port; user postgres needs no password
 #   stop_postgres
 postgres_bin=/usr/lib/postgresql/15/bin
-postgres_servers=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/orders" && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/free_port.sh"
 postgres_data=
 postgres_port=
 
@@ -16,7 +16,7 @@ start_postgres() { # directory
   mkdir -p "$postgres_data"
   [ "$(id -u)" != 0 ] || { chown postgres "$postgres_data"; chmod o+x "$(dirname "$postgres_data")"; }
   as_postgres "$postgres_bin/initdb" -D "$postgres_data" -A trust -U postgres --no-sync > /dev/null
-  postgres_port=$(PYTHONPATH=$postgres_servers python3 -B -c 'import servers; print(servers.free_port())')
+  postgres_port=$(free_port)
   as_postgres "$postgres_bin/pg_ctl" -D "$postgres_data" -w -t 300 -l "$postgres_data/log" -o \
     "-c listen_addresses=127.0.0.1 -c port=$postgres_port -c unix_socket_directories=$postgres_data" start > /dev/null
 }

@@ -42,7 +42,8 @@ for number, statement in enumerate(statements, 1):
         file.write(statement)
 PYTHON
 
-port=$(PYTHONPATH=$root/examples/orders python3 -B -c 'import servers; print(servers.free_port())')
+. "$root/tests/e2e/free_port.sh"
+port=$(free_port)
 "$binary" dev "$work/project" --port "$port" > "$work/dev.log" 2>&1 &
 dev=$!
 ready() {
