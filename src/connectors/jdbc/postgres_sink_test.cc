@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <barrier>
 #include <map>
 #include <random>
 #include <set>
@@ -448,6 +449,21 @@ TEST_F(PostgresSinkTest, TakesOverMillraceCommitsOfAnEarlierVersion) {
   ASSERT_TRUE(WriteRows(*sink, table.schema, {Row(1, "a")}).ok());
   EXPECT_TRUE(sink->Commit(5).ok());
   EXPECT_EQ(*OpenSink(table)->LastCommitted(), 5);
+}
+
+TEST_F(PostgresSinkTest, ManySinksCreateTheirTableAtOnce) {
+  const auto table = Table(TestSchema(), {"k"});
+  for (int round = 0; round < 20; round++) {
+    Ask("DROP TABLE IF EXISTS t, millrace_commits CASCADE");
+    std::barrier all_start(8);
+    std::vector<std::jthread> jobs;
+    for (int i = 0; i < 8; i++) {
+      jobs.emplace_back([&] {
+        all_start.arrive_and_wait();
+        OpenSink(table);
+      });
+    }
+  }
 }
 
 TEST_F(PostgresSinkTest, ChecksAnExistingTable) {

@@ -1,6 +1,7 @@
 #include "connectors/jdbc/postgres_table.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/strings.h"
@@ -83,19 +84,6 @@ std::string CreateStatement(const TableContext& table, const std::string& target
     parts.push_back("PRIMARY KEY (" + Join(keys, ", ") + ")");
   }
   return "CREATE TABLE IF NOT EXISTS " + target + " (" + Join(parts, ", ") + ")";
-}
-
-// CREATE … IF NOT EXISTS of two sessions at once can still collide inside the catalog.
-Status CreateIfMissing(PostgresClient& client, const std::string& sql) {
-  Status status = client.Execute(sql).status();
-  for (int i = 0; i < 3 && !status.ok(); i++) {
-    const std::string& text = status.message();
-    if (text.find("(23505)") == std::string::npos && text.find("(42P07)") == std::string::npos) {
-      break;
-    }
-    status = client.Execute(sql).status();
-  }
-  return status;
 }
 
 // Earlier versions made millrace_commits without it. ALTER TABLE waits for whoever uses the
@@ -198,6 +186,21 @@ std::string QuotedTarget(const std::string& table_name) {
   if (dot == std::string::npos) return QuoteIdentifier(table_name);
   return QuoteIdentifier(table_name.substr(0, dot)) + "." +
          QuoteIdentifier(table_name.substr(dot + 1));
+}
+
+Status CreateIfMissing(PostgresClient& client, const std::string& sql) {
+  // unique_violation, duplicate_table, duplicate_object (the table's row type)
+  constexpr std::array<std::string_view, 3> kCollided = {"(23505)", "(42P07)", "(42710)"};
+  Status status = client.Execute(sql).status();
+  for (int i = 0; i < 3 && !status.ok(); i++) {
+    const bool collided =
+        std::any_of(kCollided.begin(), kCollided.end(), [&](std::string_view state) {
+          return status.message().find(state) != std::string::npos;
+        });
+    if (!collided) break;
+    status = client.Execute(sql).status();
+  }
+  return status;
 }
 
 Status PrepareTarget(PostgresClient& client, const TableContext& table) {

@@ -51,11 +51,10 @@ class PostgresVersions : public TableVersions {
     if (!has_new) {
       return Status(Code::kNotFound, fmt::format("there is no PostgreSQL table \"{}\"", next));
     }
-    MR_RETURN_IF_ERROR(
-        client_
-            .Execute("CREATE TABLE IF NOT EXISTS millrace_versions (job text NOT NULL, sink text "
-                     "NOT NULL, version integer NOT NULL, PRIMARY KEY (job, sink))")
-            .status());
+    MR_RETURN_IF_ERROR(CreateIfMissing(
+        client_,
+        "CREATE TABLE IF NOT EXISTS millrace_versions (job text NOT NULL, sink text NOT NULL, "
+        "version integer NOT NULL, PRIMARY KEY (job, sink))"));
     Status swapped = Transact(from, to, has_old);
     if (!swapped.ok() && client_.connected()) client_.Execute("ROLLBACK").status().ok();
     return swapped;
