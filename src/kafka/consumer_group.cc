@@ -3,6 +3,9 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "kafka/group_record.h"
 
 namespace millrace::kafka {
 
@@ -48,7 +51,10 @@ BeatAnswer ConsumerGroup::Beat(const MemberBeat& beat, const TopicView& topics, 
     return Refuse(kFencedMemberEpoch, "the member's epoch is " + std::to_string(member.epoch));
   }
   member.deadline_ms = now_ms + kSessionTimeoutMs;
-  if (Update(member, beat)) Retarget(topics);
+  if (Update(member, beat)) {
+    changed_.insert(found->first);
+    Retarget(topics);
+  }
   const Partitions before = member.assigned;
   Reconcile(found->first, member, beat.owned, now_ms);
   BeatAnswer answer{kNone, "", beat.member_id, member.epoch, std::nullopt};
@@ -97,6 +103,7 @@ BeatAnswer ConsumerGroup::Join(const MemberBeat& beat, const TopicView& topics, 
   member.client_id = beat.client_id;
   member.host = beat.host;
   member.deadline_ms = now_ms + kSessionTimeoutMs;
+  changed_.insert(entry->first);
   if (Update(member, beat) || is_new) Retarget(topics);
   Reconcile(entry->first, member, Partitions(), now_ms);
   return {kNone, "", beat.member_id, member.epoch, member.assigned};
@@ -107,12 +114,19 @@ BeatAnswer ConsumerGroup::Leave(const MemberBeat& beat, const TopicView& topics,
   if (found == members_.end()) return Refuse(kUnknownMemberId, "nobody of that id is a member");
   if (beat.epoch == kLeavesForAWhile && found->second.instance_id) {
     found->second.away = true;
+    changed_.insert(found->first);
     found->second.deadline_ms = now_ms + kSessionTimeoutMs;
   } else {
     Remove(found);
     Retarget(topics);
   }
   return {kNone, "", beat.member_id, beat.epoch, std::nullopt};
+}
+
+void ConsumerGroup::SetPattern(Member& member, const std::string& regex) {
+  member.topic_regex = regex;
+  member.pattern.reset();
+  if (!regex.empty()) member.pattern = std::make_shared<const re2::RE2>(regex, re2::RE2::Quiet);
 }
 
 bool ConsumerGroup::Update(Member& member, const MemberBeat& beat) {
@@ -129,11 +143,7 @@ bool ConsumerGroup::Update(Member& member, const MemberBeat& beat) {
     changed = true;
   }
   if (beat.topic_regex && *beat.topic_regex != member.topic_regex) {
-    member.topic_regex = *beat.topic_regex;
-    member.pattern.reset();
-    if (!member.topic_regex.empty()) {
-      member.pattern = std::make_shared<const re2::RE2>(member.topic_regex, re2::RE2::Quiet);
-    }
+    SetPattern(member, *beat.topic_regex);
     changed = true;
   }
   return changed;
@@ -146,6 +156,7 @@ void ConsumerGroup::Reconcile(const std::string& id, Member& member,
     Release(member.revoking);
     member.revoking.clear();
     member.state = Member::State::kStable;
+    changed_.insert(id);
   } else if (member.state == Member::State::kStable && member.epoch == epoch_) {
     return;
   }
@@ -157,11 +168,14 @@ void ConsumerGroup::Reconcile(const std::string& id, Member& member,
     member.assigned = std::move(kept);
     member.state = Member::State::kUnrevoked;
     member.revoke_deadline_ms = now_ms + member.rebalance_timeout_ms;
+    changed_.insert(id);
     return;
   }
+  const size_t had = member.assigned.size();
   for (const TopicPartition& partition : member.target) {
     if (owners_.try_emplace(partition, id).first->second == id) member.assigned.insert(partition);
   }
+  if (member.epoch != epoch_ || member.assigned.size() != had) changed_.insert(id);
   if (member.epoch != epoch_) member.epoch_before = member.epoch;
   member.epoch = epoch_;
   member.state =
@@ -175,6 +189,7 @@ void ConsumerGroup::Release(const Partitions& partitions) {
 void ConsumerGroup::Remove(Members::iterator member) {
   Release(member->second.assigned);
   Release(member->second.revoking);
+  changed_.insert(member->first);
   members_.erase(member);
 }
 
@@ -202,6 +217,7 @@ PartitionCounts ConsumerGroup::CountPartitions(const TopicView& topics) const {
 
 void ConsumerGroup::Retarget(const TopicView& topics) {
   epoch_++;
+  epoch_changed_ = true;
   counts_ = CountPartitions(topics);
   Subscribers subscribers;
   for (const auto& [id, member] : members_) {
@@ -209,7 +225,97 @@ void ConsumerGroup::Retarget(const TopicView& topics) {
   }
   Assignment assignment = assignor() == kRange ? AssignRanges(subscribers, counts_)
                                                : AssignUniformly(subscribers, counts_);
-  for (auto& [id, member] : members_) member.target = std::move(assignment[id]);
+  for (auto& [id, member] : members_) {
+    if (member.target == assignment[id]) continue;
+    member.target = std::move(assignment[id]);
+    changed_.insert(id);
+  }
+}
+
+std::vector<KeptChange> ConsumerGroup::TakeChanges(const std::string& id) {
+  std::vector<KeptChange> changes;
+  if (std::exchange(epoch_changed_, false)) {
+    ConsumerGroupRecord record;
+    record.epoch = epoch_;
+    for (const auto& [topic, partitions] : counts_) record.topics.push_back({topic, partitions});
+    auto& change = changes.emplace_back(KeptChange{{KeptKind::kConsumerGroup, id, ""}, {}});
+    if (!members_.empty()) change.record = EncodeStored(std::move(record));
+  }
+  for (const std::string& member_id : std::exchange(changed_, {})) {
+    auto& change = changes.emplace_back(KeptChange{{KeptKind::kConsumerMember, id, member_id}, {}});
+    const auto found = members_.find(member_id);
+    if (found == members_.end()) continue;
+    const Member& member = found->second;
+    ConsumerMemberRecord record;
+    record.instance_id = member.instance_id;
+    record.rack_id = member.rack_id;
+    record.client_id = member.client_id;
+    record.host = member.host;
+    record.rebalance_timeout_ms = member.rebalance_timeout_ms;
+    record.topics = member.topics;
+    record.topic_regex = member.topic_regex;
+    record.assignor = member.assignor;
+    record.state = static_cast<int8_t>(member.state);
+    record.away = member.away;
+    record.epoch = member.epoch;
+    record.epoch_before = member.epoch_before;
+    record.target = ConsumerMemberRecord::TopicsOf(member.target);
+    record.assigned = ConsumerMemberRecord::TopicsOf(member.assigned);
+    record.revoking = ConsumerMemberRecord::TopicsOf(member.revoking);
+    change.record = EncodeStored(std::move(record));
+  }
+  return changes;
+}
+
+Status ConsumerGroup::Restore(std::string_view record) {
+  ConsumerGroupRecord kept;
+  if (!DecodeStored(record, &kept) || kept.version != 0) {
+    return Status(Code::kCorruption, "the group's record is damaged");
+  }
+  epoch_ = kept.epoch;
+  for (const auto& topic : kept.topics) counts_[topic.name] = topic.partitions;
+  return {};
+}
+
+Status ConsumerGroup::RestoreMember(const std::string& member_id, std::string_view record,
+                                    int64_t now_ms) {
+  ConsumerMemberRecord kept;
+  const auto last = static_cast<int8_t>(Member::State::kUnreleased);
+  if (!DecodeStored(record, &kept) || kept.version != 0 || kept.state < 0 || kept.state > last) {
+    return Status(Code::kCorruption, "the record of member \"" + member_id + "\" is damaged");
+  }
+  Member member;
+  member.instance_id = std::move(kept.instance_id);
+  member.rack_id = std::move(kept.rack_id);
+  member.client_id = std::move(kept.client_id);
+  member.host = std::move(kept.host);
+  member.rebalance_timeout_ms = kept.rebalance_timeout_ms;
+  member.topics = std::move(kept.topics);
+  SetPattern(member, kept.topic_regex);
+  member.assignor = std::move(kept.assignor);
+  member.state = static_cast<Member::State>(kept.state);
+  member.away = kept.away;
+  member.epoch = kept.epoch;
+  member.epoch_before = kept.epoch_before;
+  member.target = ConsumerMemberRecord::PartitionsOf(kept.target);
+  member.assigned = ConsumerMemberRecord::PartitionsOf(kept.assigned);
+  member.revoking = ConsumerMemberRecord::PartitionsOf(kept.revoking);
+  // Records that were too many for one batch may be of different times.
+  bool fits = member.epoch <= epoch_;
+  for (const Partitions* held : {&member.assigned, &member.revoking}) {
+    for (const auto& partition : *held) fits = fits && !owners_.contains(partition);
+  }
+  if (!fits) {
+    return Status(Code::kCorruption,
+                  "the record of member \"" + member_id + "\" contradicts others");
+  }
+  for (const Partitions* held : {&member.assigned, &member.revoking}) {
+    for (const auto& partition : *held) owners_[partition] = member_id;
+  }
+  member.deadline_ms = now_ms + (member.instance_id ? kSessionTimeoutMs : kReturnMs);
+  member.revoke_deadline_ms = now_ms + member.rebalance_timeout_ms;
+  members_[member_id] = std::move(member);
+  return {};
 }
 
 std::string ConsumerGroup::assignor() const {

@@ -12,9 +12,9 @@
 //     |  `---- all of the target is its own --- Unreleased     its epoch is the group's
 //     `------------------------------------------'
 //
-// Contract: not thread-safe; no I/O; time comes in as monotonic ms. Members live in memory: after a
-// restart they get UNKNOWN_MEMBER_ID and join again.
-// Source: KIP-848, "Group Coordinator" and "Member Reconciliation".
+// Contract: not thread-safe; no I/O; time comes in as monotonic ms. An answer must not be sent
+// before what TakeChanges gives behind it is kept: then a restart takes nothing back that a member
+// was told. Source: KIP-848, "Group Coordinator" and "Member Reconciliation".
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kafka/error_codes.h"
+#include "kafka/offset_store.h"
 #include "kafka/partition_assignor.h"
 
 namespace re2 {
@@ -98,6 +101,13 @@ class ConsumerGroup {
   // then for topics and partitions that are new or gone.
   void Tick(const TopicView& topics, int64_t now_ms);
 
+  // What is to be kept of group `id` and has changed since this was asked last.
+  std::vector<KeptChange> TakeChanges(const std::string& id);
+  // Goes on with what was kept; only before anybody joins. Errors: kCorruption for damaged records,
+  // whose members join again.
+  Status Restore(std::string_view record);
+  Status RestoreMember(const std::string& member_id, std::string_view record, int64_t now_ms);
+
   // "Empty", "Reconciling" or "Stable".
   const char* StateName() const;
   const std::map<std::string, Member>& members() const { return members_; }
@@ -112,6 +122,7 @@ class ConsumerGroup {
   BeatAnswer Refuse(ErrorCode error, std::string message) const;
   // Takes over what the heartbeat says about the member; whether that asks for a new target.
   static bool Update(Member& member, const MemberBeat& beat);
+  static void SetPattern(Member& member, const std::string& regex);
   void Reconcile(const std::string& id, Member& member, const std::optional<Partitions>& owned,
                  int64_t now_ms);
   void Release(const Partitions& partitions);
@@ -126,6 +137,8 @@ class ConsumerGroup {
   std::map<TopicPartition, std::string> owners_;  // who may read it, revoking ones included
   PartitionCounts counts_;                        // that the target was made for
   int64_t next_count_ms_ = 0;                     // when to count anew
+  std::set<std::string> changed_;                 // members, also such as are gone
+  bool epoch_changed_ = false;
 };
 
 }  // namespace millrace::kafka

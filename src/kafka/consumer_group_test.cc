@@ -6,6 +6,8 @@
 
 #include <random>
 
+#include "kafka/group_record.h"
+
 namespace millrace::kafka {
 namespace {
 
@@ -36,7 +38,33 @@ class ConsumerGroupTest : public testing::Test {
       if (!client.assignor.empty()) beat.assignor = client.assignor;
       beat.owned = client.owned;
     }
-    return group_.Beat(beat, view_, now_);
+    return Ask(beat);
+  }
+  // The answer is sent when what changed is kept.
+  BeatAnswer Ask(const MemberBeat& beat) {
+    BeatAnswer answer = group_.Beat(beat, view_, now_);
+    Keep();
+    return answer;
+  }
+  void Tick() {
+    group_.Tick(view_, now_);
+    Keep();
+  }
+  void Keep() {
+    for (KeptChange& change : group_.TakeChanges("g")) {
+      kept_.erase(change.key);
+      if (change.record) kept_[change.key] = *std::move(change.record);
+    }
+  }
+  // The server dies and comes back.
+  void Restart() {
+    group_ = ConsumerGroup();
+    for (const auto& [key, record] : kept_) {
+      const Status status = key.kind == KeptKind::kConsumerGroup
+                                ? group_.Restore(record)
+                                : group_.RestoreMember(key.member, record, now_);
+      ASSERT_TRUE(status.ok()) << status.ToString();
+    }
   }
   // A heartbeat whose answer arrives.
   void Beat(Client& client) {
@@ -69,7 +97,7 @@ class ConsumerGroupTest : public testing::Test {
     MemberBeat beat;
     beat.member_id = client.id;
     beat.epoch = epoch;
-    group_.Beat(beat, view_, now_);
+    Ask(beat);
     client.owned.clear();
   }
   void CheckOneReaderEach(const std::vector<Client>& clients) {
@@ -88,7 +116,7 @@ class ConsumerGroupTest : public testing::Test {
   void Settle(std::vector<Client>& clients) {
     for (int round = 0; round < 20; round++) {
       now_ += 200;
-      group_.Tick(view_, now_);
+      Tick();
       for (Client& client : clients) {
         LetGo(client);
         Beat(client);
@@ -104,6 +132,7 @@ class ConsumerGroupTest : public testing::Test {
   }
 
   ConsumerGroup group_;
+  std::map<KeptKey, std::string> kept_;
   std::map<std::string, int32_t> counts_ = {{"t", 6}};
   TopicView view_{[this](const std::string& topic) {
                     const auto found = counts_.find(topic);
@@ -147,12 +176,63 @@ TEST_F(ConsumerGroupTest, APartitionIsGivenWhenItsOwnerHasLetGo) {
   EXPECT_EQ(group_.CheckCommit(-1, ""), kNone);
 }
 
+TEST_F(ConsumerGroupTest, MembersStayWhatTheyAreThroughARestart) {
+  std::vector<Client> clients = {Make("a"), Make("b"), Make("c", {"t", "u"})};
+  counts_["u"] = 2;
+  clients[1].instance = "static b";
+  Settle(clients);
+  const int32_t epoch = group_.epoch();
+  Restart();
+  EXPECT_STREQ(group_.StateName(), "Stable");
+  for (Client& client : clients) {
+    const Partitions had = client.owned;
+    EXPECT_EQ(group_.CheckCommit(client.epoch, client.id), kNone);
+    EXPECT_EQ(Send(client).error, kNone);
+    Beat(client);
+    EXPECT_EQ(client.wanted, had);
+  }
+  now_ += 5000;
+  Tick();
+  EXPECT_EQ(group_.epoch(), epoch) << "nothing happened";
+  Restart();
+  now_ += kReturnMs;
+  Beat(clients[0]);
+  Tick();  // c has not come back; b is a static member and has more time
+  EXPECT_EQ(group_.members().size(), 2u);
+  Settle(clients);
+  EXPECT_STREQ(group_.StateName(), "Stable");
+  for (Client& client : clients) Leave(client);
+  EXPECT_TRUE(kept_.empty());
+}
+
+TEST_F(ConsumerGroupTest, DamagedRecordsAreRefused) {
+  std::vector<Client> clients = {Make("a")};
+  Settle(clients);
+  for (const auto& [key, record] : kept_) {
+    for (size_t length = 0; length < record.size(); length++) {
+      ConsumerGroup group;
+      const std::string_view part = std::string_view(record).substr(0, length);
+      const Status status = key.kind == KeptKind::kConsumerGroup
+                                ? group.Restore(part)
+                                : group.RestoreMember("a", part, now_);
+      EXPECT_EQ(status.code(), Code::kCorruption) << length;
+    }
+  }
+  const std::string member = kept_.at({KeptKind::kConsumerMember, "g", "a"});
+  ConsumerGroup group;
+  EXPECT_FALSE(group.RestoreMember("a", member, now_).ok()) << "of a later epoch than the group's";
+  EXPECT_TRUE(group.Restore(kept_.at({KeptKind::kConsumerGroup, "g", ""})).ok());
+  EXPECT_TRUE(group.RestoreMember("a", member, now_).ok());
+  EXPECT_FALSE(group.RestoreMember("b", member, now_).ok()) << "a has these partitions";
+  EXPECT_EQ(group.members().size(), 1u);
+}
+
 TEST_F(ConsumerGroupTest, SilentMembersAndThoseThatHoldOnAreDropped) {
   std::vector<Client> clients = {Make("a"), Make("b")};
   Settle(clients);
   for (int i = 0; i < 50; i++) {
     now_ += 1000;
-    group_.Tick(view_, now_);
+    Tick();
     Beat(clients[0]);  // b is silent
   }
   LetGo(clients[0]);
@@ -165,7 +245,7 @@ TEST_F(ConsumerGroupTest, SilentMembersAndThoseThatHoldOnAreDropped) {
     clients[0].tells = false;
     Send(clients[0]);  // alive, but does not let go
     Beat(c);
-    group_.Tick(view_, now_);
+    Tick();
   }
   Beat(c);
   EXPECT_EQ(c.owned.size(), 6u);
@@ -189,7 +269,7 @@ TEST_F(ConsumerGroupTest, AStaticMemberFindsItsPartitionsAgain) {
   Leave(other, -2);
   for (int i = 0; i < 50; i++) {
     now_ += 1000;
-    group_.Tick(view_, now_);
+    Tick();
     Beat(clients[1]);
   }
   EXPECT_EQ(clients[1].owned.size(), 6u) << "it did not come back";
@@ -201,18 +281,18 @@ TEST_F(ConsumerGroupTest, TopicsComeAndGrowAndPatternsFindThem) {
   beat.member_id = "a";
   beat.rebalance_timeout_ms = 1000;
   beat.topic_regex = "t.*";
-  BeatAnswer answer = group_.Beat(beat, view_, now_);
+  BeatAnswer answer = Ask(beat);
   EXPECT_EQ(answer.assignment->size(), 6u);
   counts_ = {{"t", 7}, {"t2", 2}, {"other", 5}};
   now_ += 1000;
-  group_.Tick(view_, now_);
+  Tick();
   beat.epoch = answer.epoch;
   beat.topic_regex.reset();
-  answer = group_.Beat(beat, view_, now_);
+  answer = Ask(beat);
   ASSERT_TRUE(answer.assignment);
   EXPECT_EQ(answer.assignment->size(), 9u);
   beat.topic_regex = "t(";
-  EXPECT_EQ(group_.Beat(beat, view_, now_).error, kInvalidRegularExpression);
+  EXPECT_EQ(Ask(beat).error, kInvalidRegularExpression);
 }
 
 TEST_F(ConsumerGroupTest, WhatMakesNoSenseIsRefused) {
@@ -228,22 +308,24 @@ TEST_F(ConsumerGroupTest, WhatMakesNoSenseIsRefused) {
   EXPECT_EQ(Send(b).error, kInvalidRequest);
   MemberBeat nothing;
   nothing.member_id = "b";
-  EXPECT_EQ(group_.Beat(nothing, view_, now_).error, kInvalidRequest);
+  EXPECT_EQ(Ask(nothing).error, kInvalidRequest);
 }
 
-// Members come, go, fall silent, change their minds, lose answers and take their time.
+// Members come, go, fall silent, change their minds, lose answers and take their time, and the
+// server dies.
 TEST_F(ConsumerGroupTest, AnyHistoryKeepsOneReaderEachAndEndsWithAllRead) {
   for (uint64_t seed = 1; seed <= 60; seed++) {
     std::mt19937_64 random(seed);
     const auto pick = [&](uint64_t below) { return random() % below; };
     group_ = ConsumerGroup();
+    kept_.clear();
     counts_ = {{"t", 6}, {"u", 3}};
     const bool ranges = pick(3) == 0;
     std::vector<Client> clients;
     int ids = 0;
     for (int step = 0; step < 400; step++) {
       now_ += static_cast<int64_t>(pick(400));
-      group_.Tick(view_, now_);
+      Tick();
       const auto action = pick(100);
       if (action < 6 && clients.size() < 8) {
         clients.push_back(Make("m" + std::to_string(ids++)));
@@ -251,6 +333,7 @@ TEST_F(ConsumerGroupTest, AnyHistoryKeepsOneReaderEachAndEndsWithAllRead) {
         if (ranges) clients.back().assignor = "range";
         continue;
       }
+      if (pick(40) == 0) Restart();
       if (action < 8) counts_[pick(2) == 0 ? "t" : "u"]++;
       if (clients.empty()) continue;
       Client& client = clients[pick(clients.size())];
@@ -289,7 +372,7 @@ TEST_F(ConsumerGroupTest, AnyHistoryKeepsOneReaderEachAndEndsWithAllRead) {
         LetGo(client);  // who holds on for too long is dropped, too
         Beat(client);
       }
-      group_.Tick(view_, now_);  // the silent ones' sessions end
+      Tick();  // the silent ones' sessions end
     }
     if (clients.empty()) continue;
     Settle(clients);

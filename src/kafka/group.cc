@@ -114,6 +114,7 @@ void Group::JoinStatic(const JoinGroupRequest& request, const MemberIdentity& id
   instance->second = id;
   if (leader_ == old_id) leader_ = id;
   if (keeps) {
+    changed_ = true;
     members_.at(id).join = std::move(done);
     AnswerJoin(id, members_.at(id), now_ms);
     return;
@@ -169,6 +170,7 @@ void Group::CompleteJoin(int64_t now_ms) {
   generation_++;
   if (members_.empty()) {
     state_ = State::kEmpty;
+    changed_ = true;
     leader_.clear();
     protocol_.clear();
     return;
@@ -272,6 +274,7 @@ void Group::Sync(const SyncGroupRequest& request, int64_t now_ms, SyncDone done)
     if (to != members_.end()) to->second.assignment = assignment.assignment.value;
   }
   state_ = State::kStable;
+  changed_ = true;
   for (auto& [id, waiting] : members_) {
     if (waiting.sync) AnswerSync(waiting, kNone, now_ms);
   }
@@ -347,6 +350,49 @@ void Group::Tick(int64_t now_ms) {
   if (state_ == State::kPreparingRebalance && now_ms >= rebalance_deadline_ms_) {
     CompleteJoin(now_ms);
   }
+}
+
+void Group::Restore(GroupRecord record, int64_t now_ms) {
+  generation_ = record.generation;
+  protocol_type_ = std::move(record.protocol_type);
+  protocol_ = record.protocol.value_or("");
+  leader_ = record.leader.value_or("");
+  for (GroupRecord::Member& kept : record.members) {
+    Member& member = members_[kept.id];
+    member.instance_id = std::move(kept.instance_id);
+    if (member.instance_id) instances_[*member.instance_id] = kept.id;
+    member.client_id = std::move(kept.client_id);
+    member.host = std::move(kept.host);
+    member.session_timeout_ms = kept.session_timeout_ms;
+    member.rebalance_timeout_ms = kept.rebalance_timeout_ms;
+    member.protocols = {{protocol_, std::move(kept.subscription)}};
+    member.assignment = std::move(kept.assignment.value);
+    const auto session_ms = int64_t{kept.session_timeout_ms};
+    member.deadline_ms =
+        now_ms + (member.instance_id ? session_ms : std::min(session_ms, kReturnMs));
+  }
+  if (!members_.empty()) state_ = State::kStable;
+}
+
+std::optional<GroupRecord> Group::Record() const {
+  if (state_ != State::kStable) return std::nullopt;
+  GroupRecord record;
+  record.protocol_type = protocol_type_;
+  record.generation = generation_;
+  record.protocol = protocol_;
+  record.leader = leader_;
+  for (const auto& [id, member] : members_) {
+    const std::string* metadata = member.MetadataFor(protocol_);
+    record.members.push_back({id,
+                              member.instance_id,
+                              member.client_id,
+                              member.host,
+                              member.rebalance_timeout_ms,
+                              member.session_timeout_ms,
+                              {metadata ? *metadata : ""},
+                              {member.assignment}});
+  }
+  return record;
 }
 
 const char* Group::StateName() const {

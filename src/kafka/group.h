@@ -23,8 +23,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "kafka/error_codes.h"
+#include "kafka/group_record.h"
 #include "kafka/messages/groups.h"
 
 namespace millrace::kafka {
@@ -59,6 +61,14 @@ class Group {
                         const std::optional<std::string>& instance_id, int64_t now_ms);
   // Drops members that were silent for too long, ends rebalances that took too long.
   void Tick(int64_t now_ms);
+
+  // Goes on with the members that a server had which is gone; only before anybody joins.
+  void Restore(GroupRecord record, int64_t now_ms);
+  // Whether what is to be kept has changed since this was asked last.
+  bool TakeChanged() { return std::exchange(changed_, false); }
+  // Of a stable group; otherwise nothing is to be kept (a rebalance that does not end is begun
+  // anew).
+  std::optional<GroupRecord> Record() const;
 
   DescribeGroupsResponse::Group Describe() const;
   const char* StateName() const;
@@ -112,6 +122,7 @@ class Group {
   std::map<std::string, std::string> instances_;  // instance id -> member id
   std::map<std::string, int64_t> pending_ids_;    // given out, not yet used; until when
   int64_t rebalance_deadline_ms_ = 0;
+  bool changed_ = false;
 };
 
 }  // namespace millrace::kafka

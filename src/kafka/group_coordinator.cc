@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "env/diag.h"
+
 namespace millrace::kafka {
 
 namespace {
@@ -17,6 +19,55 @@ Group* GroupCoordinator::Find(const std::string& group_id) {
 ConsumerGroup* GroupCoordinator::FindConsumers(const std::string& group_id) {
   const auto it = consumers_.find(group_id);
   return it == consumers_.end() ? nullptr : &it->second;
+}
+
+void GroupCoordinator::Recover(int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [key, bytes] : store_.Kept(KeptKind::kGroup)) {
+    GroupRecord record;
+    if (!DecodeStored(bytes, &record) || record.version != GroupRecord::kVersion) {
+      diag::Error("kafka: the record of a group is damaged, its members join again: group=\"{}\"",
+                  key.id);
+      continue;
+    }
+    const auto group = groups_.emplace(key.id, std::make_unique<Group>(key.id)).first;
+    group->second->Restore(std::move(record), now_ms);
+  }
+  RecoverConsumers(now_ms);
+}
+
+void GroupCoordinator::RecoverConsumers(int64_t now_ms) {
+  const auto report = [](const KeptKey& key, const Status& status) {
+    if (status.ok()) return;
+    diag::Error("kafka: {}, who joins again: group=\"{}\"", status.message(), key.id);
+  };
+  for (const auto& [key, record] : store_.Kept(KeptKind::kConsumerGroup)) {
+    report(key, consumers_[key.id].Restore(record));
+  }
+  for (const auto& [key, record] : store_.Kept(KeptKind::kConsumerMember)) {
+    report(key, consumers_[key.id].RestoreMember(key.member, record, now_ms));
+  }
+  std::erase_if(consumers_, [](const auto& entry) { return entry.second.members().empty(); });
+  for (const auto& [id, group] : consumers_) groups_.erase(id);
+}
+
+std::vector<KeptChange> GroupCoordinator::ChangesOf(const std::string& group_id, Group& group) {
+  if (!group.TakeChanged()) return {};
+  KeptChange change{{KeptKind::kGroup, group_id, ""}, std::nullopt};
+  if (auto record = group.Record()) change.record = EncodeStored(*std::move(record));
+  return {std::move(change)};
+}
+
+void GroupCoordinator::Keep(std::vector<KeptChange> changes) {
+  const auto give = [answers = std::exchange(answers_, {})] {
+    for (const auto& answer : answers) answer();
+  };
+  if (changes.empty()) return give();
+  store_.Keep(std::move(changes), {}, [give](const Status& status) {
+    // It is what it is in memory; only a restart would not know of it.
+    if (!status.ok()) diag::Warn("kafka: members of a group not kept: {}", status.message());
+    give();
+  });
 }
 
 void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity identity,
@@ -49,12 +100,16 @@ void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity iden
       request.group_instance_id ? *request.group_instance_id : identity.client_id;
   identity.new_member_id = fmt::format("{}-{:x}-{}", name, start_us_, next_member_++);
   group->Join(request, identity, now_ms, std::move(done));
+  Keep(ChangesOf(request.group_id, *group));
 }
 
 void GroupCoordinator::Sync(const SyncGroupRequest& request, int64_t now_ms, SyncDone done) {
   std::lock_guard lock(mutex_);
   if (Group* group = Find(request.group_id)) {
-    group->Sync(request, now_ms, std::move(done));
+    group->Sync(request, now_ms, [this, done = std::move(done)](SyncGroupResponse response) {
+      answers_.push_back([done, response = std::move(response)] { done(response); });
+    });
+    Keep(ChangesOf(request.group_id, *group));
     return;
   }
   SyncGroupResponse response;
@@ -76,14 +131,12 @@ LeaveGroupResponse GroupCoordinator::Leave(const LeaveGroupRequest& request, int
   const auto leave = [&](const std::string& id, const std::optional<std::string>& instance) {
     return group == nullptr ? kUnknownMemberId : group->Leave(id, instance, now_ms);
   };
-  if (version < 3) {
-    response.error_code = leave(request.member_id, std::nullopt);
-    return response;
-  }
-  for (const auto& member : request.members) {
+  if (version < 3) response.error_code = leave(request.member_id, std::nullopt);
+  for (const auto& member : request.members) {  // since version 3
     response.members.push_back({member.member_id, member.group_instance_id,
                                 leave(member.member_id, member.group_instance_id)});
   }
+  if (group != nullptr) Keep(ChangesOf(request.group_id, *group));
   return response;
 }
 
@@ -100,8 +153,17 @@ ErrorCode GroupCoordinator::CheckCommit(const OffsetCommitRequest& request, int6
   return request.generation_id < 0 ? kNone : kIllegalGeneration;
 }
 
-BeatAnswer GroupCoordinator::Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms) {
+void GroupCoordinator::Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms,
+                            BeatDone done) {
   std::lock_guard lock(mutex_);
+  std::vector<KeptChange> changes;
+  BeatAnswer answer = BeatLocked(group_id, std::move(beat), now_ms, changes);
+  answers_.push_back([done = std::move(done), answer = std::move(answer)] { done(answer); });
+  Keep(std::move(changes));
+}
+
+BeatAnswer GroupCoordinator::BeatLocked(const std::string& group_id, MemberBeat beat,
+                                        int64_t now_ms, std::vector<KeptChange>& changes) {
   if (group_id.empty()) return {kInvalidGroupId, "the group has no name", "", 0, std::nullopt};
   const auto classic = groups_.find(group_id);
   if (classic != groups_.end() && !classic->second->idle()) {
@@ -120,6 +182,7 @@ BeatAnswer GroupCoordinator::Beat(const std::string& group_id, MemberBeat beat, 
     beat.member_id = fmt::format("{}-{:x}-{}", beat.client_id, start_us_, next_member_++);
   }
   BeatAnswer answer = group->Beat(beat, topics_, now_ms);
+  changes = group->TakeChanges(group_id);
   if (group->members().empty()) consumers_.erase(group_id);
   return answer;
 }
@@ -143,10 +206,12 @@ void GroupCoordinator::Tick(int64_t now_ms) {
   std::lock_guard lock(mutex_);
   for (auto it = consumers_.begin(); it != consumers_.end();) {
     it->second.Tick(topics_, now_ms);
+    Keep(it->second.TakeChanges(it->first));
     it = it->second.members().empty() ? consumers_.erase(it) : std::next(it);
   }
   for (auto it = groups_.begin(); it != groups_.end();) {
     it->second->Tick(now_ms);
+    Keep(ChangesOf(it->first, *it->second));
     it = it->second->idle() ? groups_.erase(it) : std::next(it);
   }
 }

@@ -1,9 +1,10 @@
 // GroupCoordinator: all consumer groups that have members, of either protocol. Offsets are
 // OffsetStore's. A group is of the protocol of its first member until it is empty.
 //
-// Contract: any thread. Callbacks are called under its lock and must only pass the answer on.
-// Member ids and generations live in memory: after a restart clients get UNKNOWN_MEMBER_ID and join
-// again.
+// Contract: any thread. Callbacks are called once, under its lock or from the log's committer, and
+// must only pass the answer on. Who is in a group is kept in the OffsetStore: an answer that tells
+// a member its partitions comes when that is on stable storage, so that members stay what they are
+// through a restart. A rebalance of the classic protocol that it interrupts begins anew.
 #pragma once
 
 #include <functional>
@@ -16,16 +17,23 @@
 #include "kafka/consumer_group.h"
 #include "kafka/group.h"
 #include "kafka/messages/consumer_groups.h"
+#include "kafka/offset_store.h"
 
 namespace millrace::kafka {
+
+using BeatDone = std::function<void(const BeatAnswer&)>;
 
 class GroupCoordinator {
  public:
   static constexpr int32_t kHeartbeatIntervalMs = 1000;  // of KIP-848's members
 
   // `start_us` makes member ids unlike those of earlier runs.
-  GroupCoordinator(int64_t start_us, TopicView topics)
-      : start_us_(start_us), topics_(std::move(topics)) {}
+  // `store` outlives this.
+  GroupCoordinator(int64_t start_us, TopicView topics, OffsetStore& store)
+      : start_us_(start_us), topics_(std::move(topics)), store_(store) {}
+
+  // Takes over the groups of earlier runs, before the first client.
+  void Recover(int64_t now_ms);
 
   void Join(const JoinGroupRequest& request, MemberIdentity identity, int64_t now_ms,
             JoinDone done);
@@ -34,7 +42,7 @@ class GroupCoordinator {
   LeaveGroupResponse Leave(const LeaveGroupRequest& request, int version, int64_t now_ms);
   ErrorCode CheckCommit(const OffsetCommitRequest& request, int64_t now_ms);
   // KIP-848.
-  BeatAnswer Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms);
+  void Beat(const std::string& group_id, MemberBeat beat, int64_t now_ms, BeatDone done);
   // Whether a member may fetch the group's offsets; of the classic protocol, whoever it is may.
   ErrorCode CheckFetch(const std::string& group_id, const std::string& member_id, int32_t epoch);
   // Calls `visit` for the group under the lock; false when there is none of this protocol.
@@ -50,14 +58,26 @@ class GroupCoordinator {
   void Clear();
 
  private:
+  using Groups = std::map<std::string, std::unique_ptr<Group>>;
+  using ConsumerGroups = std::map<std::string, ConsumerGroup>;
+
   Group* Find(const std::string& group_id);
   ConsumerGroup* FindConsumers(const std::string& group_id);
+  BeatAnswer BeatLocked(const std::string& group_id, MemberBeat beat, int64_t now_ms,
+                        std::vector<KeptChange>& changes);
+  void RecoverConsumers(int64_t now_ms);
+  // What changed of a group that is to be kept.
+  static std::vector<KeptChange> ChangesOf(const std::string& group_id, Group& group);
+  // Gives the answers that wait, once the changes are on stable storage.
+  void Keep(std::vector<KeptChange> changes);
 
   const int64_t start_us_;
   const TopicView topics_;
+  OffsetStore& store_;
   mutable std::mutex mutex_;
-  std::map<std::string, ConsumerGroup> consumers_;  // none of them in groups_
-  std::map<std::string, std::unique_ptr<Group>> groups_;
+  ConsumerGroups consumers_;  // none of them in groups_
+  Groups groups_;
+  std::vector<std::function<void()>> answers_;  // that wait for Keep
   int64_t next_member_ = 1;
 };
 

@@ -169,17 +169,59 @@ TEST_F(GroupTest, ProtocolsMustFit) {
   EXPECT_EQ(error, kInconsistentGroupProtocol);
 }
 
-// Clients join, sync, beat, leave and fall silent at random. When they have been left alone for
-// long enough, those that still follow the protocol are in one generation, each with its
-// assignment.
+TEST_F(GroupTest, MembersStayThroughARestart) {
+  Client a, b;
+  Join(a);
+  Sync(a);
+  Join(b);
+  Join(a);
+  EXPECT_TRUE(group_.TakeChanged());
+  EXPECT_EQ(group_.Record(), std::nullopt) << "no assignments yet";
+  Sync(b);
+  Sync(a);
+  EXPECT_TRUE(group_.TakeChanged());
+  EXPECT_FALSE(group_.TakeChanged());
+  GroupRecord record;
+  ASSERT_TRUE(DecodeStored(EncodeStored(group_.Record().value()), &record));
+
+  group_.Restore(record, now_);  // the same group, as it is kept
+  EXPECT_EQ(EncodeStored(group_.Record().value()), EncodeStored(record));
+  Group after("g");
+  after.Restore(record, now_);
+  EXPECT_EQ(after.state(), Group::State::kStable);
+  HeartbeatRequest beat{"g", b.generation, b.member, std::nullopt};
+  EXPECT_EQ(after.Heartbeat(beat, now_), kNone);
+  EXPECT_EQ(after.CheckCommit(b.generation, b.member, std::nullopt, now_), kNone);
+  EXPECT_EQ(after.CheckCommit(b.generation - 1, b.member, std::nullopt, now_), kIllegalGeneration);
+  SyncGroupRequest sync;  // its answer was lost
+  sync.member_id = b.member;
+  sync.generation_id = b.generation;
+  after.Sync(sync, now_, [&](SyncGroupResponse response) {
+    EXPECT_EQ(response.assignment.value, "for " + b.member);
+  });
+  now_ += kReturnMs - 1;
+  EXPECT_EQ(after.Heartbeat(beat, now_), kNone);
+  after.Tick(now_ + 1);  // a has not come back
+  EXPECT_EQ(after.Heartbeat(beat, now_), kRebalanceInProgress);
+  EXPECT_EQ(after.CheckCommit(a.generation, a.member, std::nullopt, now_), kUnknownMemberId);
+}
+
+// Clients join, sync, beat, leave and fall silent at random, and the server dies. When they have
+// been left alone for long enough, those that still follow the protocol are in one generation, each
+// with its assignment.
 TEST_F(GroupTest, AnyHistoryEndsStable) {
   for (uint64_t seed = 1; seed <= 200; seed++) {
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
-    Group group("g");
+    auto living = std::make_unique<Group>("g");
+    std::optional<GroupRecord> kept;
     std::vector<Client> clients(4);
     std::vector<bool> active(4, false);
+    const auto keep = [&] {
+      if (living->TakeChanged()) kept = living->Record();
+    };
     const auto step = [&](size_t i) {
+      Group& group = *living;
       Client& client = clients[i];
       const auto joined = [&client](JoinGroupResponse response) {
         client.joining = false;
@@ -216,23 +258,30 @@ TEST_F(GroupTest, AnyHistoryEndsStable) {
     };
     for (int round = 0; round < 100; round++) {
       now_ += static_cast<int64_t>(random() % 4'000);
-      group.Tick(now_);
+      living->Tick(now_);
+      keep();
+      if (random() % 20 == 0) {
+        living = std::make_unique<Group>("g");
+        if (kept) living->Restore(*kept, now_);
+        for (Client& client : clients) client.joining = false;  // its connection is gone
+      }
       const size_t i = random() % clients.size();
       if (random() % 10 == 0) active[i] = !active[i];
       if (active[i]) step(i);
       if (random() % 30 == 0 && !clients[i].member.empty() && !clients[i].joining) {
-        (void)group.Leave(clients[i].member, std::nullopt, now_);
+        (void)living->Leave(clients[i].member, std::nullopt, now_);
       }
+      keep();
     }
     active[0] = true;
     for (int round = 0; round < 60; round++) {
       now_ += 1'500;
-      group.Tick(now_);
+      living->Tick(now_);
       for (size_t i = 0; i < clients.size(); i++) {
         if (active[i]) step(i);
       }
     }
-    EXPECT_EQ(group.state(), Group::State::kStable);
+    EXPECT_EQ(living->state(), Group::State::kStable);
     for (size_t i = 0; i < clients.size(); i++) {
       if (!active[i]) continue;
       EXPECT_EQ(clients[i].assignment, clients[i].member);

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "env/diag.h"
-#include "kafka/wire_io.h"
+#include "kafka/stored_message.h"
 
 namespace millrace::kafka {
 
@@ -12,22 +12,38 @@ namespace {
 
 constexpr int16_t kOffsetKey = 1;
 constexpr int16_t kProducerIdsKey = 1000;
-constexpr int16_t kTransactionKey = 1001;
 constexpr int16_t kOffsetValue = 3;
 constexpr int64_t kIdBlock = 1000;
 constexpr int64_t kSilenceMs = 7LL * 24 * 3600 * 1000;
 
+bool IsKept(int16_t kind) {
+  switch (static_cast<KeptKind>(kind)) {
+    case KeptKind::kGroup:
+    case KeptKind::kTransaction:
+    case KeptKind::kConsumerGroup:
+    case KeptKind::kConsumerMember:
+      return true;
+  }
+  return false;
+}
+
 struct Key {
   int16_t version = kOffsetKey;
-  std::string group;  // or transactional id
+  std::string group;  // or what else a KeptKey names
   TopicPartition at;
+  std::string member;
   template <class Io>
   void Visit(Io& io) {
     io(version);
     if (version == kOffsetKey) io(group, at.topic, at.partition);
-    if (version == kTransactionKey) io(group);
+    if (IsKept(version)) io(group);
+    if (version == static_cast<int16_t>(KeptKind::kConsumerMember)) io(member);
   }
 };
+
+std::string EncodeKey(const KeptKey& key) {
+  return EncodeStored(Key{static_cast<int16_t>(key.kind), key.id, {}, key.member});
+}
 
 struct Value {
   int16_t version = kOffsetValue;
@@ -45,20 +61,6 @@ struct IdsEnd {
     io(end);
   }
 };
-
-template <class T>
-std::string Encode(T message) {
-  std::string bytes;
-  WireWriter(&bytes, 0, false).Field(message);
-  return bytes;
-}
-
-template <class T>
-bool Decode(std::string_view bytes, T* message) {
-  WireReader reader(bytes, 0, false);
-  reader.Field(*message);
-  return reader.ok();
-}
 
 }  // namespace
 
@@ -89,16 +91,17 @@ Status OffsetStore::Replay() {
         Key key;
         Value value;
         IdsEnd ids;
-        if (!Decode(record.key, &key)) continue;
-        if (key.version == kProducerIdsKey && Decode(record.value, &ids)) {
+        if (!DecodeStored(record.key, &key)) continue;
+        if (key.version == kProducerIdsKey && DecodeStored(record.value, &ids)) {
           next_id_ = ids_end_ = std::max(ids_end_, ids.end);
-        } else if (key.version == kTransactionKey) {
+        } else if (IsKept(key.version)) {
           std::optional<std::string> kept;
           if (record.has_value) kept = std::string(record.value);
-          Apply(TransactionEntry{key.group, std::move(kept)});
+          Apply(KeptChange{{static_cast<KeptKind>(key.version), key.group, key.member},
+                           std::move(kept)});
         } else if (key.version == kOffsetKey && !record.has_value) {
           Apply(Entry{key.group, key.at, std::nullopt});
-        } else if (key.version == kOffsetKey && Decode(record.value, &value)) {
+        } else if (key.version == kOffsetKey && DecodeStored(record.value, &value)) {
           Apply(Entry{key.group, key.at, value.committed});
         }
       }
@@ -119,18 +122,17 @@ void OffsetStore::Apply(const Entry& entry) {
   if (group->second.empty()) groups_.erase(group);
 }
 
-void OffsetStore::Apply(const TransactionEntry& entry) {
-  if (entry.record) {
-    transactions_[entry.id] = *entry.record;
+void OffsetStore::Apply(const KeptChange& change) {
+  if (change.record) {
+    kept_[change.key] = *change.record;
   } else {
-    transactions_.erase(entry.id);
+    kept_.erase(change.key);
   }
 }
 
-void OffsetStore::Write(std::vector<Entry> entries, Done done,
-                        std::optional<TransactionEntry> transaction) {
-  const auto change = std::make_shared<const Change>(
-      Change{std::move(entries), std::move(transaction), std::move(done)});
+void OffsetStore::Write(std::vector<Entry> entries, Done done, std::vector<KeptChange> kept) {
+  const auto change =
+      std::make_shared<const Change>(Change{std::move(entries), std::move(kept), std::move(done)});
   std::optional<Status> refused;
   {
     std::lock_guard order(order_mutex_);
@@ -144,19 +146,22 @@ void OffsetStore::Write(std::vector<Entry> entries, Done done,
 }
 
 std::optional<Status> OffsetStore::Append(const std::shared_ptr<const Change>& change) {
-  const auto& [entries, transaction, done] = *change;
+  const auto& [entries, kept, done] = *change;
   std::vector<std::string> keys;
   std::vector<std::string> values;
   for (const Entry& entry : entries) {
-    keys.push_back(Encode(Key{kOffsetKey, entry.group, entry.at}));
-    values.push_back(entry.value ? Encode(Value{kOffsetValue, *entry.value}) : "");
+    keys.push_back(EncodeStored(Key{kOffsetKey, entry.group, entry.at, {}}));
+    values.push_back(entry.value ? EncodeStored(Value{kOffsetValue, *entry.value}) : "");
   }
-  if (transaction) keys.push_back(Encode(Key{kTransactionKey, transaction->id, {}}));
+  for (const KeptChange& one : kept) keys.push_back(EncodeKey(one.key));
   std::vector<log::NewRecord> records(keys.size());
   for (size_t i = 0; i < keys.size(); i++) {
     records[i].key = keys[i];
-    if (i < entries.size() && entries[i].value) records[i].value = values[i];
-    if (i == entries.size() && transaction->record) records[i].value = *transaction->record;
+    if (i < entries.size()) {
+      if (entries[i].value) records[i].value = values[i];
+    } else if (const auto& record = kept[i - entries.size()].record) {
+      records[i].value = *record;
+    }
   }
   // Only this thread looks at `refused`.
   std::optional<Status> refused;
@@ -182,8 +187,8 @@ void OffsetStore::Finish(const Change& change, const Status& status) {
   if (status.ok()) {
     std::lock_guard lock(mutex_);
     for (const Entry& entry : change.entries) Apply(entry);
-    if (change.transaction) Apply(*change.transaction);
-    records_ += std::ssize(change.entries) + (change.transaction ? 1 : 0);
+    for (const KeptChange& one : change.kept) Apply(one);
+    records_ += std::ssize(change.entries) + std::ssize(change.kept);
   }
   change.done(status);
   std::lock_guard lock(mutex_);
@@ -203,9 +208,8 @@ void OffsetStore::AppendDeferred() {
   for (const auto& [change, status] : refused) Finish(*change, status);
 }
 
-void OffsetStore::WriteTransaction(const std::string& transactional_id,
-                                   std::optional<std::string> record,
-                                   std::map<std::string, GroupOffsets> offsets, Done done) {
+void OffsetStore::Keep(std::vector<KeptChange> changes, std::map<std::string, GroupOffsets> offsets,
+                       Done done) {
   const int64_t now_ms = clock_.WallMicros() / 1000;
   std::vector<Entry> entries;
   for (auto& [group, committed_offsets] : offsets) {
@@ -214,12 +218,17 @@ void OffsetStore::WriteTransaction(const std::string& transactional_id,
       entries.push_back({group, at, std::move(committed)});
     }
   }
-  Write(std::move(entries), std::move(done), TransactionEntry{transactional_id, std::move(record)});
+  Write(std::move(entries), std::move(done), std::move(changes));
 }
 
-std::map<std::string, std::string> OffsetStore::Transactions() const {
+std::map<KeptKey, std::string> OffsetStore::Kept(KeptKind kind) const {
   std::lock_guard lock(mutex_);
-  return transactions_;
+  std::map<KeptKey, std::string> found;
+  for (auto it = kept_.lower_bound({kind, "", ""}); it != kept_.end() && it->first.kind == kind;
+       ++it) {
+    found.insert(*it);
+  }
+  return found;
 }
 
 void OffsetStore::Commit(const std::string& group, GroupOffsets offsets, Done done) {
@@ -272,8 +281,8 @@ std::vector<std::string> OffsetStore::Groups() const {
 Result<int64_t> OffsetStore::NewProducerId() {
   std::lock_guard lock(ids_mutex_);
   if (next_id_ == ids_end_) {
-    const std::string key = Encode(Key{kProducerIdsKey, "", {}});
-    const std::string value = Encode(IdsEnd{ids_end_ + kIdBlock});
+    const std::string key = EncodeStored(Key{kProducerIdsKey, "", {}, {}});
+    const std::string value = EncodeStored(IdsEnd{ids_end_ + kIdBlock});
     const log::NewRecord record{.key = key, .value = value};
     MR_RETURN_IF_ERROR(log_.AppendAndWait(kOffsetsTopic, 0, {&record, 1}).status());
     ids_end_ += kIdBlock;
@@ -321,23 +330,23 @@ Status OffsetStore::Compact(int64_t records_min) {
 }
 
 Status OffsetStore::Rewrite() {
-  std::vector<std::string> keys{Encode(Key{kProducerIdsKey, "", {}})};
-  std::vector<std::string> values{Encode(IdsEnd{ids_end_})};
+  std::vector<std::string> keys{EncodeStored(Key{kProducerIdsKey, "", {}, {}})};
+  std::vector<std::string> values{EncodeStored(IdsEnd{ids_end_})};
   {
     std::unique_lock lock(mutex_);
     // What is on its way to the disk is not in groups_ yet.
     none_in_flight_.wait(lock, [&] { return in_flight_ == 0; });
-    int64_t living = 1 + std::ssize(transactions_);
+    int64_t living = 1 + std::ssize(kept_);
     for (const auto& [group, offsets] : groups_) living += std::ssize(offsets);
     if (records_ < 4 * living) return {};
     for (const auto& [group, offsets] : groups_) {
       for (const auto& [at, committed] : offsets) {
-        keys.push_back(Encode(Key{kOffsetKey, group, at}));
-        values.push_back(Encode(Value{kOffsetValue, committed}));
+        keys.push_back(EncodeStored(Key{kOffsetKey, group, at, {}}));
+        values.push_back(EncodeStored(Value{kOffsetValue, committed}));
       }
     }
-    for (const auto& [id, record] : transactions_) {
-      keys.push_back(Encode(Key{kTransactionKey, id, {}}));
+    for (const auto& [key, record] : kept_) {
+      keys.push_back(EncodeKey(key));
       values.push_back(record);
     }
   }

@@ -1,6 +1,7 @@
-// OffsetStore: what consumer groups have committed, which producer ids were given out, and how the
-// transactions stand; durable in the topic `__consumer_offsets` of the same log. One topic for all
-// three, because offsets have to be committed together with the transaction's fate.
+// OffsetStore: what consumer groups have committed and who is in them, which producer ids were
+// given out, and how the transactions stand; durable in the topic `__consumer_offsets` of the same
+// log. One topic for all, because offsets have to be committed together with the transaction's
+// fate.
 //
 // Contract: any thread. A commit is acknowledged, and seen by Find, once its record is on stable
 // storage (the log's group commit). Open reads the whole topic. When most of its records have been
@@ -10,9 +11,9 @@
 // Format: records as Kafka's own __consumer_offsets has them, integers big-endian, strings with
 // int16 length: key {int16 1, string group, string topic, int32 partition}, value {int16 3, int64
 // offset, int32 leader epoch, string metadata, int64 commit time ms}, null to delete. Ours: key
-// {int16 1000}, value {int64 producer ids below this were given out}; key {int16 1001, string
-// transactional id}, value: kafka/transaction_record.h, null to delete. Source: Kafka's
-// OffsetCommitKey.json and OffsetCommitValue.json.
+// {int16 1000}, value {int64 producer ids below this were given out}. What others keep here: keys
+// by KeptKey, values are theirs, null to delete. Source: Kafka's OffsetCommitKey.json and
+// OffsetCommitValue.json.
 #pragma once
 
 #include <condition_variable>
@@ -41,6 +42,26 @@ struct CommittedOffset {
 
 using GroupOffsets = std::map<TopicPartition, CommittedOffset>;
 
+// What is kept beside the offsets, each under a key {int16 kind, string id, of a member its id}.
+enum class KeptKind : int16_t {
+  kGroup = 2,             // kafka/group_record.h; Kafka's own kind
+  kTransaction = 1001,    // kafka/transaction_record.h
+  kConsumerGroup = 1002,  // kafka/group_record.h
+  kConsumerMember = 1003,
+};
+
+struct KeptKey {
+  KeptKind kind = KeptKind::kTransaction;
+  std::string id;      // the group's, or the transactional one
+  std::string member;  // of kConsumerMember
+  auto operator<=>(const KeptKey&) const = default;
+};
+
+struct KeptChange {
+  KeptKey key;
+  std::optional<std::string> record;  // nullopt: forgotten
+};
+
 class OffsetStore {
  public:
   using Done = std::function<void(const Status&)>;
@@ -59,11 +80,12 @@ class OffsetStore {
   GroupOffsets Find(const std::string& group) const;
   std::vector<std::string> Groups() const;
 
-  // Keeps what is to be known of a transactional id (nullopt: forgets it) and commits offsets of
-  // groups in the same record batch, as long as all of it is smaller than one: all or nothing.
-  void WriteTransaction(const std::string& transactional_id, std::optional<std::string> record,
-                        std::map<std::string, GroupOffsets> offsets, Done done);
-  std::map<std::string, std::string> Transactions() const;
+  // Keeps records, and commits offsets of groups in the same record batch, as long as all of it is
+  // smaller than one: all or nothing.
+  void Keep(std::vector<KeptChange> changes, std::map<std::string, GroupOffsets> offsets,
+            Done done);
+  // Those of a kind.
+  std::map<KeptKey, std::string> Kept(KeptKind kind) const;
 
   // An id that nobody had before. Blocks when a new block of them has to be written down.
   Result<int64_t> NewProducerId();
@@ -79,20 +101,15 @@ class OffsetStore {
     TopicPartition at;
     std::optional<CommittedOffset> value;  // nullopt: deleted
   };
-  struct TransactionEntry {
-    std::string id;
-    std::optional<std::string> record;  // nullopt: deleted
-  };
   OffsetStore(log::Log& log, env::Clock& clock) : log_(log), clock_(clock) {}
   Status Replay();
   void Apply(const Entry& entry);
-  void Apply(const TransactionEntry& entry);
-  void Write(std::vector<Entry> entries, Done done,
-             std::optional<TransactionEntry> transaction = std::nullopt);
+  void Apply(const KeptChange& change);
+  void Write(std::vector<Entry> entries, Done done, std::vector<KeptChange> kept = {});
   // What one call of Write is about; its records are one batch.
   struct Change {
     std::vector<Entry> entries;
-    std::optional<TransactionEntry> transaction;
+    std::vector<KeptChange> kept;
     Done done;
   };
   // Hands the change to the log; order_mutex_ is held. The reason when it is refused at once: then
@@ -114,9 +131,9 @@ class OffsetStore {
   mutable std::mutex mutex_;
   std::condition_variable none_in_flight_;
   std::map<std::string, GroupOffsets> groups_;
-  std::map<std::string, std::string> transactions_;  // id -> record
-  int64_t records_ = 0;                              // in the topic, overtaken ones too
-  int64_t in_flight_ = 0;                            // writes
+  std::map<KeptKey, std::string> kept_;
+  int64_t records_ = 0;    // in the topic, overtaken ones too
+  int64_t in_flight_ = 0;  // writes
 
   std::mutex ids_mutex_;
   int64_t next_id_ = 0;

@@ -49,6 +49,20 @@ class OffsetStoreTest : public testing::Test {
     });
   }
 
+  static KeptKey AnyKey(std::mt19937_64& random) {
+    const KeptKind kind = kKinds[random() % std::size(kKinds)];
+    const bool of_member = kind == KeptKind::kConsumerMember;
+    return {kind, "x" + std::to_string(random() % 3),
+            of_member ? "m" + std::to_string(random() % 2) : ""};
+  }
+  std::map<KeptKey, std::string> AllKept() const {
+    std::map<KeptKey, std::string> all;
+    for (const KeptKind kind : kKinds) all.merge(store_->Kept(kind));
+    return all;
+  }
+
+  static constexpr KeptKind kKinds[] = {KeptKind::kGroup, KeptKind::kTransaction,
+                                        KeptKind::kConsumerGroup, KeptKind::kConsumerMember};
   env::FaultFileSystem files_{1};
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<OffsetStore> store_;
@@ -60,13 +74,13 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
   std::map<std::string, GroupOffsets> expected;
   std::set<int64_t> ids;
   Open();
-  std::map<std::string, std::string> transactions;
+  std::map<KeptKey, std::string> kept;
   for (int step = 0; step < 3000; step++) {
     const std::string group = "g" + std::to_string(random() % 3);
     const TopicPartition at{"t" + std::to_string(random() % 2), static_cast<int32_t>(random() % 3)};
     const uint64_t dice = random() % 1000;
     if (dice < 100) {
-      const std::string id = "x" + std::to_string(random() % 3);
+      const KeptKey key = AnyKey(random);
       TransactionRecord record;
       record.producer_id = step;
       record.partitions.insert(at);
@@ -76,11 +90,11 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
       GroupOffsets offsets;
       offsets[at] = {step, 3, "note", 0};
       ASSERT_TRUE(Wait([&](OffsetStore::Done done) {
-                    store_->WriteTransaction(id, bytes, {{group, offsets}}, std::move(done));
+                    store_->Keep({{key, bytes}}, {{group, offsets}}, std::move(done));
                   }).ok());
       expected[group][at].offset = step;
-      transactions.erase(id);
-      if (bytes) transactions[id] = *bytes;
+      kept.erase(key);
+      if (bytes) kept[key] = *bytes;
     } else if (dice < 930) {
       ASSERT_TRUE(Commit(group, at, step).ok());
       expected[group][at].offset = step;
@@ -111,7 +125,7 @@ TEST_F(OffsetStoreTest, RemembersWhatWasCommittedThroughEverything) {
       files_.Restart();
       Open();
     }
-    ASSERT_EQ(store_->Transactions(), transactions) << "step " << step;
+    ASSERT_EQ(AllKept(), kept) << "step " << step;
     for (const auto& [name, offsets] : expected) {
       const GroupOffsets found = store_->Find(name);
       ASSERT_EQ(found.size(), offsets.size()) << "step " << step;

@@ -16,6 +16,8 @@
 namespace millrace::kafka {
 
 using Partitions = std::set<TopicPartition>;
+// Topic -> its partitions, in order.
+std::map<std::string, std::vector<int32_t>> ByTopic(const Partitions& partitions);
 
 struct Subscriber {
   std::set<std::string> topics;

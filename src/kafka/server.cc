@@ -31,6 +31,7 @@ class Server final : public KafkaServer {
     };
     services_.offsets->SetInUse(
         [this](const std::string& group) { return services_.groups.HasMembers(group); });
+    services_.groups.Recover(services_.now_ms());
     services_.transactions.Recover();
     for (int i = 0; i < std::max(1, options.threads); i++) {
       workers_.push_back(std::make_unique<Worker>(services_));

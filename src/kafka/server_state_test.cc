@@ -91,12 +91,22 @@ TEST_F(ServerStateTest, GroupsAndTheirOffsets) {
   EXPECT_EQ(state.offsets.at(0).client_id, "");
   EXPECT_EQ(state.connections, 1);
 
-  // After a restart nobody is in it, and the offset stands.
+  // After a restart all of it stands, and the member goes on where it was.
   client_.reset();
   Start();
   state = server_->State();
-  EXPECT_EQ(state.groups.at(1).state, "Empty");
+  EXPECT_EQ(state.groups.at(1).state, "Stable");
+  EXPECT_EQ(state.groups.at(1).members.at(0).assigned, (std::vector<TopicPartition>{{"t", 1}}));
   EXPECT_EQ(state.offsets.at(1).committed, 3);
+  client_ = std::make_unique<TestClient>(Connect());
+  Commit("shop", "t", 1, 4);
+  LeaveGroupRequest leave;
+  leave.group_id = "shop";
+  leave.members = {{member_, std::nullopt, std::nullopt}};
+  ASSERT_TRUE((client_->Ask<LeaveGroupResponse>(13, 3, leave)));
+  client_.reset();
+  Start();
+  EXPECT_EQ(server_->State().groups.at(1).state, "Empty");
 }
 
 TEST_F(ServerStateTest, OfAPartitionThatIsGoneThereIsNoLag) {

@@ -37,7 +37,7 @@ struct Services {
         clock(c),
         options(o),
         offsets(std::move(s)),
-        groups(c.WallMicros(), TopicsOf(l)),
+        groups(c.WallMicros(), TopicsOf(l), *offsets),
         transactions(l, c, *offsets),
         topic_names(l),
         fetch_sessions(o.fetch_sessions_max, o.fetch_sessions_bytes_max),

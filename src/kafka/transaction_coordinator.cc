@@ -34,6 +34,8 @@ size_t OffsetsBytes(const TransactionRecord& record) {
 struct TransactionCoordinator::Transaction {
   explicit Transaction(std::string i) : id(std::move(i)) {}
 
+  KeptKey key() const { return {KeptKind::kTransaction, id, ""}; }
+
   const std::string id;
   std::mutex mutex;  // guards the members below
   TransactionRecord record;
@@ -65,14 +67,15 @@ void TransactionCoordinator::Ended() {
 }
 
 void TransactionCoordinator::Recover() {
-  for (const auto& [id, bytes] : store_.Transactions()) {
+  for (const auto& [key, bytes] : store_.Kept(KeptKind::kTransaction)) {
+    const std::string& id = key.id;
     const auto record = DecodeTransaction(bytes);
     if (!record) {
       diag::Error("kafka: the record of a transactional id is damaged: id=\"{}\"", id);
       continue;
     }
     if (!record->open() && record->updated_ms < now_ms() - kSilenceMs) {
-      store_.WriteTransaction(id, std::nullopt, {}, [](const Status&) {});
+      store_.Keep({{key, std::nullopt}}, {}, [](const Status&) {});
       continue;
     }
     const auto transaction = FindOrMake(id);
@@ -157,8 +160,8 @@ void TransactionCoordinator::Persist(const TransactionPtr& transaction, Transact
   next.updated_ms = now_ms();
   const std::string bytes = EncodeTransaction(next);
   Begin();
-  store_.WriteTransaction(
-      transaction->id, bytes, std::move(offsets),
+  store_.Keep(
+      {{transaction->key(), bytes}}, std::move(offsets),
       [this, transaction, next = std::move(next), then = std::move(then)](const Status& status) {
         if (status.ok()) {
           std::lock_guard lock(transaction->mutex);
@@ -426,7 +429,7 @@ void TransactionCoordinator::Complete(const TransactionPtr& transaction) {
     after.swap(transaction->after);
   }
   Begin();
-  store_.WriteTransaction(transaction->id, bytes, {}, [this](const Status&) { Ended(); });
+  store_.Keep({{transaction->key(), bytes}}, {}, [this](const Status&) { Ended(); });
   if (after) after(kNone);
 }
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "kafka/wire_io.h"
+#include "kafka/stored_message.h"
 
 namespace millrace::kafka {
 
@@ -74,17 +74,14 @@ std::string EncodeTransaction(const TransactionRecord& record) {
                                 committed.metadata});
     }
   }
-  std::string bytes;
-  WireWriter(&bytes, 0, false).Field(stored);
-  return bytes;
+  return EncodeStored(std::move(stored));
 }
 
 std::optional<TransactionRecord> DecodeTransaction(std::string_view bytes) {
   Stored stored;
-  WireReader reader(bytes, 0, false);
-  reader.Field(stored);
   const auto last = static_cast<int8_t>(TransactionStatus::kCompleteAbort);
-  if (!reader.ok() || stored.version != 0 || stored.status < 0 || stored.status > last) {
+  if (!DecodeStored(bytes, &stored) || stored.version != 0 || stored.status < 0 ||
+      stored.status > last) {
     return std::nullopt;
   }
   TransactionRecord record = std::move(stored.record);

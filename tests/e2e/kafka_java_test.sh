@@ -41,6 +41,12 @@ run group $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$broker
   --group readers > "$work/out" || fail "kafka-consumer-groups --describe"
 [ "$(awk '$1 == "readers" { read += $4; lag += $6 } END { print read, lag }' "$work/out")" = "2000 0" ] ||
   fail "kafka-consumer-groups --describe: $(cat "$work/out")"
+members_formatted() { # as their tool reads what is kept of the group
+  run formatter $tools.consumer.ConsoleConsumer --bootstrap-server "$brokers" --topic __consumer_offsets \
+    --from-beginning --timeout-ms 3000 --formatter $tools.consumer.GroupMetadataMessageFormatter |
+    grep -q '"group":"readers"}},"value":{"version":3.*"protocol":"range"'
+}
+wait_for 180 "GroupMetadataMessageFormatter shows the group" members_formatted
 run reset $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --group readers \
   --topic lines --reset-offsets --to-earliest --execute > "$work/out" || fail "--reset-offsets"
 [ "$(awk '$1 == "readers" { splits++; sum += $4 } END { print splits, sum }' "$work/out")" = "3 0" ] ||

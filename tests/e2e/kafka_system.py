@@ -45,6 +45,7 @@ JARS = DEPS / "kafka-java"
 TOOLS = "org.apache.kafka.tools."
 STREAMS = "org.apache.kafka.streams.tests."
 PATIENCE_S = 180
+RETURN_MS = 8000  # less than what the server gives members to come back
 
 
 class Program:
@@ -155,6 +156,7 @@ def verifiable(run):
         *("--max-messages", count, "--throughput", 2500),
     )
     until("some are sent", lambda: len(producer.lines()) > count // 4, PATIENCE_S)
+    killed_ms = time.time() * 1000
     run.kill_server()
     producer.wait()
     acked = {event["value"] for event in producer.events("producer_send_success")}
@@ -176,6 +178,15 @@ def verifiable(run):
             check(commits and commits[-1]["success"], "the last commit: %s" % commits[-1:])
 
         until("%s has committed" % consumer.name, all_committed, PATIENCE_S)
+        # A member that was back soon enough kept its partitions.
+        back = [
+            event["timestamp"]
+            for event in consumer.events("offsets_committed")
+            if event["success"] and event["timestamp"] > killed_ms
+        ]
+        if back[0] - killed_ms < RETURN_MS:
+            assigned = consumer.events("partitions_assigned")
+            check(len(assigned) == 1, "%s: %s" % (consumer.name, assigned))
         consumer.kill(signal.SIGTERM)
     stored = collections.Counter(sum(run.values("verified", 3).values(), []))
     check(acked <= stored.keys() <= acked | open_ends, "%d are stored" % len(stored))

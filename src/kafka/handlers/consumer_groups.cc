@@ -18,13 +18,6 @@ Partitions NamesOf(const log::Log& log, const std::vector<AssignedTopic>& topics
   return found;
 }
 
-// Topic -> its partitions, in order.
-std::map<std::string, std::vector<int32_t>> ByTopic(const Partitions& partitions) {
-  std::map<std::string, std::vector<int32_t>> topics;
-  for (const auto& [topic, partition] : partitions) topics[topic].push_back(partition);
-  return topics;
-}
-
 ConsumerGroupHeartbeatResponse::Assignment ById(const log::Log& log, const Partitions& partitions) {
   ConsumerGroupHeartbeatResponse::Assignment assignment;
   for (auto& [topic, numbers] : ByTopic(partitions)) {
@@ -77,6 +70,20 @@ ConsumerGroupDescribeResponse::Group Describe(const log::Log& log, const std::st
   return to;
 }
 
+ConsumerGroupHeartbeatResponse ResponseOf(const log::Log& log, const BeatAnswer& answer) {
+  ConsumerGroupHeartbeatResponse response;
+  response.error_code = answer.error;
+  if (answer.error != kNone) {
+    response.error_message = answer.message;
+    return response;
+  }
+  response.member_id = answer.member_id;
+  response.member_epoch = answer.epoch;
+  response.heartbeat_interval_ms = GroupCoordinator::kHeartbeatIntervalMs;
+  if (answer.assignment) response.assignment = ById(log, *answer.assignment);
+  return response;
+}
+
 }  // namespace
 
 void HandleConsumerGroupHeartbeat(Services& services, const ConsumerGroupHeartbeatRequest& request,
@@ -102,18 +109,11 @@ void HandleConsumerGroupHeartbeat(Services& services, const ConsumerGroupHeartbe
   beat.topic_regex = request.topic_regex;
   beat.assignor = request.assignor;
   if (request.owned) beat.owned = NamesOf(services.log, *request.owned);
-  const BeatAnswer answer =
-      services.groups.Beat(request.group_id, std::move(beat), services.now_ms());
-  response.error_code = answer.error;
-  if (answer.error != kNone) {
-    response.error_message = answer.message;
-  } else {
-    response.member_id = answer.member_id;
-    response.member_epoch = answer.epoch;
-    response.heartbeat_interval_ms = GroupCoordinator::kHeartbeatIntervalMs;
-    if (answer.assignment) response.assignment = ById(services.log, *answer.assignment);
-  }
-  call->Answer(response);
+  services.groups.Beat(request.group_id, std::move(beat), services.now_ms(),
+                       [call, &log = services.log](const BeatAnswer& answer) {
+                         auto told = ResponseOf(log, answer);
+                         call->Answer(told);
+                       });
 }
 
 void HandleConsumerGroupDescribe(Services& services, const ConsumerGroupDescribeRequest& request,
