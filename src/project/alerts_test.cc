@@ -210,7 +210,7 @@ TEST(Alerts, TellOfDeadLettersAndOfAJobThatIsBehind) {
   TempDirectory directory;
   Write(directory.path() + "/millrace.yml",
         "name: shop\nalerts:\n  failing-for: 1 h\n  dead-letters: [{within: 2 s}]\n"
-        "  behind: [{records: 2, for: 0 s, job: out}, {time: 0 s, for: 0 s, job: nobody}]\n"
+        "  behind: [{records: 3, for: 0 s, job: out}, {time: 0 s, for: 0 s, job: nobody}]\n"
         "  webhook: {url: \"" +
             pager.Url("/hook") + "\"}\n");
   Write(directory.path() + "/sql/a.sql",
