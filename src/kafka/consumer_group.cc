@@ -23,6 +23,54 @@ bool Meet(const Partitions& a, const Partitions& b) {
   return std::any_of(a.begin(), a.end(), [&](const auto& one) { return b.contains(one); });
 }
 
+void SetPattern(ConsumerGroup::Member& member, const std::string& regex) {
+  member.topic_regex = regex;
+  member.pattern.reset();
+  if (!regex.empty()) member.pattern = std::make_shared<const re2::RE2>(regex, re2::RE2::Quiet);
+}
+
+ConsumerMemberRecord RecordOf(const ConsumerGroup::Member& member) {
+  ConsumerMemberRecord record;
+  record.instance_id = member.instance_id;
+  record.rack_id = member.rack_id;
+  record.client_id = member.client_id;
+  record.host = member.host;
+  record.rebalance_timeout_ms = member.rebalance_timeout_ms;
+  record.topics = member.topics;
+  record.topic_regex = member.topic_regex;
+  record.assignor = member.assignor;
+  record.state = static_cast<int8_t>(member.state);
+  record.away = member.away;
+  record.epoch = member.epoch;
+  record.epoch_before = member.epoch_before;
+  record.target = ConsumerMemberRecord::TopicsOf(member.target);
+  record.assigned = ConsumerMemberRecord::TopicsOf(member.assigned);
+  record.revoking = ConsumerMemberRecord::TopicsOf(member.revoking);
+  return record;
+}
+
+ConsumerGroup::Member MemberOf(const ConsumerMemberRecord& record, int64_t now_ms) {
+  ConsumerGroup::Member member;
+  member.instance_id = record.instance_id;
+  member.rack_id = record.rack_id;
+  member.client_id = record.client_id;
+  member.host = record.host;
+  member.rebalance_timeout_ms = record.rebalance_timeout_ms;
+  member.topics = record.topics;
+  SetPattern(member, record.topic_regex);
+  member.assignor = record.assignor;
+  member.state = static_cast<ConsumerGroup::Member::State>(record.state);
+  member.away = record.away;
+  member.epoch = record.epoch;
+  member.epoch_before = record.epoch_before;
+  member.target = ConsumerMemberRecord::PartitionsOf(record.target);
+  member.assigned = ConsumerMemberRecord::PartitionsOf(record.assigned);
+  member.revoking = ConsumerMemberRecord::PartitionsOf(record.revoking);
+  member.deadline_ms = now_ms + (member.instance_id ? ConsumerGroup::kSessionTimeoutMs : kReturnMs);
+  member.revoke_deadline_ms = now_ms + member.rebalance_timeout_ms;
+  return member;
+}
+
 }  // namespace
 
 BeatAnswer ConsumerGroup::Refuse(ErrorCode error, std::string message) const {
@@ -121,12 +169,6 @@ BeatAnswer ConsumerGroup::Leave(const MemberBeat& beat, const TopicView& topics,
     Retarget(topics);
   }
   return {kNone, "", beat.member_id, beat.epoch, std::nullopt};
-}
-
-void ConsumerGroup::SetPattern(Member& member, const std::string& regex) {
-  member.topic_regex = regex;
-  member.pattern.reset();
-  if (!regex.empty()) member.pattern = std::make_shared<const re2::RE2>(regex, re2::RE2::Quiet);
 }
 
 bool ConsumerGroup::Update(Member& member, const MemberBeat& beat) {
@@ -245,24 +287,7 @@ std::vector<KeptChange> ConsumerGroup::TakeChanges(const std::string& id) {
     auto& change = changes.emplace_back(KeptChange{{KeptKind::kConsumerMember, id, member_id}, {}});
     const auto found = members_.find(member_id);
     if (found == members_.end()) continue;
-    const Member& member = found->second;
-    ConsumerMemberRecord record;
-    record.instance_id = member.instance_id;
-    record.rack_id = member.rack_id;
-    record.client_id = member.client_id;
-    record.host = member.host;
-    record.rebalance_timeout_ms = member.rebalance_timeout_ms;
-    record.topics = member.topics;
-    record.topic_regex = member.topic_regex;
-    record.assignor = member.assignor;
-    record.state = static_cast<int8_t>(member.state);
-    record.away = member.away;
-    record.epoch = member.epoch;
-    record.epoch_before = member.epoch_before;
-    record.target = ConsumerMemberRecord::TopicsOf(member.target);
-    record.assigned = ConsumerMemberRecord::TopicsOf(member.assigned);
-    record.revoking = ConsumerMemberRecord::TopicsOf(member.revoking);
-    change.record = EncodeStored(std::move(record));
+    change.record = EncodeStored(RecordOf(found->second));
   }
   return changes;
 }
@@ -284,22 +309,7 @@ Status ConsumerGroup::RestoreMember(const std::string& member_id, std::string_vi
   if (!DecodeStored(record, &kept) || kept.version != 0 || kept.state < 0 || kept.state > last) {
     return Status(Code::kCorruption, "the record of member \"" + member_id + "\" is damaged");
   }
-  Member member;
-  member.instance_id = std::move(kept.instance_id);
-  member.rack_id = std::move(kept.rack_id);
-  member.client_id = std::move(kept.client_id);
-  member.host = std::move(kept.host);
-  member.rebalance_timeout_ms = kept.rebalance_timeout_ms;
-  member.topics = std::move(kept.topics);
-  SetPattern(member, kept.topic_regex);
-  member.assignor = std::move(kept.assignor);
-  member.state = static_cast<Member::State>(kept.state);
-  member.away = kept.away;
-  member.epoch = kept.epoch;
-  member.epoch_before = kept.epoch_before;
-  member.target = ConsumerMemberRecord::PartitionsOf(kept.target);
-  member.assigned = ConsumerMemberRecord::PartitionsOf(kept.assigned);
-  member.revoking = ConsumerMemberRecord::PartitionsOf(kept.revoking);
+  Member member = MemberOf(kept, now_ms);
   // Records that were too many for one batch may be of different times.
   bool fits = member.epoch <= epoch_;
   for (const Partitions* held : {&member.assigned, &member.revoking}) {
@@ -312,8 +322,6 @@ Status ConsumerGroup::RestoreMember(const std::string& member_id, std::string_vi
   for (const Partitions* held : {&member.assigned, &member.revoking}) {
     for (const auto& partition : *held) owners_[partition] = member_id;
   }
-  member.deadline_ms = now_ms + (member.instance_id ? kSessionTimeoutMs : kReturnMs);
-  member.revoke_deadline_ms = now_ms + member.rebalance_timeout_ms;
   members_[member_id] = std::move(member);
   return {};
 }

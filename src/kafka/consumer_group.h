@@ -122,7 +122,6 @@ class ConsumerGroup {
   BeatAnswer Refuse(ErrorCode error, std::string message) const;
   // Takes over what the heartbeat says about the member; whether that asks for a new target.
   static bool Update(Member& member, const MemberBeat& beat);
-  static void SetPattern(Member& member, const std::string& regex);
   void Reconcile(const std::string& id, Member& member, const std::optional<Partitions>& owned,
                  int64_t now_ms);
   void Release(const Partitions& partitions);

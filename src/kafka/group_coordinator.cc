@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "env/diag.h"
 
 namespace millrace::kafka {
@@ -59,15 +62,35 @@ std::vector<KeptChange> GroupCoordinator::ChangesOf(const std::string& group_id,
 }
 
 void GroupCoordinator::Keep(std::vector<KeptChange> changes) {
-  const auto give = [answers = std::exchange(answers_, {})] {
+  Answers answers = std::exchange(answers_, {});
+  if (changes.empty()) {
+    if (writing_ && writing_->Add(answers)) return;
     for (const auto& answer : answers) answer();
-  };
-  if (changes.empty()) return give();
-  store_.Keep(std::move(changes), {}, [give](const Status& status) {
-    // It is what it is in memory; only a restart would not know of it.
+    return;
+  }
+  writing_ = std::make_shared<Writing>(std::move(answers));
+  store_.Keep(std::move(changes), {}, [writing = writing_](const Status& status) {
+    // The group is what it is in memory; only a restart would not know of it.
     if (!status.ok()) diag::Warn("kafka: members of a group not kept: {}", status.message());
-    give();
+    writing->End();
   });
+}
+
+bool GroupCoordinator::Writing::Add(Answers& answers) {
+  std::lock_guard lock(mutex_);
+  if (ended_) return false;
+  std::move(answers.begin(), answers.end(), std::back_inserter(answers_));
+  return true;
+}
+
+void GroupCoordinator::Writing::End() {
+  Answers answers;
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+    answers.swap(answers_);
+  }
+  for (const auto& answer : answers) answer();
 }
 
 void GroupCoordinator::Join(const JoinGroupRequest& request, MemberIdentity identity,

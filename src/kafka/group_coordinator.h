@@ -58,6 +58,21 @@ class GroupCoordinator {
   void Clear();
 
  private:
+  using Answers = std::vector<std::function<void()>>;
+  // A write of what changed, and the answers that come when it has ended: those that tell of it,
+  // and those that were due meanwhile, which may.
+  class Writing {
+   public:
+    explicit Writing(Answers answers) : answers_(std::move(answers)) {}
+    // False when it has ended already.
+    bool Add(Answers& answers);
+    void End();
+
+   private:
+    std::mutex mutex_;
+    bool ended_ = false;
+    Answers answers_;
+  };
   using Groups = std::map<std::string, std::unique_ptr<Group>>;
   using ConsumerGroups = std::map<std::string, ConsumerGroup>;
 
@@ -77,7 +92,8 @@ class GroupCoordinator {
   mutable std::mutex mutex_;
   ConsumerGroups consumers_;  // none of them in groups_
   Groups groups_;
-  std::vector<std::function<void()>> answers_;  // that wait for Keep
+  Answers answers_;                   // that wait for Keep
+  std::shared_ptr<Writing> writing_;  // the newest
   int64_t next_member_ = 1;
 };
 

@@ -184,10 +184,9 @@ TEST_F(GroupTest, MembersStayThroughARestart) {
   GroupRecord record;
   ASSERT_TRUE(DecodeStored(EncodeStored(group_.Record().value()), &record));
 
-  group_.Restore(record, now_);  // the same group, as it is kept
-  EXPECT_EQ(EncodeStored(group_.Record().value()), EncodeStored(record));
   Group after("g");
   after.Restore(record, now_);
+  EXPECT_EQ(EncodeStored(after.Record().value()), EncodeStored(record));
   EXPECT_EQ(after.state(), Group::State::kStable);
   HeartbeatRequest beat{"g", b.generation, b.member, std::nullopt};
   EXPECT_EQ(after.Heartbeat(beat, now_), kNone);
