@@ -4,12 +4,14 @@
 #   $work                 a directory of the test's own
 #   $dev, $work/dev.log   the process that start_dev began, and what it says
 #
-# At the end, however it comes, dev is stopped, `cleanup_more` is called, and $work is removed.
+# At the end, however it comes, dev is stopped and `cleanup_more` is called; $work is removed, unless
+# something failed.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 binary=$(realpath "${1:-$root/build/release/millrace}")
 deps=${MILLRACE_DEPS:-$root/.deps}
-work=$(mktemp -d)
+work=$(mktemp -d "${TMPDIR:-/tmp}/millrace_$(basename "$0" .sh)_XXXXXX")
 dev=
+keep=
 . "$root/tests/e2e/free_port.sh"
 
 fail() { # what
@@ -18,6 +20,8 @@ fail() { # what
   for log in "$work"/dev.log "$work"/*.err; do
     [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 30 "$log" >&2; }
   done
+  echo "  kept: $work" >&2
+  keep=1
   exit 1
 }
 
@@ -50,6 +54,6 @@ cleanup_more() { :; }
 cleanup() {
   stop_dev || true
   cleanup_more
-  rm -rf "$work"
+  [ -n "$keep" ] || rm -rf "$work"
 }
 trap cleanup EXIT
