@@ -5,7 +5,7 @@
 #   $dev, $work/dev.log   the process that start_dev began, and what it says
 #
 # At the end, however it comes, dev is stopped and `cleanup_more` is called; $work is removed, unless
-# something failed.
+# something failed: then `fail_more` was called before.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 binary=$(realpath "${1:-$root/build/release/millrace}")
 deps=${MILLRACE_DEPS:-$root/.deps}
@@ -17,6 +17,7 @@ keep=
 fail() { # what
   local log
   echo "FAILED: $*" >&2
+  fail_more >&2 || true
   for log in "$work"/dev.log "$work"/*.err; do
     [ ! -s "$log" ] || { echo "--- ${log##*/}" >&2; tail -n 30 "$log" >&2; }
   done
@@ -50,6 +51,7 @@ stop_dev() { # signal, default TERM; returns how dev ended
   return "$ended"
 }
 
+fail_more() { :; } # what else to say of a failure, while everything still runs
 cleanup_more() { :; }
 cleanup() {
   stop_dev || true

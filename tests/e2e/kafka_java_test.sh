@@ -56,10 +56,10 @@ run offsets $tools.GetOffsetShell --bootstrap-server "$brokers" --topic lines > 
 [ "$(awk -F: '{ sum += $3 } END { print sum }' "$work/out")" = 2000 ] ||
   fail "kafka-get-offsets: $(cat "$work/out")"
 run alter kafka.admin.ConfigCommand --bootstrap-server "$brokers" --alter --entity-type topics \
-  --entity-name lines --add-config retention.ms=100000 > /dev/null || fail "kafka-configs --alter"
+  --entity-name lines --add-config retention.ms=100000000 > /dev/null || fail "kafka-configs --alter"
 run configs kafka.admin.ConfigCommand --bootstrap-server "$brokers" --describe --entity-type topics \
   --entity-name lines --all > "$work/out" || fail "kafka-configs --describe"
-grep -q 'retention.ms=100000 ' "$work/out" || fail "kafka-configs --describe: $(cat "$work/out")"
+grep -q 'retention.ms=100000000 ' "$work/out" || fail "kafka-configs --describe: $(cat "$work/out")"
 run dirs $tools.LogDirsCommand --bootstrap-server "$brokers" --describe --topic-list lines > "$work/out" ||
   fail "kafka-log-dirs"
 grep -q '"partition":"lines-2"' "$work/out" || fail "kafka-log-dirs: $(cat "$work/out")"
@@ -120,12 +120,19 @@ newest() { # WORD: its newest count
   kcat -b "$brokers" -C -t counts -e -q -s value=q -f '%k %s\n' 2> "$work/counts.err" |
     awk -v word="$1" '$1 == word { count = $2 } END { print count + 0 }'
 }
+fail_more() { # where Streams stands
+  [ -n "${stream:-}" ] || return 0
+  echo "the: $(newest the), sat: $(newest sat)"
+  kill -QUIT "$stream" # its stacks go to streams.out
+  run group $tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$brokers" --describe --group word-count
+  run transactions $tools.TransactionsCommand --bootstrap-server "$brokers" list
+}
 counted() { [ "$(newest the)" = "$1" ]; }
 mkfifo "$work/never" # an input that neither ends nor has anything
 exec 3<> "$work/never"
 streams() {
   java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$kafka/classes:$kafka/jars/*" \
-    WordCount "$brokers" lines counts "$work/state" < "$work/never" 2>> "$work/streams.err" &
+    WordCount "$brokers" lines counts "$work/state" < "$work/never" >> "$work/streams.out" 2>> "$work/streams.err" &
   stream=$!
 }
 streams
