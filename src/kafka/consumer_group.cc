@@ -43,9 +43,9 @@ ConsumerMemberRecord RecordOf(const ConsumerGroup::Member& member) {
   record.away = member.away;
   record.epoch = member.epoch;
   record.epoch_before = member.epoch_before;
-  record.target = ConsumerMemberRecord::TopicsOf(member.target);
-  record.assigned = ConsumerMemberRecord::TopicsOf(member.assigned);
-  record.revoking = ConsumerMemberRecord::TopicsOf(member.revoking);
+  record.target = ByTopic(member.target);
+  record.assigned = ByTopic(member.assigned);
+  record.revoking = ByTopic(member.revoking);
   return record;
 }
 
@@ -63,9 +63,9 @@ ConsumerGroup::Member MemberOf(const ConsumerMemberRecord& record, int64_t now_m
   member.away = record.away;
   member.epoch = record.epoch;
   member.epoch_before = record.epoch_before;
-  member.target = ConsumerMemberRecord::PartitionsOf(record.target);
-  member.assigned = ConsumerMemberRecord::PartitionsOf(record.assigned);
-  member.revoking = ConsumerMemberRecord::PartitionsOf(record.revoking);
+  member.target = PartitionsOf(record.target);
+  member.assigned = PartitionsOf(record.assigned);
+  member.revoking = PartitionsOf(record.revoking);
   member.deadline_ms = now_ms + (member.instance_id ? ConsumerGroup::kSessionTimeoutMs : kReturnMs);
   member.revoke_deadline_ms = now_ms + member.rebalance_timeout_ms;
   return member;

@@ -27,8 +27,7 @@ class GroupCoordinator {
  public:
   static constexpr int32_t kHeartbeatIntervalMs = 1000;  // of KIP-848's members
 
-  // `start_us` makes member ids unlike those of earlier runs.
-  // `store` outlives this.
+  // `start_us` makes member ids unlike those of earlier runs; `store` outlives this.
   GroupCoordinator(int64_t start_us, TopicView topics, OffsetStore& store)
       : start_us_(start_us), topics_(std::move(topics)), store_(store) {}
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "kafka/partition_assignor.h"
 #include "kafka/stored_message.h"
+#include "kafka/topic_partitions.h"
 
 namespace millrace::kafka {
 
@@ -70,14 +70,6 @@ struct ConsumerGroupRecord {
 };
 
 struct ConsumerMemberRecord {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
   int16_t version = 0;
   std::optional<std::string> instance_id;
   std::optional<std::string> rack_id;
@@ -91,17 +83,14 @@ struct ConsumerMemberRecord {
   bool away = false;
   int32_t epoch = 0;
   int32_t epoch_before = 0;
-  std::vector<Topic> target;
-  std::vector<Topic> assigned;
-  std::vector<Topic> revoking;
+  std::vector<TopicPartitions> target;
+  std::vector<TopicPartitions> assigned;
+  std::vector<TopicPartitions> revoking;
   template <class Io>
   void Visit(Io& io) {
     io(version, instance_id, rack_id, client_id, host, rebalance_timeout_ms, topics, topic_regex,
        assignor, state, away, epoch, epoch_before, target, assigned, revoking);
   }
-
-  static std::vector<Topic> TopicsOf(const Partitions& partitions);
-  static Partitions PartitionsOf(const std::vector<Topic>& topics);
 };
 
 }  // namespace millrace::kafka

@@ -4,12 +4,6 @@
 
 namespace millrace::kafka {
 
-std::map<std::string, std::vector<int32_t>> ByTopic(const Partitions& partitions) {
-  std::map<std::string, std::vector<int32_t>> topics;
-  for (const auto& [topic, partition] : partitions) topics[topic].push_back(partition);
-  return topics;
-}
-
 namespace {
 
 // The member of `among` that has the fewest partitions; the first of several.

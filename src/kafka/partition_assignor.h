@@ -11,13 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "kafka/topic_partition.h"
+#include "kafka/topic_partitions.h"
 
 namespace millrace::kafka {
-
-using Partitions = std::set<TopicPartition>;
-// Topic -> its partitions, in order.
-std::map<std::string, std::vector<int32_t>> ByTopic(const Partitions& partitions);
 
 struct Subscriber {
   std::set<std::string> topics;

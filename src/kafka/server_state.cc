@@ -4,7 +4,8 @@
 #include <map>
 
 #include "kafka/services.h"
-#include "kafka/wire_io.h"
+#include "kafka/stored_message.h"
+#include "kafka/topic_partitions.h"
 
 namespace millrace::kafka {
 
@@ -13,16 +14,8 @@ namespace {
 // What a leader of the classic protocol assigns to a member.
 // Source: Kafka's ConsumerProtocolAssignment.json, whose later versions only append.
 struct AssignmentBytes {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
   int16_t version = 0;
-  std::vector<Topic> topics;
+  std::vector<TopicPartitions> topics;
   template <class Io>
   void Visit(Io& io) {
     io(version, topics);
@@ -33,9 +26,8 @@ std::vector<TopicPartition> PartitionsIn(const std::string& assignment) {
   std::vector<TopicPartition> partitions;
   if (assignment.empty()) return partitions;
   AssignmentBytes bytes;
-  WireReader reader(assignment, 0, false);
-  reader.Field(bytes);
-  if (!reader.ok()) return partitions;  // of a client that means something else by it
+  if (!DecodeStored(assignment, &bytes))
+    return partitions;  // of a client that means something else by it
   for (const auto& topic : bytes.topics) {
     for (const int32_t partition : topic.partitions) partitions.push_back({topic.name, partition});
   }
@@ -50,10 +42,9 @@ void AddClassic(Services& services, ServerState::Group& group) {
   for (const auto& member : described->members) {
     // Members of other protocols (Connect's workers) have no partitions.
     const bool consumer = described->protocol_type == "consumer";
-    group.members.push_back({member.member_id, member.group_instance_id, member.client_id,
-                             member.client_host,
-                             consumer ? PartitionsIn(member.assignment.value)
-                                      : std::vector<TopicPartition>()});
+    group.members.push_back(
+        {member.member_id, member.group_instance_id, member.client_id, member.client_host,
+         consumer ? PartitionsIn(member.assignment.value) : std::vector<TopicPartition>()});
   }
 }
 
@@ -62,7 +53,10 @@ void AddConsumers(Services& services, ServerState::Group& group) {
     group.state = known.StateName();
     group.assignor = known.assignor();
     for (const auto& [id, member] : known.members()) {
-      group.members.push_back({id, member.instance_id, member.client_id, member.host,
+      group.members.push_back({id,
+                               member.instance_id,
+                               member.client_id,
+                               member.host,
                                {member.assigned.begin(), member.assigned.end()}});
     }
   });

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka/topic_partitions.h"
 #include "kafka/wire_io.h"
 
 namespace millrace::kafka {
@@ -242,14 +243,7 @@ struct OffsetCommitResponse {
 };
 
 struct OffsetFetchRequest {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
+  using Topic = TopicPartitions;
   struct Group {
     std::string group_id;
     std::optional<std::string> member_id;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka/topic_partitions.h"
 #include "kafka/wire_io.h"
 
 namespace millrace::kafka {
@@ -274,14 +275,7 @@ struct IncrementalAlterConfigsResponse {
 };
 
 struct DescribeLogDirsRequest {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
+  using Topic = TopicPartitions;
   std::optional<std::vector<Topic>> topics;  // null: all
   template <class Io>
   void Visit(Io& io) {

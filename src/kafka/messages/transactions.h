@@ -8,19 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "kafka/topic_partitions.h"
 #include "kafka/wire_io.h"
 
 namespace millrace::kafka {
 
 struct AddPartitionsToTxnRequest {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
+  using Topic = TopicPartitions;
   std::string transactional_id;
   int64_t producer_id = -1;
   int16_t producer_epoch = -1;
@@ -167,14 +161,7 @@ struct DescribeTransactionsRequest {
 };
 
 struct DescribeTransactionsResponse {
-  struct Topic {
-    std::string name;
-    std::vector<int32_t> partitions;
-    template <class Io>
-    void Visit(Io& io) {
-      io(name, partitions);
-    }
-  };
+  using Topic = TopicPartitions;
   struct Transaction {
     int16_t error_code = 0;
     std::string transactional_id;
